@@ -1,0 +1,3 @@
+"""Homeport: from an LLM API prototype to hardened production."""
+
+__version__ = "0.1.0"

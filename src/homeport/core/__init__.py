@@ -1,0 +1,1 @@
+"""Values and Protocols that every other package may import; imports nothing of ours."""

@@ -1,0 +1,57 @@
+"""Finding adapters: the modules of one folder, and third parties' entry points of one group.
+
+Nothing is imported until the configuration names it.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+from importlib.metadata import entry_points
+from types import ModuleType
+
+from homeport.core.errors import ConfigError
+
+_NOT_ADAPTERS = frozenset({"base", "supervisor"})
+
+
+def discover(package: str) -> dict[str, str]:
+    """Names of the adapters of a seam and the modules that hold them.
+
+    Args:
+        package: the folder as a dotted name, such as "homeport.providers"; also the entry-point group.
+
+    Returns:
+        name -> module path. Ours win over a third party's of the same name, so that an installed
+        package cannot replace a shipped adapter.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        raise ConfigError(f"{package} is not a package of adapters", code="adapter_folder_missing")
+    found = {point.name: point.value for point in entry_points(group=package)}
+    for module in pkgutil.iter_modules(spec.submodule_search_locations):
+        if module.name not in _NOT_ADAPTERS:
+            found[module.name] = f"{package}.{module.name}"
+    return dict(sorted(found.items()))
+
+
+def load(package: str, name: str) -> ModuleType:
+    """Import the adapter `name` of a seam.
+
+    Raises:
+        ConfigError: no such adapter, or its module cannot be imported.
+    """
+    found = discover(package)
+    if name not in found:
+        raise ConfigError(
+            f"no {package.rpartition('.')[2]} adapter is called {name!r}",
+            code="adapter_unknown",
+            hint=f"use one of: {', '.join(found)}; or install a package that offers it in the entry-point group {package}",
+        )
+    try:
+        return importlib.import_module(found[name])
+    except ImportError as error:
+        raise ConfigError(
+            f"the adapter {name!r} ({found[name]}) cannot be imported: {error}",
+            code="adapter_broken",
+            hint="install what it needs, or remove it from homeport.yaml",
+        ) from error

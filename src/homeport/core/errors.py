@@ -1,0 +1,175 @@
+"""The one error tree. Mapping to HTTP is in api/errors.py alone; exit codes are in cli/main.py.
+
+HomeportError                      code + message + hint (what to do next)
+├── ConfigError                    homeport.yaml or the environment is wrong
+├── StorageError                   the database or the state folder cannot be used
+│   └── JournalFull                no room to record a request, so none may be served
+├── PackageError                   a model package cannot be fetched, read or trusted
+│   └── DigestMismatch             bytes are not the pinned bytes
+├── EngineError                    a local engine cannot be started or stopped
+├── RequestError                   the caller's fault
+│   ├── InvalidRequest             malformed, wrong type, out of range
+│   ├── RequestTooLarge            body, header or depth beyond the bound
+│   ├── NotAuthenticated           no key, unknown key, expired key
+│   ├── NotPermitted               the key may not do this
+│   ├── NotFound                   no such model or path
+│   └── WrongMethod                the path exists, the method does not
+├── CapacityError                  we are full or draining: come back later
+├── PrivateTierUnavailable         private data, and nothing at home can answer now
+├── UpstreamError                  what we called failed; `retryable` says whether another may be tried
+│   ├── ConnectFailed              no connection, so nothing was done or billed
+│   ├── UpstreamTimeout            connect, first token, between tokens or total
+│   ├── UpstreamRefused            an HTTP status of 400 or more
+│   ├── BadAnswer                  2xx, but not an answer
+│   └── StreamCut                  the answer ended before its end
+├── NoAnswer                       every candidate was tried; carries the attempts
+└── InternalError                  a defect of ours, told without internals
+"""
+
+from typing import ClassVar
+
+
+class HomeportError(Exception):
+    """Base of every error Homeport raises on purpose.
+
+    Attributes:
+        code: stable, snake_case, safe to match on.
+        message: what happened, for a person; never a secret, a prompt or a traceback.
+        hint: what to do next, or "".
+    """
+
+    default_code: ClassVar[str] = "homeport_error"
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code or self.default_code
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(HomeportError):
+    default_code = "config_invalid"
+
+
+class StorageError(HomeportError):
+    default_code = "storage_unavailable"
+
+
+class JournalFull(StorageError):
+    default_code = "journal_full"
+
+
+class PackageError(HomeportError):
+    default_code = "package_invalid"
+
+
+class DigestMismatch(PackageError):
+    default_code = "package_digest_mismatch"
+
+
+class EngineError(HomeportError):
+    default_code = "engine_failed"
+
+
+class RequestError(HomeportError):
+    """The caller's fault. `param` names the offending field, or is ""."""
+
+    default_code = "invalid_request"
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "", param: str = "") -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.param = param
+
+
+class InvalidRequest(RequestError):
+    default_code = "invalid_value"
+
+
+class RequestTooLarge(RequestError):
+    default_code = "request_too_large"
+
+
+class NotAuthenticated(RequestError):
+    default_code = "invalid_api_key"
+
+
+class NotPermitted(RequestError):
+    default_code = "not_permitted"
+
+
+class NotFound(RequestError):
+    default_code = "not_found"
+
+
+class WrongMethod(RequestError):
+    default_code = "method_not_allowed"
+
+
+class CapacityError(HomeportError):
+    """Full or draining; `retry_after` is in seconds."""
+
+    default_code = "overloaded"
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retry_after = retry_after
+
+
+class PrivateTierUnavailable(HomeportError):
+    default_code = "private_tier_unavailable"
+
+
+class UpstreamError(HomeportError):
+    """What we called failed. `retryable`: another candidate may be tried. `status`: its HTTP status or 0."""
+
+    default_code = "upstream_failed"
+
+    def __init__(
+        self, message: str, *, code: str = "", hint: str = "", retryable: bool = True, status: int = 0
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retryable = retryable
+        self.status = status
+
+
+class ConnectFailed(UpstreamError):
+    default_code = "upstream_unreachable"
+
+
+class UpstreamTimeout(UpstreamError):
+    default_code = "upstream_timeout"
+
+
+class UpstreamRefused(UpstreamError):
+    """An HTTP status of 400 or more; `retry_after` in seconds where the upstream sent one."""
+
+    default_code = "upstream_refused"
+
+    def __init__(self, message: str, *, status: int, retryable: bool, code: str = "", retry_after: int = 0) -> None:
+        super().__init__(message, code=code, retryable=retryable, status=status)
+        self.retry_after = retry_after
+
+
+class BadAnswer(UpstreamError):
+    default_code = "upstream_bad_answer"
+
+
+class StreamCut(UpstreamError):
+    default_code = "upstream_stream_cut"
+
+
+class NoAnswer(HomeportError):
+    """Every candidate was tried. `attempts`: "target: code" in order; `status`: what to tell the caller."""
+
+    default_code = "upstream_unavailable"
+
+    def __init__(
+        self, message: str, *, attempts: tuple[str, ...], code: str = "", hint: str = "", status: int = 503
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.attempts = attempts
+        self.status = status
+
+
+class InternalError(HomeportError):
+    default_code = "internal_error"

@@ -1,0 +1,85 @@
+"""The seams: what the request path needs of the world, as Protocols of a few methods each."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from homeport.core.events import RequestFinished
+from homeport.core.money import Nano
+from homeport.core.types import Completion, Decision, Frame, Inference, Key, Target, UpstreamCall, Usage
+
+
+class Clock(Protocol):
+    def wall_ns(self) -> int:
+        """Nanoseconds since the epoch."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds of a clock that never steps back."""
+
+
+class Upstream(Protocol):
+    """One place that answers: a remote API or a local engine. One conformance suite covers all of them.
+
+    Both methods raise `UpstreamError` and nothing else; a cancelled call closes its connection.
+    """
+
+    async def complete(self, call: UpstreamCall) -> Completion:
+        """The whole answer."""
+
+    def stream(self, call: UpstreamCall) -> AsyncIterator[Frame]:
+        """Frames as they arrive; a stream that ends before its end raises `StreamCut`."""
+
+    async def close(self) -> None:
+        """Give back connections."""
+
+
+class Health(Protocol):
+    """Which upstreams are worth calling now."""
+
+    def ready(self, upstream: str) -> bool: ...
+
+    def report_failure(self, upstream: str) -> None:
+        """The request path could not connect: do not wait for the next probe."""
+
+    async def wait_ready(self, upstream: str, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for a restarting engine; False if it did not come back."""
+
+
+class KeyRing(Protocol):
+    def find(self, token: str) -> Key | None:
+        """The live key of a bearer token; None for unknown, revoked and expired ones."""
+
+
+class Policy(Protocol):
+    """Orders the targets that are eligible. Pure: same input, same output."""
+
+    def decide(self, inference: Inference, eligible: tuple[Target, ...]) -> Decision: ...
+
+
+class Pricing(Protocol):
+    def cost(self, target: Target, usage: Usage, elapsed_ns: int) -> Nano:
+        """What an answer cost; `elapsed_ns` is used for engines that do not report their own time."""
+
+
+class Recorder(Protocol):
+    """Durable before it returns: a record survives kill -9 of this process."""
+
+    def record(self, event: RequestFinished) -> None: ...
+
+    def check_room(self) -> None:
+        """Raise `JournalFull` when the next record might not be kept."""
+
+
+class Observer(Protocol):
+    def observe(self, event: RequestFinished) -> None: ...
+
+
+class Wire(Protocol):
+    """The caller's connection, one response long."""
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None: ...
+
+    async def send(self, data: bytes) -> None:
+        """Returns when the bytes left our buffer, so a slow reader holds the writer back."""
+
+    async def finish(self, data: bytes = b"") -> None:
+        """The last bytes."""

@@ -1,0 +1,183 @@
+"""The values that travel through the request path. All frozen; validation happens at the wire."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from homeport.core.money import Nano, PicoRate
+
+
+class Surface(StrEnum):
+    """What the caller asked for; the value is OpenAI's path below /v1."""
+
+    CHAT = "chat/completions"
+    COMPLETION = "completions"
+    EMBEDDING = "embeddings"
+
+
+class DataClass(StrEnum):
+    """What may be done with a request's content. `private` never leaves home."""
+
+    OPEN = "open"
+    PRIVATE = "private"
+
+
+class Outcome(StrEnum):
+    """How a request ended."""
+
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of our values."""
+
+
+class Usage(Frozen):
+    """Tokens and engine time of one answer.
+
+    Attributes:
+        input_tokens: all prompt tokens; `cached_input_tokens` is a subset of them.
+        output_tokens: all generated tokens; `reasoning_tokens` is a subset of them.
+        engine_ns: nanoseconds an own engine says it worked; 0 where unknown.
+        estimated: the counts are ours, the upstream reported none.
+    """
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    engine_ns: int = 0
+    estimated: bool = False
+
+
+class TokenPrice(Frozen):
+    """Prices of an API model, in pico-dollars per token. `source` names where they come from."""
+
+    source: str
+    input: PicoRate
+    cached_input: PicoRate
+    output: PicoRate
+
+
+class MachinePrice(Frozen):
+    """The price of an own engine: what its machine costs an hour, shared by its parallel slots."""
+
+    source: str
+    hourly: Nano
+    slots: int = 1
+
+
+Price = TokenPrice | MachinePrice
+
+
+class Target(Frozen):
+    """One model at one upstream: what a request can be sent to.
+
+    Attributes:
+        name: the public model name; unique, and valid as `model` in a request.
+        upstream: key of the upstream that serves it (a provider's or an engine's name).
+        model: the model name the upstream knows.
+        surfaces: what it can answer.
+        local: it runs on machines of our own, so private data may go there.
+    """
+
+    name: str
+    tier: str
+    upstream: str
+    model: str
+    local: bool
+    surfaces: frozenset[Surface]
+    price: Price | None
+
+
+class Key(Frozen):
+    """An inference key as the request path sees it. Empty `models` or `tiers` mean any."""
+
+    id: str
+    name: str
+    data_class: DataClass = DataClass.OPEN
+    models: frozenset[str] = frozenset()
+    tiers: frozenset[str] = frozenset()
+    expires_at: float | None = None
+
+
+class Inference(Frozen):
+    """A decoded request.
+
+    Attributes:
+        fields: every top-level field of the body as raw JSON, so unknown ones survive.
+        input_chars: length of the prompt text in characters, for estimates.
+        max_output_tokens: the caller's own limit, if any.
+        wants_usage: a stream's caller asked for the usage chunk.
+    """
+
+    surface: Surface
+    model: str
+    stream: bool
+    wants_usage: bool
+    input_chars: int
+    max_output_tokens: int | None
+    deterministic: bool
+    fields: Mapping[str, msgspec.Raw]
+
+
+class Removal(Frozen):
+    """A target that was not eligible, and why (a stable code)."""
+
+    target: str
+    why: str
+
+
+class Decision(Frozen):
+    """Where to send a request: candidates in order of preference, with the reason in a few words."""
+
+    candidates: tuple[Target, ...]
+    reason: str
+    removed: tuple[Removal, ...] = ()
+
+
+class Attempt(Frozen):
+    """One call of one upstream. `error` is its stable code, "" when it answered."""
+
+    target: str
+    error: str
+    started_ns: int
+    ended_ns: int
+
+
+class UpstreamCall(Frozen):
+    """What an upstream is asked: the caller's fields with `model` still to be replaced."""
+
+    target: Target
+    inference: Inference
+    request_id: str
+
+
+class Completion(Frozen):
+    """A whole answer: the upstream's JSON bytes, unchanged, and what they say of usage."""
+
+    body: bytes
+    usage: Usage | None
+
+
+class Frame(Frozen):
+    """Whole server-sent events as they came, in one piece.
+
+    Attributes:
+        data: bytes to forward.
+        events: how many content events are in it (about one token each).
+        usage: the usage a frame reports, if any.
+        closing: belongs to the end of the stream (the usage-only chunk or `[DONE]`), so it is held
+            back until the request is settled.
+        usage_only: a chunk that exists only because usage was asked for.
+    """
+
+    data: bytes
+    events: int = 0
+    usage: Usage | None = None
+    closing: bool = False
+    usage_only: bool = False
