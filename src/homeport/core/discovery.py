@@ -45,7 +45,7 @@ def load(package: str, name: str) -> ModuleType:
         raise ConfigError(
             f"no {package.rpartition('.')[2]} adapter is called {name!r}",
             code="adapter_unknown",
-            hint=f"use one of: {', '.join(found)}; or install a package that offers it in the entry-point group {package}",
+            hint=f"use one of: {', '.join(found)}; or install one that offers itself to the group {package}",
         )
     try:
         return importlib.import_module(found[name])

@@ -1,9 +1,11 @@
 """What happened, in the past tense. Observers see these, never the request path."""
 
-from homeport.core.types import Attempt, Frozen, Outcome
+import msgspec
+
+from homeport.core.types import Attempt, Outcome
 
 
-class RequestFinished(Frozen, tag="request_finished", tag_field="event"):
+class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_finished", tag_field="event"):
     """One finished, failed, rejected or cancelled request: one journal record, one ledger row.
 
     Times are nanoseconds: `started_at` since the epoch, the others durations. `ttft_ns` is the time

@@ -32,11 +32,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Frozen(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of our values."""
-
-
-class Usage(Frozen):
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens and engine time of one answer.
 
     Attributes:
@@ -54,7 +50,7 @@ class Usage(Frozen):
     estimated: bool = False
 
 
-class TokenPrice(Frozen):
+class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
     """Prices of an API model, in pico-dollars per token. `source` names where they come from."""
 
     source: str
@@ -63,7 +59,7 @@ class TokenPrice(Frozen):
     output: PicoRate
 
 
-class MachinePrice(Frozen):
+class MachinePrice(msgspec.Struct, frozen=True, kw_only=True):
     """The price of an own engine: what its machine costs an hour, shared by its parallel slots."""
 
     source: str
@@ -74,7 +70,7 @@ class MachinePrice(Frozen):
 Price = TokenPrice | MachinePrice
 
 
-class Target(Frozen):
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One model at one upstream: what a request can be sent to.
 
     Attributes:
@@ -94,7 +90,7 @@ class Target(Frozen):
     price: Price | None
 
 
-class Key(Frozen):
+class Key(msgspec.Struct, frozen=True, kw_only=True):
     """An inference key as the request path sees it. Empty `models` or `tiers` mean any."""
 
     id: str
@@ -105,7 +101,7 @@ class Key(Frozen):
     expires_at: float | None = None
 
 
-class Inference(Frozen):
+class Inference(msgspec.Struct, frozen=True, kw_only=True):
     """A decoded request.
 
     Attributes:
@@ -125,14 +121,14 @@ class Inference(Frozen):
     fields: Mapping[str, msgspec.Raw]
 
 
-class Removal(Frozen):
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
     """A target that was not eligible, and why (a stable code)."""
 
     target: str
     why: str
 
 
-class Decision(Frozen):
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Where to send a request: candidates in order of preference, with the reason in a few words."""
 
     candidates: tuple[Target, ...]
@@ -140,7 +136,7 @@ class Decision(Frozen):
     removed: tuple[Removal, ...] = ()
 
 
-class Attempt(Frozen):
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One call of one upstream. `error` is its stable code, "" when it answered."""
 
     target: str
@@ -149,7 +145,7 @@ class Attempt(Frozen):
     ended_ns: int
 
 
-class UpstreamCall(Frozen):
+class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):
     """What an upstream is asked: the caller's fields with `model` still to be replaced."""
 
     target: Target
@@ -157,14 +153,14 @@ class UpstreamCall(Frozen):
     request_id: str
 
 
-class Completion(Frozen):
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """A whole answer: the upstream's JSON bytes, unchanged, and what they say of usage."""
 
     body: bytes
     usage: Usage | None
 
 
-class Frame(Frozen):
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """Whole server-sent events as they came, in one piece.
 
     Attributes:
