@@ -50,6 +50,15 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     estimated: bool = False
 
 
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds on one upstream call, in seconds."""
+
+    connect: float = 5.0
+    first_token: float = 120.0
+    between_tokens: float = 60.0
+    total: float = 600.0
+
+
 class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
     """Prices of an API model, in pico-dollars per token. `source` names where they come from."""
 
