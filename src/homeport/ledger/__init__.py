@@ -1,0 +1,1 @@
+"""What a request cost, and what was spent."""

@@ -1,0 +1,85 @@
+"""Prices: from data to integer rates once at start, then one multiplication a request."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import TieredPrices
+
+from homeport.core.errors import ConfigError
+from homeport.core.money import Nano, PicoRate, charge, charge_time, rate_per_million
+from homeport.core.types import MachinePrice, Target, TokenPrice, Usage
+
+FREE = Nano(0)
+
+
+class RateCard:
+    """`Pricing` of the request path: the price is part of the target, so this holds nothing."""
+
+    def cost(self, target: Target, usage: Usage, elapsed_ns: int) -> Nano:
+        """What an answer cost, in nano-dollars.
+
+        An API's price counts tokens: cached input is a subset of the input and has its own rate. An
+        own engine's price is its hourly cost for the time it worked, shared by its parallel slots;
+        the engine's own timing is used where it reports one (`usage.engine_ns`), so waiting in its
+        queue is not billed. A target without a price costs nothing and `price_source` stays empty.
+        """
+        match target.price:
+            case TokenPrice() as price:
+                return _token_cost(price, usage)
+            case MachinePrice() as price:
+                worked = usage.engine_ns or elapsed_ns
+                return charge_time(price.hourly, worked // price.slots)
+        return FREE
+
+
+def api_price(reference: str, at: datetime) -> TokenPrice:
+    """The list price of an API model from genai-prices' dated data.
+
+    Args:
+        reference: "provider:model" with genai-prices' provider id, such as "openai:gpt-4.1".
+        at: the day the price must hold on.
+
+    Raises:
+        ConfigError: the provider or model is unknown, or has no price per token.
+    """
+    provider_id, _, model_id = reference.partition(":")
+    try:
+        provider, model = get_snapshot().find_provider_model(model_id, None, provider_id, None)
+    except LookupError as error:
+        raise ConfigError(
+            f"no price is known for {reference!r}",
+            code="price_unknown",
+            hint="write it as provider:model with the names of genai-prices, or upgrade genai-prices",
+        ) from error
+    prices = model.get_prices(at)
+    input_rate, output_rate = _rate(prices.input_mtok), _rate(prices.output_mtok)
+    if input_rate is None:
+        raise ConfigError(f"{reference!r} has no price per input token", code="price_unknown")
+    cached = _rate(prices.cache_read_mtok)
+    return TokenPrice(
+        source=f"genai-prices:{provider.id}:{model.id}",
+        input=input_rate,
+        cached_input=input_rate if cached is None else cached,
+        output=PicoRate(0) if output_rate is None else output_rate,
+    )
+
+
+def _token_cost(price: TokenPrice, usage: Usage) -> Nano:
+    cached = min(usage.cached_input_tokens, usage.input_tokens)
+    return charge(
+        (
+            (usage.input_tokens - cached, price.input),
+            (cached, price.cached_input),
+            (usage.output_tokens, price.output),
+        )
+    )
+
+
+def _rate(price: object) -> PicoRate | None:
+    match price:
+        case TieredPrices():
+            return rate_per_million(price.base)
+        case Decimal():
+            return rate_per_million(price)
+    return None

@@ -1,0 +1,1 @@
+"""Which targets may answer, and which should. Pure: no clock, no I/O."""

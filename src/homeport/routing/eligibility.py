@@ -1,0 +1,97 @@
+"""The mask before any preference: which targets may answer this request at all."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from homeport.core.errors import InvalidRequest, NotFound, NotPermitted, PrivateTierUnavailable
+from homeport.core.types import DataClass, Inference, Key, Removal, Target
+
+AUTO = "auto"
+"""The model name that leaves the choice to the policy."""
+
+
+class Eligible(msgspec.Struct, frozen=True, kw_only=True):
+    """Targets that may answer, in configured order, and why the others may not."""
+
+    targets: tuple[Target, ...]
+    removed: tuple[Removal, ...]
+    pinned: bool
+
+
+class Catalogue:
+    """The models callers can name: `auto`, tiers, targets and aliases."""
+
+    def __init__(self, targets: Iterable[Target], aliases: Mapping[str, str]) -> None:
+        self.targets = tuple(targets)
+        self.aliases = dict(aliases)
+        self._by_name: dict[str, tuple[Target, ...]] = {target.name: (target,) for target in self.targets}
+        for target in self.targets:
+            tier = tuple(other for other in self.targets if other.tier == target.tier)
+            self._by_name.setdefault(target.tier, tier)
+
+    def resolve(self, model: str) -> tuple[tuple[Target, ...], bool]:
+        """The targets a model name stands for, and whether it names exactly one model.
+
+        Raises:
+            NotFound: nothing has that name. The name is not echoed in full: it may be anything.
+        """
+        name = self.aliases.get(model, model)
+        if name == AUTO:
+            return self.targets, False
+        if name not in self._by_name:
+            raise NotFound(
+                f"the model {model[:64]!r} does not exist",
+                code="model_not_found",
+                hint="GET /v1/models lists the models; `auto` lets the policy choose",
+                param="model",
+            )
+        return self._by_name[name], name in {target.name for target in self.targets}
+
+
+def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: DataClass) -> Eligible:
+    """Apply every hard rule: the key's models and tiers, the data class, the surface.
+
+    Raises:
+        NotFound: no such model.
+        NotPermitted: the key may use none of the targets the name stands for.
+        PrivateTierUnavailable: private data, and the name stands for remote targets only.
+        InvalidRequest: none of them can do what is asked.
+    """
+    targets, pinned = catalogue.resolve(inference.model)
+    rules: tuple[tuple[str, Callable[[Target], bool]], ...] = (
+        ("key", lambda target: _permitted(key, target)),
+        ("data_class", lambda target: target.local or data_class is not DataClass.PRIVATE),
+        ("surface", lambda target: inference.surface in target.surfaces),
+    )
+    removed: list[Removal] = []
+    for why, keep in rules:
+        removed += [Removal(target=target.name, why=why) for target in targets if not keep(target)]
+        targets = tuple(target for target in targets if keep(target))
+        if not targets:
+            raise _refusal(why, inference)
+    return Eligible(targets=targets, removed=tuple(removed), pinned=pinned)
+
+
+def _permitted(key: Key, target: Target) -> bool:
+    return (not key.models or target.name in key.models) and (not key.tiers or target.tier in key.tiers)
+
+
+def _refusal(why: str, inference: Inference) -> Exception:
+    if why == "key":
+        return NotPermitted(
+            "this key may not use that model",
+            code="model_not_permitted",
+            hint="ask for a key with that model or tier: homeport keys create --help",
+        )
+    if why == "data_class":
+        return PrivateTierUnavailable(
+            "this request is private and the model it names runs elsewhere, so it was not sent",
+            hint="use `auto` or a model of a local tier",
+        )
+    return InvalidRequest(
+        f"no model of that name can answer /v1/{inference.surface}",
+        code="surface_not_supported",
+        hint="GET /v1/models says what each model can do",
+        param="model",
+    )

@@ -1,0 +1,1 @@
+"""One policy a file; each module has `create(options) -> Policy`."""

@@ -1,0 +1,1 @@
+"""The database (SQLite by default, PostgreSQL by URL) and the journal in front of it."""

@@ -1,0 +1,98 @@
+"""Opening the database and bringing its schema up to date."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from homeport.core.errors import StorageError
+from homeport.storage.tables import SCHEMA_HEAD
+
+_BUSY_SECONDS = 30
+
+
+def open_database(url: str) -> Engine:
+    """An engine for a SQLAlchemy URL.
+
+    SQLite runs in WAL mode with explicit transactions: the driver's own implicit BEGIN is off, so
+    a transaction that will write can take its lock at the start (see `writing`).
+    """
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that is the only writer from its first statement to its commit."""
+    with engine.connect().execution_options(immediate=True) as connection, connection.begin():
+        yield connection
+
+
+def insert_new(connection: Connection, table: Table) -> Insert:
+    """An INSERT that leaves rows alone whose key is already there."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def schema_version(engine: Engine) -> str | None:
+    """The migration the database is at; None for an empty one."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def upgrade(engine: Engine) -> bool:
+    """Run the migrations that are missing; True if there were any.
+
+    Raises:
+        StorageError: the database cannot be reached, written or migrated.
+    """
+    try:
+        if schema_version(engine) == SCHEMA_HEAD:
+            return False
+        _run_migrations(engine)
+    except DBAPIError as error:
+        raise StorageError(
+            f"the database cannot be brought to schema {SCHEMA_HEAD}: {error.orig}",
+            code="database_upgrade_failed",
+            hint="check that the state folder is writable, or restore it, then: homeport db upgrade",
+        ) from error
+    return True
+
+
+def _run_migrations(engine: Engine) -> None:
+    # Alembic takes 0.2 s to import and is needed once a release.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.connect().execution_options(immediate=True) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout = {_BUSY_SECONDS * 1000}", "journal_mode = WAL", "synchronous = NORMAL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,85 @@
+"""Journal segments into the database, exactly once.
+
+The rows of a batch and the segment's new offset are committed in one transaction, so a crash
+leaves both or neither. Several processes may run this at once: the offset is read under the
+transaction's write lock.
+"""
+
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Connection, Engine, delete, select, update
+
+from homeport.core.events import RequestFinished
+from homeport.storage import journal
+from homeport.storage.db import insert_new, writing
+from homeport.storage.tables import journal_offsets, requests
+
+
+class Ingested(msgspec.Struct, frozen=True, kw_only=True):
+    """What one pass did: rows inserted, segments finished and removed, bytes that no frame explains."""
+
+    rows: int = 0
+    segments: int = 0
+    lost_bytes: int = 0
+
+    def plus(self, other: "Ingested") -> "Ingested":
+        return Ingested(
+            rows=self.rows + other.rows,
+            segments=self.segments + other.segments,
+            lost_bytes=self.lost_bytes + other.lost_bytes,
+        )
+
+
+def ingest(engine: Engine, folder: Path) -> Ingested:
+    """Bring the database up to date with every segment of a folder."""
+    total = Ingested()
+    journal.clear_unopened(folder)
+    for path in journal.segments(folder):
+        try:
+            total = total.plus(_ingest_segment(engine, path))
+        except FileNotFoundError:
+            continue  # another process finished it between the listing and now
+    return total
+
+
+def _ingest_segment(engine: Engine, path: Path) -> Ingested:
+    with path.open("rb") as file:
+        abandoned = journal.take_if_abandoned(file.fileno())
+        with writing(engine) as connection:
+            offset = _locked_offset(connection, path.name)
+            file.seek(offset)
+            events, done, lost = journal.read_frames(file.read(), abandoned=abandoned)
+            _insert(connection, events)
+            _advance(connection, path.name, offset + done)
+        if abandoned:
+            path.unlink()
+            _forget(engine, path.name)
+    return Ingested(rows=len(events), segments=int(abandoned), lost_bytes=lost)
+
+
+def _locked_offset(connection: Connection, segment: str) -> int:
+    connection.execute(insert_new(connection, journal_offsets).values(segment=segment, offset=0))
+    query = select(journal_offsets.c.offset).where(journal_offsets.c.segment == segment).with_for_update()
+    return int(connection.execute(query).scalar_one())
+
+
+def _insert(connection: Connection, events: list[RequestFinished]) -> None:
+    if events:
+        connection.execute(insert_new(connection, requests), [_row(event) for event in events])
+
+
+def _row(event: RequestFinished) -> dict[str, object]:
+    row = {name: getattr(event, name) for name in event.__struct_fields__}
+    row["outcome"] = str(event.outcome)
+    row["attempts"] = msgspec.json.encode(event.attempts).decode()
+    return row
+
+
+def _advance(connection: Connection, segment: str, offset: int) -> None:
+    connection.execute(update(journal_offsets).where(journal_offsets.c.segment == segment).values(offset=offset))
+
+
+def _forget(engine: Engine, segment: str) -> None:
+    with writing(engine) as connection:
+        connection.execute(delete(journal_offsets).where(journal_offsets.c.segment == segment))

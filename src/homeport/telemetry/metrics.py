@@ -1,0 +1,68 @@
+"""Prometheus metrics of a gateway process.
+
+Labels take values from the configuration only (tiers, models, stable error codes), so callers
+cannot grow the number of series.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from homeport.core.events import RequestFinished
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = tuple(0.01 * 2**n for n in range(14))
+
+
+class Metrics:
+    """An `Observer` that counts, and the page that Prometheus scrapes."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        by_model = ("tier", "model")
+        self._requests = Counter(
+            "homeport_requests", "Requests that ended", ("surface", *by_model, "outcome"), registry=registry
+        )
+        self._errors = Counter("homeport_errors", "Requests that ended in an error", ("code",), registry=registry)
+        self._attempts = Counter(
+            "homeport_upstream_attempts", "Calls of upstreams", ("model", "error"), registry=registry
+        )
+        self._tokens = Counter("homeport_tokens", "Tokens", (*by_model, "type"), registry=registry)
+        self._cost = Counter("homeport_cost_nanodollars", "Cost in 1e-9 USD", by_model, registry=registry)
+        self._duration = Histogram(
+            "homeport_request_duration_seconds", "Request to last byte", by_model, registry=registry, buckets=_SECONDS
+        )
+        self._ttft = Histogram(
+            "homeport_time_to_first_byte_seconds",
+            "Request to first byte",
+            by_model,
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.in_flight = Gauge("homeport_requests_in_flight", "Requests being answered", registry=registry)
+        self.upstream_ready = Gauge(
+            "homeport_upstream_ready", "1 while the engine answers its health check", ("upstream",), registry=registry
+        )
+        self.refused = Counter(
+            "homeport_refused", "Requests refused before they had a key to be billed to", ("code",), registry=registry
+        )
+
+    def observe(self, event: RequestFinished) -> None:
+        labels = (event.tier, event.target)
+        self._requests.labels(event.surface, *labels, event.outcome).inc()
+        if event.error:
+            self._errors.labels(event.error).inc()
+        for attempt in event.attempts:
+            self._attempts.labels(attempt.target, attempt.error).inc()
+        if not event.target:
+            return
+        self._tokens.labels(*labels, "input").inc(event.input_tokens)
+        self._tokens.labels(*labels, "cached_input").inc(event.cached_input_tokens)
+        self._tokens.labels(*labels, "output").inc(event.output_tokens)
+        self._cost.labels(*labels).inc(event.cost)
+        self._duration.labels(*labels).observe(event.latency_ns / 1e9)
+        if event.ttft_ns:
+            self._ttft.labels(*labels).observe(event.ttft_ns / 1e9)
+
+    def page(self) -> bytes:
+        """The exposition text."""
+        return generate_latest(self._registry)

@@ -1,0 +1,62 @@
+"""The schema: migrations lead to exactly the tables the code uses."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import insert, select
+
+import homeport.storage
+from homeport.core.errors import StorageError
+from homeport.storage.db import open_database, schema_version, sqlite_url, upgrade, writing
+from homeport.storage.tables import SCHEMA_HEAD, keys, metadata
+
+
+def test_migrations_lead_to_the_tables(tmp_path: Path) -> None:
+    engine = open_database(sqlite_url(tmp_path / "a.db"))
+    assert schema_version(engine) is None
+    assert upgrade(engine) is True
+    assert schema_version(engine) == SCHEMA_HEAD
+    assert upgrade(engine) is False
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_head_we_name_is_alembics() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(homeport.storage.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_HEAD
+
+
+def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageError) as caught:
+        upgrade(open_database(sqlite_url(tmp_path / "missing" / "a.db")))
+    assert caught.value.code == "database_upgrade_failed"
+    assert "homeport db upgrade" in caught.value.hint
+
+
+def test_a_broken_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageError):
+        upgrade(open_database(sqlite_url(tmp_path / "a.db")))
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    engine = open_database(sqlite_url(tmp_path / "a.db"))
+    upgrade(engine)
+    row = {
+        "id": "k", "name": "n", "digest": "d", "created_at": 1, "data_class": "open", "models": "[]", "tiers": "[]"
+    }  # fmt: skip
+
+    def insert_and_fail() -> None:
+        with writing(engine) as connection:
+            connection.execute(insert(keys).values(row))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        insert_and_fail()
+    with engine.connect() as connection:
+        assert connection.execute(select(keys)).all() == []
