@@ -1,11 +1,24 @@
 """The seams: what the request path needs of the world, as Protocols of a few methods each."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
+from homeport.core.errors import HomeportError
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
-from homeport.core.types import Completion, Decision, Frame, Inference, Key, Target, UpstreamCall, Usage
+from homeport.core.types import (
+    Completion,
+    Decision,
+    ErrorReply,
+    Frame,
+    Inference,
+    Key,
+    Receipt,
+    Surface,
+    Target,
+    UpstreamCall,
+    Usage,
+)
 
 
 class Clock(Protocol):
@@ -25,7 +38,7 @@ class Upstream(Protocol):
     async def complete(self, call: UpstreamCall) -> Completion:
         """The whole answer."""
 
-    def stream(self, call: UpstreamCall) -> AsyncIterator[Frame]:
+    def stream(self, call: UpstreamCall) -> AsyncGenerator[Frame, None]:
         """Frames as they arrive; a stream that ends before its end raises `StreamCut`."""
 
     async def close(self) -> None:
@@ -71,6 +84,21 @@ class Recorder(Protocol):
 
 class Observer(Protocol):
     def observe(self, event: RequestFinished) -> None: ...
+
+
+class Dialect(Protocol):
+    """How one API family reads requests and writes what is ours: errors, receipts, the end of a stream."""
+
+    def decode(self, surface: Surface, body: bytes) -> Inference:
+        """Raises `InvalidRequest` for whatever is not a request of that surface."""
+
+    def error(self, error: HomeportError, request_id: str) -> ErrorReply: ...
+
+    def error_event(self, error: HomeportError, request_id: str) -> bytes:
+        """The end of a stream that broke after its first byte."""
+
+    def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
+        """The end of a stream: the frames that were held back, with what the request cost."""
 
 
 class Wire(Protocol):

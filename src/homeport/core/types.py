@@ -186,3 +186,21 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     closing: bool = False
     usage_only: bool = False
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller is told about an answered request; `cost` is None until it is settled."""
+
+    request_id: str
+    tier: str
+    model: str
+    reason: str
+    cost: Nano | None = None
+
+
+class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
+    """An error in the caller's dialect."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
