@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from homeport.core.money import Nano, PicoRate
+from homeport.core.money import Nano, PicoRate, format_usd
 
 
 class Surface(StrEnum):
@@ -196,6 +196,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     reason: str
     cost: Nano | None = None
+
+    @property
+    def cost_usd(self) -> str:
+        """Dollars with nine decimals; "" until it is settled."""
+        return "" if self.cost is None else format_usd(self.cost)
 
 
 class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):

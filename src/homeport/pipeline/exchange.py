@@ -1,0 +1,122 @@
+"""One request and what became of it: the only mutable thing on the request path."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from homeport.core.errors import HomeportError
+from homeport.core.money import Nano
+from homeport.core.ports import Dialect, Wire
+from homeport.core.types import (
+    Attempt,
+    Completion,
+    DataClass,
+    Decision,
+    Frame,
+    Inference,
+    Key,
+    Outcome,
+    Receipt,
+    Surface,
+    Target,
+    Usage,
+)
+
+_JSON = "application/json"
+_EVENTS = "text/event-stream; charset=utf-8"
+
+
+class Exchange:
+    """Filled in from top to bottom by `Pipeline`.
+
+    Args:
+        request_id: ours; never the caller's.
+        token: the bearer token, or None.
+        read_body: reads the body; raises `RequestTooLarge` beyond the bound.
+    """
+
+    def __init__(
+        self,
+        *,
+        request_id: str,
+        surface: Surface,
+        token: str | None,
+        data_class_header: str | None,
+        read_body: Callable[[], Awaitable[bytes]],
+        dialect: Dialect,
+        wire: Wire,
+    ) -> None:
+        self.request_id = request_id
+        self.surface = surface
+        self.token = token
+        self.data_class_header = data_class_header
+        self.read_body = read_body
+        self.dialect = dialect
+        self.wire = wire
+
+        self.started_at = 0
+        self.started_ns = 0
+        self.first_byte_ns = 0
+        self.key: Key | None = None
+        self.data_class = DataClass.OPEN
+        self.inference: Inference | None = None
+        self.decision: Decision | None = None
+        self.target: Target | None = None
+        self.dispatched_ns = 0
+        self.attempts: list[Attempt] = []
+        self.reason = ""
+        self.completion: Completion | None = None
+        self.usage: Usage | None = None
+        self.events = 0
+        self.held: list[Frame] = []
+        self.outcome = Outcome.COMPLETED
+        self.error: HomeportError | None = None
+        self.status = 200
+        self.cost: Nano | None = None
+
+    def receipt(self) -> Receipt:
+        target = self.target
+        return Receipt(
+            request_id=self.request_id,
+            tier=target.tier if target else "",
+            model=target.name if target else "",
+            reason=self.reason,
+            cost=self.cost,
+        )
+
+    def fail(self, error: HomeportError, outcome: Outcome) -> None:
+        """End with an error instead of an answer."""
+        self.error = error
+        self.outcome = outcome
+        self.completion = None
+        self.status = self.dialect.error(error, self.request_id).status
+
+    async def start_stream(self) -> None:
+        await self.wire.start(200, {"content-type": _EVENTS, "cache-control": "no-cache", **_headers(self.receipt())})
+
+    async def finish(self) -> None:
+        """Send what is left: the whole answer, the end of the stream, or the error."""
+        if self.error is not None:
+            await self._finish_with(self.error)
+        elif self.completion is not None:
+            await self.wire.start(200, {"content-type": _JSON, **_headers(self.receipt())})
+            await self.wire.finish(self.completion.body)
+        else:
+            await self.wire.finish(self.dialect.closing(self.held, self.receipt()))
+
+    async def _finish_with(self, error: HomeportError) -> None:
+        if self.first_byte_ns:
+            await self.wire.finish(self.dialect.error_event(error, self.request_id))
+            return
+        reply = self.dialect.error(error, self.request_id)
+        await self.wire.start(reply.status, {"content-type": _JSON, **_headers(self.receipt()), **reply.headers})
+        await self.wire.finish(reply.body)
+
+
+def _headers(receipt: Receipt) -> Mapping[str, str]:
+    headers = {
+        "x-homeport-request-id": receipt.request_id,
+        "x-homeport-tier": receipt.tier,
+        "x-homeport-model": receipt.model,
+        "x-homeport-reason": receipt.reason,
+        "x-homeport-cost": receipt.cost_usd,
+    }
+    return {name: value for name, value in headers.items() if value}

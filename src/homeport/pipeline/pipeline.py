@@ -1,0 +1,172 @@
+"""A request from top to bottom."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from homeport.core.errors import (
+    HomeportError,
+    InternalError,
+    NotAuthenticated,
+    RequestError,
+    StorageError,
+)
+from homeport.core.events import RequestFinished
+from homeport.core.money import Nano
+from homeport.core.ports import Clock, KeyRing, Observer, Policy, Pricing, Recorder
+from homeport.core.types import Key, Outcome, Usage
+from homeport.ledger.usage import estimate
+from homeport.pipeline.admission import Admission
+from homeport.pipeline.dispatch import Dispatcher
+from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.stream import relay
+from homeport.privacy.classify import classify
+from homeport.routing.eligibility import Catalogue, eligible
+
+logger = logging.getLogger(__name__)
+
+
+class Stages(msgspec.Struct, frozen=True, kw_only=True):
+    """What the request path is made of; put together in bootstrap.py."""
+
+    keys: KeyRing
+    admission: Admission
+    recorder: Recorder
+    catalogue: Catalogue
+    policy: Policy
+    dispatcher: Dispatcher
+    pricing: Pricing
+    observers: Sequence[Observer]
+    clock: Clock
+
+
+class Pipeline:
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+
+    async def run(self, exchange: Exchange) -> None:
+        """Answer one request.
+
+        It is settled exactly once, before its last byte leaves, however it ends. A cancelled task
+        means that the caller is gone: the upstream is cancelled and what it produced is billed.
+        """
+        exchange.started_ns = self._stages.clock.monotonic_ns()
+        exchange.started_at = self._stages.clock.wall_ns()
+        try:
+            await self._answer(exchange)
+        except RequestError as error:
+            exchange.fail(error, Outcome.REJECTED)
+        except HomeportError as error:
+            exchange.fail(error, Outcome.FAILED)
+        except (asyncio.CancelledError, OSError):
+            exchange.outcome = Outcome.CANCELLED
+            exchange.status = 499
+            raise
+        except Exception:  # a defect must neither end the process nor tell the caller about our insides
+            logger.exception("unexpected error in request %s", exchange.request_id)
+            exchange.fail(InternalError("an unexpected error happened; it was logged"), Outcome.FAILED)
+        finally:
+            self._settle(exchange)
+        await exchange.finish()
+
+    async def _answer(self, exchange: Exchange) -> None:
+        key = self._authenticate(exchange)
+        with self._stages.admission.admit():
+            self._stages.recorder.check_room()
+            await self._decode(exchange)
+            exchange.data_class = classify(key.data_class, exchange.data_class_header)
+            self._decide(exchange, key)
+            await self._dispatch(exchange)
+
+    def _authenticate(self, exchange: Exchange) -> Key:
+        if exchange.token is None:
+            raise NotAuthenticated(
+                "no API key was sent",
+                code="missing_api_key",
+                hint="send the header `Authorization: Bearer KEY`; `homeport keys create` makes a key",
+            )
+        key = self._stages.keys.find(exchange.token)
+        if key is None:
+            raise NotAuthenticated("the API key is unknown, expired or revoked", hint="homeport keys list")
+        exchange.key = key
+        return key
+
+    async def _decode(self, exchange: Exchange) -> None:
+        exchange.inference = exchange.dialect.decode(exchange.surface, await exchange.read_body())
+
+    def _decide(self, exchange: Exchange, key: Key) -> None:
+        assert exchange.inference is not None
+        mask = eligible(self._stages.catalogue, exchange.inference, key, exchange.data_class)
+        decision = self._stages.policy.decide(exchange.inference, mask.targets)
+        exchange.decision = decision
+        exchange.reason = f"pinned:{exchange.inference.model}" if mask.pinned else decision.reason
+
+    async def _dispatch(self, exchange: Exchange) -> None:
+        assert exchange.inference is not None
+        assert exchange.decision is not None
+        if exchange.inference.stream:
+            first, rest = await self._stages.dispatcher.stream(exchange, exchange.decision)
+            await relay(exchange, first, rest, self._stages.clock.monotonic_ns)
+        else:
+            exchange.completion = await self._stages.dispatcher.complete(exchange, exchange.decision)
+            exchange.usage = exchange.completion.usage
+
+    def _settle(self, exchange: Exchange) -> None:
+        """Price the request, make it durable, tell the observers. Nobody to bill: nothing to record."""
+        if exchange.key is None:
+            return
+        now = self._stages.clock.monotonic_ns()
+        usage = self._billable(exchange)
+        if exchange.target is not None:
+            exchange.cost = self._stages.pricing.cost(exchange.target, usage, now - exchange.dispatched_ns)
+        event = _finished(exchange, exchange.key, usage, now)
+        try:
+            self._stages.recorder.record(event)
+        except StorageError as error:
+            logger.error("request %s could not be recorded: %s", exchange.request_id, error.message)
+            exchange.fail(error, Outcome.FAILED)
+            exchange.cost = None
+        for observer in self._stages.observers:
+            observer.observe(event)
+
+    def _billable(self, exchange: Exchange) -> Usage:
+        if exchange.target is None or exchange.inference is None:
+            return Usage()
+        body = exchange.completion.body if exchange.completion else b""
+        return exchange.usage or estimate(exchange.inference.input_chars, exchange.events, len(body))
+
+
+def _finished(exchange: Exchange, key: Key, usage: Usage, now: int) -> RequestFinished:
+    target, inference, cost = exchange.target, exchange.inference, exchange.cost
+    latency = now - exchange.started_ns
+    first_byte = exchange.first_byte_ns - exchange.started_ns if exchange.first_byte_ns else 0
+    return RequestFinished(
+        request_id=exchange.request_id,
+        started_at=exchange.started_at,
+        key_id=key.id,
+        surface=exchange.surface,
+        requested_model=inference.model[:160] if inference else "",
+        tier=target.tier if target else "",
+        target=target.name if target else "",
+        upstream=target.upstream if target else "",
+        model=target.model if target else "",
+        local=bool(target and target.local),
+        data_class=exchange.data_class,
+        stream=bool(inference and inference.stream),
+        outcome=exchange.outcome,
+        status=exchange.status,
+        error=exchange.error.code if exchange.error else "",
+        reason=exchange.reason[:160],
+        input_tokens=usage.input_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        estimated=usage.estimated,
+        cost=cost or Nano(0),
+        price_source=target.price.source if target and target.price else "",
+        latency_ns=latency,
+        ttft_ns=latency if exchange.completion is not None else first_byte,
+        attempts=tuple(exchange.attempts),
+    )

@@ -1,0 +1,31 @@
+"""Relaying a stream: everything but its end, which waits until the request is settled."""
+
+from collections.abc import AsyncGenerator, Callable
+
+from homeport.core.types import Frame
+from homeport.pipeline.exchange import Exchange
+
+
+async def relay(
+    exchange: Exchange, first: Frame, rest: AsyncGenerator[Frame, None], monotonic_ns: Callable[[], int]
+) -> None:
+    """Forward frames as they come; note usage; hold back closing frames.
+
+    One frame is in memory at a time: a slow reader holds the upstream back.
+    """
+    wants_usage = exchange.inference is not None and exchange.inference.wants_usage
+    try:
+        await exchange.start_stream()
+        frame: Frame | None = first
+        while frame is not None:
+            exchange.events += frame.events
+            exchange.usage = frame.usage or exchange.usage
+            if frame.closing:
+                if wants_usage or not frame.usage_only:
+                    exchange.held.append(frame)
+            else:
+                exchange.first_byte_ns = exchange.first_byte_ns or monotonic_ns()
+                await exchange.wire.send(frame.data)
+            frame = await anext(rest, None)
+    finally:
+        await rest.aclose()
