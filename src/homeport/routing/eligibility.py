@@ -60,7 +60,7 @@ def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: D
     """
     targets, pinned = catalogue.resolve(inference.model)
     rules: tuple[tuple[str, Callable[[Target], bool]], ...] = (
-        ("key", lambda target: _permitted(key, target)),
+        ("key", lambda target: permitted(key, target)),
         ("data_class", lambda target: target.local or data_class is not DataClass.PRIVATE),
         ("surface", lambda target: inference.surface in target.surfaces),
     )
@@ -73,7 +73,8 @@ def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: D
     return Eligible(targets=targets, removed=tuple(removed), pinned=pinned)
 
 
-def _permitted(key: Key, target: Target) -> bool:
+def permitted(key: Key, target: Target) -> bool:
+    """Whether a key may use a target at all."""
     return (not key.models or target.name in key.models) and (not key.tiers or target.tier in key.tiers)
 
 

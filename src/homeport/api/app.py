@@ -1,0 +1,172 @@
+"""The ASGI application: finds the route, hands over, and turns whatever is left into an error reply."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from homeport.api import errors
+from homeport.api.auth import bearer
+from homeport.api.connection import Connection, Receive, Scope, Send
+from homeport.api.models import listing
+from homeport.api.openai import OpenAIDialect
+from homeport.core.errors import HomeportError, InternalError, NotAuthenticated, NotFound, WrongMethod
+from homeport.core.ports import Clock, KeyRing
+from homeport.core.types import Surface
+from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.pipeline import Pipeline
+from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
+from homeport.routing.eligibility import Catalogue
+from homeport.telemetry.metrics import CONTENT_TYPE, Metrics
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Connection, str], Awaitable[None]]
+Readiness = Callable[[], tuple[bool, Mapping[str, object]]]
+
+_JSON = {"content-type": "application/json"}
+
+
+class App:
+    """Every path Homeport answers.
+
+    Args:
+        readiness: whether requests can be answered, with the detail that `/readyz` shows.
+        started: seconds since the epoch, shown as `created` of the models.
+    """
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        keys: KeyRing,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        readiness: Readiness,
+        clock: Clock,
+        max_body: int,
+    ) -> None:
+        self._pipeline = pipeline
+        self._keys = keys
+        self._catalogue = catalogue
+        self._metrics = metrics
+        self._readiness = readiness
+        self._created = clock.wall_ns() // 1_000_000_000
+        self._max_body = max_body
+        self._dialect = OpenAIDialect()
+        self._routes: dict[str, tuple[str, Handler]] = {
+            "/v1/models": ("GET", self._models),
+            "/livez": ("GET", self._livez),
+            "/readyz": ("GET", self._readyz),
+            "/metrics": ("GET", self._metrics_page),
+        }
+        for surface in Surface:
+            self._routes[f"/v1/{surface}"] = ("POST", self._inference(surface))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await _refuse_other(scope, receive, send)
+            return
+        connection = Connection(scope, receive, send, self._max_body)
+        request_id = f"req_{secrets.token_hex(12)}"
+        try:
+            await self._handler(scope["method"], scope["path"])(connection, request_id)
+        except HomeportError as error:
+            await self._reply_error(connection, error, request_id)
+        except asyncio.CancelledError:
+            if not connection.disconnected:
+                raise
+        except ConnectionError:
+            logger.debug("the caller of %s left", request_id)
+        except Exception:  # the last line of defence: no traceback and no dead process, whatever was sent
+            logger.exception("unexpected error outside the request path, request %s", request_id)
+            await self._reply_error(connection, InternalError("an unexpected error happened"), request_id)
+        finally:
+            connection.close()
+
+    def _handler(self, method: str, path: str) -> Handler:
+        if path.startswith("/v1/models/") and method == "GET":
+            name = path.removeprefix("/v1/models/")
+            return lambda connection, request_id: self._model(connection, request_id, name)
+        if path not in self._routes:
+            raise NotFound("there is nothing at this path", hint="the OpenAI API is below /v1")
+        allowed, handler = self._routes[path]
+        if method != allowed and not (method == "HEAD" and allowed == "GET"):
+            raise WrongMethod(f"this path answers {allowed} only")
+        return handler
+
+    def _inference(self, surface: Surface) -> Handler:
+        async def handle(connection: Connection, request_id: str) -> None:
+            exchange = Exchange(
+                request_id=request_id,
+                surface=surface,
+                token=bearer(connection.header(b"authorization")),
+                data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
+                read_body=connection.read_body,
+                dialect=self._dialect,
+                wire=connection,
+            )
+            with self._metrics.in_flight.track_inprogress():
+                await self._pipeline.run(exchange)
+            if exchange.key is None and exchange.error is not None:
+                self._metrics.refused.labels(exchange.error.code).inc()
+
+        return handle
+
+    async def _models(self, connection: Connection, _: str) -> None:
+        await _reply(connection, {"object": "list", "data": self._listing(connection)})
+
+    async def _model(self, connection: Connection, _: str, name: str) -> None:
+        for model in self._listing(connection):
+            if model["id"] == name:
+                await _reply(connection, model)
+                return
+        raise NotFound("there is no such model", code="model_not_found", hint="GET /v1/models lists them")
+
+    def _listing(self, connection: Connection) -> list[dict[str, object]]:
+        token = bearer(connection.header(b"authorization"))
+        key = self._keys.find(token) if token else None
+        if key is None:
+            raise NotAuthenticated("a live API key is needed", hint="send the header `Authorization: Bearer KEY`")
+        return listing(self._catalogue, key, self._created)
+
+    async def _livez(self, connection: Connection, _: str) -> None:
+        await _reply(connection, {"status": "alive"})
+
+    async def _readyz(self, connection: Connection, _: str) -> None:
+        ready, detail = self._readiness()
+        status = "ready" if ready else "not ready"
+        await _reply(connection, {"status": status, **detail}, status=200 if ready else 503)
+
+    async def _metrics_page(self, connection: Connection, _: str) -> None:
+        await connection.start(200, {"content-type": CONTENT_TYPE})
+        await connection.finish(self._metrics.page())
+
+    async def _reply_error(self, connection: Connection, error: HomeportError, request_id: str) -> None:
+        if connection.started:
+            return
+        reply = errors.reply(error, request_id)
+        with contextlib.suppress(ConnectionError):
+            await connection.start(reply.status, {**_JSON, "x-homeport-request-id": request_id, **reply.headers})
+            await connection.finish(reply.body)
+
+
+async def _reply(connection: Connection, body: Mapping[str, object], status: int = 200) -> None:
+    await connection.start(status, _JSON)
+    await connection.finish(msgspec.json.encode(body))
+
+
+async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:
+    """Acknowledge the server's lifespan; close websockets."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1003})
+        return
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

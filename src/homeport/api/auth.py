@@ -1,0 +1,97 @@
+"""Inference keys: made here, checked here, deny by default.
+
+A key is 256 random bits, so a fast keyed hash is enough: there is nothing to guess. Only the hash
+is stored; the pepper is a file of the state folder that a copy of the database does not contain.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from homeport.core.errors import StorageError
+from homeport.core.types import Key
+from homeport.storage.keys import StoredKey
+
+PREFIX = "hp-"
+_PEPPER_BYTES = 32
+_MAX_TOKEN = 256
+
+
+def new_token() -> tuple[str, str]:
+    """A new key: its public id, and the token `hp-ID-SECRET` that only its owner will have."""
+    public = secrets.token_hex(8)
+    return f"key_{public}", f"{PREFIX}{public}-{secrets.token_urlsafe(32)}"
+
+
+def digest(pepper: bytes, token: str) -> str:
+    """The keyed hash of a key: BLAKE2b, 256 bits, hexadecimal."""
+    return hashlib.blake2b(token.encode(), key=pepper, digest_size=32).hexdigest()
+
+
+def read_pepper(path: Path) -> bytes:
+    """Read the pepper; make it on first use, readable by its owner alone.
+
+    Raises:
+        StorageError: the file is there and is not a pepper.
+    """
+    with contextlib.suppress(FileExistsError):
+        write_secret(path, secrets.token_bytes(_PEPPER_BYTES))
+    pepper = path.read_bytes()
+    if len(pepper) != _PEPPER_BYTES:
+        raise StorageError(
+            f"{path} is not a key pepper",
+            code="pepper_invalid",
+            hint="restore it from a backup, or remove it and make new keys: every key depends on it",
+        )
+    return pepper
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Create a file of mode 0600 with its whole content or not at all. Raises FileExistsError."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    try:
+        os.write(descriptor, data)
+        os.fsync(descriptor)
+        os.link(draft, path)
+    finally:
+        os.close(descriptor)
+        draft.unlink()
+
+
+class StoredKeyRing:
+    """`KeyRing` in memory, refreshed from the database outside the request path.
+
+    Args:
+        read: every stored key; called by `refresh`, never by `find`.
+        now: seconds since the epoch.
+    """
+
+    def __init__(self, read: Callable[[], Sequence[StoredKey]], pepper: bytes, now: Callable[[], float]) -> None:
+        self._read = read
+        self._pepper = pepper
+        self._now = now
+        self._live: dict[str, StoredKey] = {}
+
+    def refresh(self) -> None:
+        self._live = {stored.key.id: stored for stored in self._read() if stored.revoked_at is None}
+
+    def find(self, token: str) -> Key | None:
+        if len(token) > _MAX_TOKEN or not token.startswith(PREFIX):
+            return None
+        public, _, _ = token.removeprefix(PREFIX).partition("-")
+        stored = self._live.get(f"key_{public}")
+        if stored is None or not hmac.compare_digest(stored.digest, digest(self._pepper, token)):
+            return None
+        expires_at = stored.key.expires_at
+        return stored.key if expires_at is None or self._now() < expires_at else None
+
+
+def bearer(authorization: str | None) -> str | None:
+    """The token of an Authorization header, None where there is none."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

@@ -1,0 +1,88 @@
+"""One HTTP exchange over ASGI: reading a bounded body, writing a response, noticing that the caller left."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from homeport.core.errors import RequestTooLarge
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_TOO_LARGE_HINT = "send less, or raise server.max_body_bytes"
+
+
+class Connection:
+    """The `Wire` of the request path.
+
+    Once the body is read, the task that read it is cancelled when the caller disconnects.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body: int) -> None:
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._receive = receive
+        self._send = send
+        self._max_body = max_body
+        self._watcher: asyncio.Task[None] | None = None
+        self.disconnected = False
+        self.started = False
+
+    def header(self, name: bytes) -> str | None:
+        """A header's value, by its lower-case name; bytes beyond ASCII are read as Latin-1."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    async def read_body(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            RequestTooLarge: more than the bound, announced or sent.
+            ConnectionResetError: the caller left before its end.
+        """
+        self._check_announced_length()
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.disconnected = True
+                raise ConnectionResetError("the caller left while sending the body")
+            size += len(message.get("body", b""))
+            if size > self._max_body:
+                raise RequestTooLarge(f"the body is larger than {self._max_body} bytes", hint=_TOO_LARGE_HINT)
+            chunks.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                break
+        task = asyncio.current_task()
+        assert task is not None
+        self._watcher = asyncio.create_task(self._watch(task))
+        return b"".join(chunks)
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        self.started = True
+        pairs = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": pairs})
+
+    async def send(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self, data: bytes = b"") -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    def close(self) -> None:
+        """Stop watching for a disconnect."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _check_announced_length(self) -> None:
+        length = self.header(b"content-length")
+        if length is not None and length.isdigit() and int(length[:20]) > self._max_body:
+            raise RequestTooLarge(f"the body is larger than {self._max_body} bytes", hint=_TOO_LARGE_HINT)
+
+    async def _watch(self, task: asyncio.Task[Any]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.disconnected = True
+        task.cancel()

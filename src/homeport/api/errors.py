@@ -1,0 +1,66 @@
+"""Errors as HTTP statuses and as OpenAI-shaped bodies. The only place that knows both."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from homeport.core import errors
+from homeport.core.types import ErrorReply
+
+_STATUS: tuple[tuple[type[errors.HomeportError], int, str], ...] = (
+    (errors.RequestTooLarge, 413, "invalid_request_error"),
+    (errors.NotAuthenticated, 401, "authentication_error"),
+    (errors.NotPermitted, 403, "permission_error"),
+    (errors.NotFound, 404, "invalid_request_error"),
+    (errors.WrongMethod, 405, "invalid_request_error"),
+    (errors.RequestError, 400, "invalid_request_error"),
+    (errors.CapacityError, 503, "overloaded_error"),
+    (errors.StorageError, 503, "server_error"),
+    (errors.PrivateTierUnavailable, 503, "server_error"),
+    (errors.UpstreamTimeout, 504, "upstream_error"),
+    (errors.UpstreamError, 502, "upstream_error"),
+)
+
+
+def status_of(error: errors.HomeportError) -> tuple[int, str]:
+    """The HTTP status and OpenAI's `type` for an error."""
+    if isinstance(error, errors.NoAnswer):
+        return error.status, "upstream_error"
+    if isinstance(error, errors.UpstreamRefused) and not error.retryable:
+        return (error.status if 400 <= error.status < 500 else 400), "invalid_request_error"
+    for kind, status, name in _STATUS:
+        if isinstance(error, kind):
+            return status, name
+    return 500, "server_error"
+
+
+def error_object(error: errors.HomeportError, request_id: str) -> dict[str, object]:
+    """OpenAI's error object; `code` is stable, `hint` and `request_id` are ours."""
+    message = f"{error.message}. {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else error.message
+    body: dict[str, object] = {
+        "message": message,
+        "type": status_of(error)[1],
+        "param": getattr(error, "param", "") or None,
+        "code": error.code,
+        "hint": error.hint or None,
+        "request_id": request_id,
+    }
+    if isinstance(error, errors.NoAnswer):
+        body["attempts"] = error.attempts
+    return {"error": body}
+
+
+def reply(error: errors.HomeportError, request_id: str) -> ErrorReply:
+    """The whole HTTP reply."""
+    status, _ = status_of(error)
+    return ErrorReply(
+        status=status, headers=_headers(error, status), body=msgspec.json.encode(error_object(error, request_id))
+    )
+
+
+def _headers(error: errors.HomeportError, status: int) -> Mapping[str, str]:
+    if status == 401:
+        return {"www-authenticate": "Bearer"}
+    if isinstance(error, errors.CapacityError):
+        return {"retry-after": str(error.retry_after)}
+    return {"retry-after": "1"} if status == 503 else {}

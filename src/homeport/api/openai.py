@@ -1,0 +1,226 @@
+"""OpenAI's dialect: what its requests must look like, and the shapes of what we add to a stream.
+
+Only the fields that Homeport needs, or that would make an upstream fail in its own words, are
+typed. Every other field passes through as it came.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from homeport.api import errors
+from homeport.core.errors import HomeportError, InvalidRequest
+from homeport.core.types import ErrorReply, Frame, Inference, Receipt, Surface
+
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+Stop = str | Annotated[list[str], Meta(max_length=16)]
+
+_DONE = b"data: [DONE]\n\n"
+
+
+class _Part(Struct):
+    type: str
+    text: str | None = None
+
+
+class _Function(Struct):
+    name: str
+    arguments: str | None = None
+
+
+class _ToolCall(Struct):
+    type: str | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Message(Struct):
+    role: Annotated[str, Meta(min_length=1, max_length=64)]
+    content: str | list[_Part] | None = None
+    name: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+    tool_call_id: str | None = None
+
+
+class _ToolFunction(Struct):
+    name: Name
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class _Tool(Struct):
+    type: str
+    function: _ToolFunction | None = None
+
+
+class _JsonSchema(Struct):
+    name: str | None = None
+    schema: dict[str, Any] | None = None
+
+
+class _ResponseFormat(Struct):
+    type: str
+    json_schema: _JsonSchema | None = None
+
+
+class _StreamOptions(Struct):
+    include_usage: bool | None = None
+
+
+class _Sampling(Struct):
+    model: Name
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    stop: Stop | None = None
+    max_tokens: Count | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[str, float] | None = None
+    user: str | None = None
+
+
+class _Chat(_Sampling, kw_only=True):
+    messages: Annotated[list[_Message], Meta(min_length=1)]
+    max_completion_tokens: Count | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    tools: list[_Tool] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: _ResponseFormat | None = None
+
+
+class _Completion(_Sampling, kw_only=True):
+    prompt: str | list[str] | list[int] | list[list[int]]
+    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    echo: bool | None = None
+    suffix: str | None = None
+    best_of: Annotated[int, Meta(ge=1, le=20)] | None = None
+
+
+class _Embedding(Struct):
+    model: Name
+    input: str | list[str] | list[int] | list[list[int]]
+    dimensions: Count | None = None
+    encoding_format: str | None = None
+    user: str | None = None
+
+
+_decoders: dict[
+    Surface, msgspec.json.Decoder[_Chat] | msgspec.json.Decoder[_Completion] | msgspec.json.Decoder[_Embedding]
+] = {
+    Surface.CHAT: msgspec.json.Decoder(_Chat),
+    Surface.COMPLETION: msgspec.json.Decoder(_Completion),
+    Surface.EMBEDDING: msgspec.json.Decoder(_Embedding),
+}
+_fields_decoder = msgspec.json.Decoder(dict[str, Raw])
+
+
+class OpenAIDialect:
+    """`Dialect` of the OpenAI API."""
+
+    def decode(self, surface: Surface, body: bytes) -> Inference:
+        """Check a body and keep its fields as raw JSON.
+
+        Raises:
+            InvalidRequest: codes invalid_json, invalid_utf8, json_too_deep, invalid_value.
+        """
+        request, fields = _parse(surface, body)
+        match request:
+            case _Chat() | _Completion():
+                stream = bool(request.stream)
+                wants_usage = bool(request.stream_options and request.stream_options.include_usage)
+                deterministic = request.seed is not None and request.temperature == 0
+                limit = (request.max_completion_tokens if isinstance(request, _Chat) else None) or request.max_tokens
+            case _:
+                stream, wants_usage, deterministic, limit = False, False, False, None
+        return Inference(
+            surface=surface,
+            model=request.model,
+            stream=stream,
+            wants_usage=wants_usage,
+            input_chars=_input_chars(request),
+            max_output_tokens=limit,
+            deterministic=deterministic,
+            fields=fields,
+        )
+
+    def error(self, error: HomeportError, request_id: str) -> ErrorReply:
+        return errors.reply(error, request_id)
+
+    def error_event(self, error: HomeportError, request_id: str) -> bytes:
+        return b"data: " + msgspec.json.encode(errors.error_object(error, request_id)) + b"\n\n"
+
+    def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
+        """The usage chunk with the cost in it, the receipt as a comment, and `[DONE]`.
+
+        A header cannot carry a stream's cost: it is known when the stream is over. So the comment
+        `: x-homeport-cost: USD` (which every parser skips) carries it for callers who read bytes,
+        and the usage chunk, where it was asked for, carries a `homeport` object for clients.
+        """
+        parts = [_with_receipt(frame.data, receipt) for frame in frames if frame.usage_only]
+        return b"".join([*parts, f": x-homeport-cost: {receipt.cost_usd}\n\n".encode(), _DONE])
+
+
+def receipt_object(receipt: Receipt) -> dict[str, object]:
+    return {
+        "request_id": receipt.request_id,
+        "tier": receipt.tier,
+        "model": receipt.model,
+        "reason": receipt.reason,
+        "cost_usd": receipt.cost_usd,
+        "cost_nanodollars": receipt.cost,
+    }
+
+
+def _parse(surface: Surface, body: bytes) -> tuple[_Chat | _Completion | _Embedding, dict[str, Raw]]:
+    try:
+        body.decode()
+        return _decoders[surface].decode(body), _fields_decoder.decode(body)
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"the body is not UTF-8 (byte {error.start})", code="invalid_utf8", hint="encode the JSON as UTF-8"
+        ) from None
+    except RecursionError:
+        raise InvalidRequest("the JSON is nested too deeply", code="json_too_deep", hint="flatten it") from None
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        raise InvalidRequest(message, param=path.strip("`").removeprefix("$").removeprefix(".")) from None
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(str(error), code="invalid_json", hint="send one JSON object") from None
+
+
+def _input_chars(request: _Chat | _Completion | _Embedding) -> int:
+    match request:
+        case _Chat():
+            return sum(_message_chars(message) for message in request.messages)
+        case _Completion():
+            return _prompt_chars(request.prompt)
+        case _Embedding():
+            return _prompt_chars(request.input)
+
+
+def _message_chars(message: _Message) -> int:
+    if isinstance(message.content, list):
+        return sum(len(part.text or "") for part in message.content)
+    return len(message.content or "")
+
+
+def _prompt_chars(prompt: str | list[str] | list[int] | list[list[int]]) -> int:
+    if isinstance(prompt, str):
+        return len(prompt)
+    return sum(4 if isinstance(item, int) else len(item) * (1 if isinstance(item, str) else 4) for item in prompt)
+
+
+def _with_receipt(event: bytes, receipt: Receipt) -> bytes:
+    chunk = _fields_decoder.decode(event.strip().removeprefix(b"data:"))
+    chunk["homeport"] = Raw(msgspec.json.encode(receipt_object(receipt)))
+    return b"data: " + msgspec.json.encode(chunk) + b"\n\n"

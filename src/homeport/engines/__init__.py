@@ -1,0 +1,1 @@
+"""Engines that run on machines of our own: one adapter a file."""

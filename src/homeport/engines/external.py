@@ -1,0 +1,45 @@
+"""A server that already runs and speaks OpenAI's API: Ollama, vLLM, SGLang, TGI, llama-server."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from homeport.core.errors import ConfigError
+from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, EngineSetup, Launch, profile_of
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of `engines.NAME.profile`.
+
+    Attributes:
+        slots: how many requests the server answers at once.
+        embeddings: it answers /v1/embeddings too.
+        health: path of its health check below the host; by default the list of models.
+    """
+
+    slots: Annotated[int, Meta(ge=1, le=4096)] = 1
+    embeddings: bool = False
+    health: str = "/v1/models"
+
+
+def render(setup: EngineSetup) -> Launch:
+    """Nothing is started; the server is only reached and watched."""
+    profile: Profile = profile_of(setup, Profile)
+    if not setup.url:
+        raise ConfigError(
+            f"engines.{setup.name} is external and has no url",
+            code="engine_option_invalid",
+            hint=f"add engines.{setup.name}.url, such as http://127.0.0.1:11434/v1",
+        )
+    host = setup.url.removesuffix("/").removesuffix("/v1")
+    return Launch(
+        argv=(),
+        stdin=b"",
+        url=setup.url,
+        api_key=setup.api_key,
+        health_url=host + profile.health,
+        surfaces=ANY_SURFACE if profile.embeddings else TEXT_SURFACES,
+        slots=profile.slots,
+        deterministic_fields={},
+    )

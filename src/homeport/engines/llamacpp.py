@@ -1,0 +1,117 @@
+"""llama.cpp: its own HTTP server, from the prebuilt `xllamacpp` wheels, in a child process.
+
+Run as a program (`python -m homeport.engines.llamacpp`) this file is that child: it reads its
+launch as one JSON line on standard input and serves until that input closes.
+"""
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from homeport.core.errors import ConfigError
+from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, EngineSetup, Launch, profile_of
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of `engines.NAME.profile`.
+
+    Attributes:
+        slots: requests decoded at once; each gets `context` tokens. One slot keeps answers
+            repeatable under load: a batch of several changes the order of the sums.
+        context: tokens of prompt and answer together.
+        threads: CPU threads; None leaves it to llama.cpp.
+        embeddings: answer /v1/embeddings as well (mean pooling).
+        gpu_layers: layers on the GPU; -1 as many as fit, 0 none.
+    """
+
+    slots: Annotated[int, Meta(ge=1, le=64)] = 1
+    context: Annotated[int, Meta(ge=256, le=1_048_576)] = 4096
+    threads: Annotated[int, Meta(ge=1, le=1024)] | None = None
+    embeddings: bool = True
+    gpu_layers: Annotated[int, Meta(ge=-1, le=1000)] = -1
+
+
+class _Spec(msgspec.Struct, frozen=True, kw_only=True):
+    weights: str
+    alias: str
+    port: int
+    token: str
+    profile: Profile
+
+
+def render(setup: EngineSetup) -> Launch:
+    """The child's launch: a loopback server on a fixed port that asks for a token."""
+    if setup.weights is None:
+        raise ConfigError(
+            f"engines.{setup.name} needs weights",
+            code="engine_option_invalid",
+            hint=f"add engines.{setup.name}.package",
+        )
+    profile: Profile = profile_of(setup, Profile)
+    spec = _Spec(weights=str(setup.weights), alias=setup.name, port=setup.port, token=setup.token, profile=profile)
+    host = f"http://127.0.0.1:{setup.port}"
+    return Launch(
+        argv=(sys.executable, "-m", "homeport.engines.llamacpp"),
+        stdin=msgspec.json.encode(spec) + b"\n",
+        url=f"{host}/v1",
+        api_key=setup.token,
+        health_url=f"{host}/health",
+        surfaces=ANY_SURFACE if profile.embeddings else TEXT_SURFACES,
+        slots=profile.slots,
+        # A prompt that is partly in the cache is evaluated in other batches than a cold one.
+        deterministic_fields={"cache_prompt": False},
+    )
+
+
+def main() -> None:
+    spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Spec)
+    if not Path(spec.weights).is_file():
+        sys.exit(f"the weights {spec.weights} are not there; run: homeport package pull {spec.alias}")
+    # The watch must not start before the server holds its port, or a quick end would leave it half up.
+    server = _serve(spec)
+    print(f"serving {spec.alias} at {server.listening_address}", flush=True)  # noqa: T201
+    watcher = threading.Thread(target=_exit_at_end_of_input)
+    watcher.start()
+    watcher.join()
+
+
+def _serve(spec: _Spec) -> Any:
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = spec.weights
+    params.model_alias = {spec.alias}
+    params.hostnames = ["127.0.0.1"]
+    params.port = spec.port
+    params.api_keys = [spec.token]
+    params.cors_origins = ""
+    params.ui = False
+    params.endpoint_metrics = True
+    params.endpoint_slots = False
+    params.n_parallel = spec.profile.slots
+    params.n_ctx = spec.profile.context * spec.profile.slots
+    params.n_gpu_layers = spec.profile.gpu_layers
+    if spec.profile.threads is not None:
+        params.cpuparams.n_threads = spec.profile.threads
+        params.cpuparams_batch.n_threads = spec.profile.threads
+    if spec.profile.embeddings:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        # An embedding's input must fit one physical batch.
+        params.n_batch = params.n_ubatch = spec.profile.context
+    return xllamacpp.Server(params)
+
+
+def _exit_at_end_of_input() -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(0)  # the server's threads cannot be joined from here
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Background work, in a process of its own."""

@@ -1,0 +1,34 @@
+"""The jobs worker: brings the journal into the database until it is told to stop, then once more."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from homeport.storage.ingest import Ingested
+from homeport.telemetry.logs import FIELDS
+
+logger = logging.getLogger(__name__)
+
+_EVERY = 0.25
+_AFTER_FAILURE = 2.0
+
+
+async def work(ingest: Callable[[], Ingested], stop: asyncio.Event) -> None:
+    """Ingest four times a second; after a database failure try again, the journal keeps everything."""
+    while True:
+        pause = _EVERY
+        try:
+            done = await asyncio.to_thread(ingest)
+            if done.lost_bytes:
+                logger.error("unreadable journal bytes were skipped", extra={FIELDS: {"bytes": done.lost_bytes}})
+        except SQLAlchemyError as error:
+            logger.error("the journal could not be ingested: %s", error.__class__.__name__)
+            pause = _AFTER_FAILURE
+        if stop.is_set():
+            return
+        try:
+            await asyncio.wait_for(stop.wait(), pause)
+        except TimeoutError:
+            continue
