@@ -1,0 +1,240 @@
+"""The transport on aiohttp. It follows no redirects, keeps no cookies and reads no proxy settings."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import aiohttp
+from yarl import URL
+
+from homeport.core.errors import BadAnswer, ConnectFailed, StreamCut, UpstreamTimeout
+from homeport.core.types import Timeouts
+from homeport.transport.http import HttpRequest, HttpResponse, HttpStream
+
+DEFAULT_MAX_BODY = 64 * 1024 * 1024
+_KEEPALIVE_S = 30.0
+_DEFAULT_HEADERS = {"accept-encoding": "identity", "user-agent": "homeport"}
+_TIMEOUTS = {
+    "upstream_connect_timeout": "accepted no connection in time",
+    "upstream_first_token_timeout": "did not begin to answer in time",
+    "upstream_stalled": "stopped in the middle of an answer",
+    "upstream_total_timeout": "did not finish its answer in time",
+}
+
+
+class AiohttpTransport:
+    """A `Transport`: one pool of kept-alive connections without a limit of its own."""
+
+    def __init__(self, max_body: int = DEFAULT_MAX_BODY) -> None:
+        """`max_body` is the size in bytes that a whole answer may have."""
+        self._max_body = max_body
+        self._pool: aiohttp.ClientSession | None = None
+        self._single_use: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        """See `Transport.post`."""
+        async with self.stream(request) as answer:
+            body = await answer.read(self._max_body + 1)
+            if len(body) > self._max_body:
+                raise _too_large(request.url, self._max_body)
+            return HttpResponse(status=answer.status, headers=answer.headers, body=body)
+
+    @asynccontextmanager
+    async def stream(self, request: HttpRequest) -> AsyncGenerator[HttpStream]:
+        """See `Transport.stream`."""
+        deadlines = _Deadlines(request)
+        response = await self._open(request, deadlines)
+        try:
+            yield _AiohttpStream(response, deadlines)
+        finally:
+            # A body read to its end has given its connection back already; any other is cut here.
+            response.close()
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        self._closed = True
+        for session in (self._pool, self._single_use):
+            if session is not None:
+                await session.close()
+
+    async def _open(self, request: HttpRequest, deadlines: "_Deadlines") -> aiohttp.ClientResponse:
+        connection = _Connection()
+        try:
+            return await _send(self._pooled(request.url), request, deadlines, connection)
+        except StreamCut:
+            # The server closed a kept-alive connection just as we used it. It never saw the request,
+            # so asking again is safe; on a connection that is surely new, because the pool's other
+            # connections may be as stale.
+            if not connection.reused:
+                raise
+        return await _send(self._fresh(request.url), request, deadlines, connection)
+
+    def _pooled(self, url: str) -> aiohttp.ClientSession:
+        self._check_open(url)
+        if self._pool is None:
+            self._pool = _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S))
+        return self._pool
+
+    def _fresh(self, url: str) -> aiohttp.ClientSession:
+        self._check_open(url)
+        if self._single_use is None:
+            self._single_use = _session(aiohttp.TCPConnector(limit=0, force_close=True))
+        return self._single_use
+
+    def _check_open(self, url: str) -> None:
+        if self._closed:
+            raise ConnectFailed(f"the connections to {_origin(url)} are closed: Homeport is shutting down")
+
+
+class _Connection:
+    """What became of one request's connection; aiohttp's tracing fills it in."""
+
+    reused = False
+
+
+class _Deadlines:
+    """When one call must have got how far, on the event loop's clock."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._origin = _origin(request.url)
+        self.timeouts: Timeouts = request.timeouts
+        now = self._loop.time()
+        self._first = now + request.timeouts.first_token
+        self._total = now + request.timeouts.total
+
+    def first_token(self) -> tuple[float, str]:
+        return self._bounded(self._first, "upstream_first_token_timeout")
+
+    def next_chunk(self) -> tuple[float, str]:
+        return self._bounded(self._loop.time() + self.timeouts.between_tokens, "upstream_stalled")
+
+    def _bounded(self, until: float, code: str) -> tuple[float, str]:
+        return (until, code) if until <= self._total else (self._total, "upstream_total_timeout")
+
+    def expired(self, code: str) -> UpstreamTimeout:
+        return UpstreamTimeout(
+            f"{self._origin} {_TIMEOUTS[code]}", code=code, hint="try again, or raise this upstream's timeouts"
+        )
+
+    def cut(self) -> StreamCut:
+        return StreamCut(f"{self._origin} closed the connection in the middle of its answer", hint="try again")
+
+
+class _AiohttpStream:
+    """An `HttpStream`. It is its own iterator, so a reader may stop anywhere and leave nothing behind."""
+
+    def __init__(self, response: aiohttp.ClientResponse, deadlines: _Deadlines) -> None:
+        self._content = response.content
+        self._deadlines = deadlines
+        self._begun = False
+        self.status = response.status
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        until, code = self._deadlines.next_chunk() if self._begun else self._deadlines.first_token()
+        try:
+            async with asyncio.timeout_at(until):
+                chunk = await self._content.readany()
+        except TimeoutError as error:
+            raise self._deadlines.expired(code) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._deadlines.cut() from error
+        if not chunk:
+            raise StopAsyncIteration
+        self._begun = True
+        return chunk
+
+    async def read(self, limit: int) -> bytes:
+        parts = []
+        size = 0
+        async for chunk in self:
+            parts.append(chunk)
+            size += len(chunk)
+            if size >= limit:
+                break
+        return b"".join(parts)[:limit]
+
+
+async def _send(
+    session: aiohttp.ClientSession, request: HttpRequest, deadlines: _Deadlines, connection: _Connection
+) -> aiohttp.ClientResponse:
+    """Send and wait for the headers; every failure becomes an `UpstreamError`."""
+    until, code = deadlines.first_token()
+    origin = _origin(request.url)
+    try:
+        async with asyncio.timeout_at(until):
+            return await _post(session, request, connection)
+    except aiohttp.ConnectionTimeoutError as error:
+        raise deadlines.expired("upstream_connect_timeout") from error
+    except aiohttp.ClientConnectorError as error:
+        raise _unreachable(origin, f"cannot be reached: {error.strerror or type(error).__name__}") from error
+    except TimeoutError as error:
+        raise deadlines.expired(code) from error
+    except aiohttp.ClientConnectionError as error:
+        raise StreamCut(f"{origin} closed the connection without an answer", code="upstream_disconnected") from error
+    except aiohttp.ClientResponseError as error:
+        raise BadAnswer(f"{origin} did not answer in HTTP", hint="check the upstream's base_url") from error
+    except (aiohttp.ClientError, ValueError):
+        # What aiohttp says here quotes the whole URL or a header: it must not travel in the traceback.
+        raise _unreachable(origin, "cannot be asked: its base_url or a header is not valid") from None
+
+
+async def _post(
+    session: aiohttp.ClientSession, request: HttpRequest, connection: _Connection
+) -> aiohttp.ClientResponse:
+    return await session.post(
+        request.url,
+        data=request.body,
+        headers=request.headers,
+        allow_redirects=False,
+        timeout=aiohttp.ClientTimeout(total=None, connect=request.timeouts.connect),
+        trace_request_ctx=connection,
+    )
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(_note_reuse)
+    return aiohttp.ClientSession(
+        connector=connector,
+        headers=_DEFAULT_HEADERS,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        trace_configs=[tracing],
+    )
+
+
+async def _note_reuse(
+    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams
+) -> None:
+    context.trace_request_ctx.reused = True
+
+
+def _unreachable(origin: str, why: str) -> ConnectFailed:
+    return ConnectFailed(f"{origin} {why}", hint="check that it runs and that its base_url is right")
+
+
+def _too_large(url: str, max_body: int) -> BadAnswer:
+    return BadAnswer(
+        f"the answer of {_origin(url)} is larger than {max_body} bytes",
+        code="upstream_answer_too_large",
+        hint="ask for less output, or stream it",
+    )
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port: what a message may name. Users, paths and queries may hold secrets."""
+    try:
+        return str(URL(url).origin())
+    except ValueError:
+        return "the upstream"

@@ -1,0 +1,101 @@
+"""Server-sent events as bytes: where one ends, and what it carries.
+
+Source: the HTML standard, section 9.2, "Server-sent events". A line ends in LF, CRLF or CR; an event
+ends in a blank line. Nothing is decoded or rewritten, so that events can be forwarded as they came.
+"""
+
+import re
+from collections.abc import Iterator
+
+from homeport.core.errors import StreamCut
+
+DEFAULT_MAX_EVENT = 4 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+# The end of a line, then the end of an empty one. "\r\n" alone never matches: it is one line end.
+_BLANK_LINE = re.compile(rb"[\r\n]\r\n?|\n\n")
+
+
+class EventSplitter:
+    """Cuts a stream of bytes after whole events, however the network cut it. Work is O(bytes fed)."""
+
+    def __init__(self, max_event: int = DEFAULT_MAX_EVENT) -> None:
+        """`max_event` is the size in bytes that no single event may exceed."""
+        self._max_event = max_event
+        self._rest = bytearray()
+        self._searched = 0
+
+    @property
+    def pending(self) -> bytes:
+        """The bytes of the event that is not complete yet."""
+        return bytes(self._rest)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """All events that `chunk` completes, unchanged and in one piece; b"" if there are none.
+
+        Raises:
+            StreamCut: upstream_event_too_large.
+        """
+        if not self._rest and self._is_whole(chunk):
+            return chunk
+        self._rest += chunk
+        end = self._last_end()
+        whole = bytes(self._rest[:end])
+        del self._rest[:end]
+        # A line end that the next chunk completes may start up to two bytes before the end.
+        self._searched = max(0, len(self._rest) - 2)
+        self._check_size(len(self._rest))
+        return whole
+
+    def close(self) -> bytes:
+        """The bytes left over after the last whole event; the splitter is empty afterwards."""
+        rest = bytes(self._rest)
+        self._rest.clear()
+        self._searched = 0
+        return rest
+
+    def _is_whole(self, chunk: bytes) -> bool:
+        """The common case, without a search: LF only, no stray blank lines, cut at an event's end."""
+        return (
+            chunk.endswith(b"\n\n") and b"\r" not in chunk and b"\n\n\n" not in chunk and len(chunk) <= self._max_event
+        )
+
+    def _last_end(self) -> int:
+        end = 0
+        size = len(self._rest)
+        for match in _BLANK_LINE.finditer(self._rest, self._searched):
+            # A final CR may be the first half of a CRLF, so where the event ends is not known yet.
+            if match.end() == size and self._rest[-1] == 13:
+                break
+            self._check_size(match.end() - end)
+            end = match.end()
+        return end
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_event:
+            raise StreamCut(
+                f"the upstream sent a single event of more than {self._max_event} bytes",
+                code="upstream_event_too_large",
+                hint="check that the upstream answers with server-sent events",
+            )
+
+
+def events(block: bytes) -> Iterator[bytes]:
+    """The single events of a block, bytes unchanged: joined again they are the block."""
+    start = 0
+    for match in _BLANK_LINE.finditer(block):
+        yield block[start : match.end()]
+        start = match.end()
+    if start < len(block):
+        yield block[start:]
+
+
+def data_of(event: bytes) -> bytes | None:
+    """The event's `data` lines joined by LF; None for an event without any, such as a comment."""
+    lines = [data for line in event.removeprefix(_BOM).splitlines() if (data := _data_line(line)) is not None]
+    return b"\n".join(lines) if lines else None
+
+
+def _data_line(line: bytes) -> bytes | None:
+    name, _, value = line.partition(b":")
+    return value.removeprefix(b" ") if name == b"data" else None
