@@ -1,0 +1,1 @@
+"""homeport.yaml and the process environment, read once into frozen settings."""

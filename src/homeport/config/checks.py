@@ -1,0 +1,161 @@
+"""What the parts of a file say of each other.
+
+The checks read plain values, not models, so that they also run over a file some of whose values have
+the wrong type: those are the schema's to report, and are passed over here.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from homeport.config.fields import NAME
+from homeport.config.issues import KeyPath, suggest
+
+AUTO = "auto"
+
+_BAD_NAME = "a name is 1 to 128 letters, digits and . _ : / -, and starts with a letter or digit"
+
+
+class Problem(NamedTuple):
+    """A contradiction at `path`: at its key where `at_key`, else at its value."""
+
+    path: KeyPath
+    message: str
+    at_key: bool = False
+
+
+class _Target(NamedTuple):
+    path: KeyPath
+    fields: Mapping[str, object]
+
+    @property
+    def name_key(self) -> str:
+        return "model" if self.fields.get("name") is None else "name"
+
+    @property
+    def name(self) -> str | None:
+        return _text(self.fields.get(self.name_key))
+
+
+def check(data: Mapping[str, object]) -> Iterator[Problem]:
+    """Every contradiction between the sections of a file."""
+    yield from _check_keys(data)
+    yield from _check_tier_names(data)
+    yield from _check_packages(data)
+    yield from _check_targets(data)
+    yield from _check_public_names(data)
+    yield from _check_aliases(data)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _section(data: Mapping[str, object], name: str) -> Mapping[str, object]:
+    section = data.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _rows(data: Mapping[str, object], key: str, path: KeyPath = ()) -> Iterator[_Target]:
+    rows = data.get(key)
+    for index, row in enumerate(rows if isinstance(rows, list) else []):
+        if isinstance(row, dict):
+            yield _Target((*path, key, index), row)
+
+
+def _targets(data: Mapping[str, object]) -> Iterator[_Target]:
+    for tier in _rows(data, "tiers"):
+        yield from _rows(tier.fields, "targets", tier.path)
+
+
+def _tier_names(data: Mapping[str, object]) -> list[str]:
+    return [name for tier in _rows(data, "tiers") if (name := _text(tier.fields.get("name"))) is not None]
+
+
+def _public_names(data: Mapping[str, object]) -> list[str]:
+    return [target.name for target in _targets(data) if target.name is not None]
+
+
+def _check_keys(data: Mapping[str, object]) -> Iterator[Problem]:
+    for section in ("packages", "engines", "providers", "aliases"):
+        for name in _section(data, section):
+            if not NAME.fullmatch(name):
+                yield Problem((section, name), _BAD_NAME, at_key=True)
+    for name in _section(data, "providers"):
+        if name in _section(data, "engines"):
+            yield Problem(("providers", name), "an engine has this name too; rename one of them", at_key=True)
+
+
+def _check_tier_names(data: Mapping[str, object]) -> Iterator[Problem]:
+    seen = set()
+    for tier in _rows(data, "tiers"):
+        name, path = _text(tier.fields.get("name")), (*tier.path, "name")
+        if name is None:
+            continue
+        if not NAME.fullmatch(name):
+            yield Problem(path, _BAD_NAME)
+        elif name == AUTO:
+            yield Problem(path, f'"{AUTO}" means any tier, so no tier can have this name')
+        elif name in seen:
+            yield Problem(path, f'an earlier tier is called "{name}" too')
+        seen.add(name)
+
+
+def _check_reference(path: KeyPath, value: object, data: Mapping[str, object], section: str) -> Iterator[Problem]:
+    known = data.get(section) or {}
+    # A section of the wrong type is reported by itself; saying that it holds nothing would mislead.
+    if not isinstance(value, str) or not isinstance(known, dict) or value in known:
+        return
+    yield Problem(path, f'{section} has no "{value}"{suggest(value, known)}')
+
+
+def _check_packages(data: Mapping[str, object]) -> Iterator[Problem]:
+    for name, engine in _section(data, "engines").items():
+        if isinstance(engine, dict):
+            yield from _check_reference(("engines", name, "package"), engine.get("package"), data, "packages")
+
+
+def _check_targets(data: Mapping[str, object]) -> Iterator[Problem]:
+    for path, fields in _targets(data):
+        if (fields.get("engine") is None) == (fields.get("provider") is None):
+            yield Problem(path, "write exactly one of engine and provider")
+        yield from _check_reference((*path, "engine"), fields.get("engine"), data, "engines")
+        yield from _check_reference((*path, "provider"), fields.get("provider"), data, "providers")
+
+
+def _check_public_names(data: Mapping[str, object]) -> Iterator[Problem]:
+    taken = dict.fromkeys(_tier_names(data), "a tier") | {AUTO: "any tier"}
+    for target in _targets(data):
+        name, path = target.name, (*target.path, target.name_key)
+        if name is None:
+            continue
+        if not NAME.fullmatch(name):
+            yield Problem(path, _BAD_NAME if target.name_key == "name" else f"needs a `name` beside it: {_BAD_NAME}")
+        elif name in taken:
+            yield Problem(path, f'"{name}" is already the name of {taken[name]}; give this target another `name`')
+        taken.setdefault(name, "an earlier target")
+
+
+def _check_aliases(data: Mapping[str, object]) -> Iterator[Problem]:
+    aliases = _section(data, "aliases")
+    taken = Counter([AUTO, *_tier_names(data), *_public_names(data)])
+    for alias, name in aliases.items():
+        path = ("aliases", alias)
+        if alias in taken:
+            yield Problem(path, "auto, a tier or a model has this name already", at_key=True)
+        if not isinstance(name, str):
+            continue
+        if name not in taken and name not in aliases:
+            known = [*taken, *aliases]
+            yield Problem(path, f'"{name}" is not auto, a tier, a model or an alias{suggest(name, known)}')
+        elif _loops(alias, aliases):
+            yield Problem(path, "this alias leads back to itself")
+
+
+def _loops(alias: str, aliases: Mapping[str, object]) -> bool:
+    seen: set[str] = set()
+    name: object = alias
+    while isinstance(name, str) and name in aliases and name not in seen:
+        seen.add(name)
+        name = aliases[name]
+    return name == alias

