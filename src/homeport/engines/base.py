@@ -35,13 +35,10 @@ class EngineSetup(msgspec.Struct, frozen=True, kw_only=True):
     token: str
 
 
-class Launch(msgspec.Struct, frozen=True, kw_only=True):
-    """How to start and reach an engine.
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """How to reach an engine.
 
     Attributes:
-        argv: the command of the child process; empty when there is nothing to start.
-        stdin: what the child reads first. Its standard input then stays open, and end of file
-            means that its supervisor is gone and it must exit.
         url: base URL including /v1.
         health_url: answers 200 when a request can be answered.
         surfaces: what it can answer.
@@ -49,14 +46,26 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
         deterministic_fields: request fields that make a seeded request at temperature 0 repeatable.
     """
 
-    argv: tuple[str, ...]
-    stdin: bytes
     url: str
     api_key: str
     health_url: str
     surfaces: frozenset[Surface]
-    slots: int
-    deterministic_fields: Mapping[str, Any]
+    slots: int = 1
+    deterministic_fields: Mapping[str, Any] = {}
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """How to start an engine, and where it will be.
+
+    Attributes:
+        argv: the command of the child process; empty when there is nothing to start.
+        stdin: what the child reads first. Its standard input then stays open, and end of file
+            means that its supervisor is gone and it must exit.
+    """
+
+    endpoint: Endpoint
+    argv: tuple[str, ...] = ()
+    stdin: bytes = b""
 
 
 class EngineModule(Protocol):

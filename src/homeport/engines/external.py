@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from homeport.core.errors import ConfigError
-from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, EngineSetup, Launch, profile_of
+from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, Endpoint, EngineSetup, Launch, profile_of
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,13 +33,11 @@ def render(setup: EngineSetup) -> Launch:
             hint=f"add engines.{setup.name}.url, such as http://127.0.0.1:11434/v1",
         )
     host = setup.url.removesuffix("/").removesuffix("/v1")
-    return Launch(
-        argv=(),
-        stdin=b"",
+    endpoint = Endpoint(
         url=setup.url,
         api_key=setup.api_key,
         health_url=host + profile.health,
         surfaces=ANY_SURFACE if profile.embeddings else TEXT_SURFACES,
         slots=profile.slots,
-        deterministic_fields={},
     )
+    return Launch(endpoint=endpoint)

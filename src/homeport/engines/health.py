@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-Probe = Callable[[str], Awaitable[bool]]
+from homeport.engines.base import Endpoint
+
+Probe = Callable[[Endpoint], Awaitable[bool]]
 
 _EVERY = 1.0
 _EVERY_WHILE_DOWN = 0.1
@@ -20,18 +22,18 @@ class HealthMonitor:
     """`Health` of the request path: engines are probed, everything else counts as ready.
 
     Args:
-        urls: health URL by upstream name.
-        probe: True when a GET of the URL answers 200 in good time.
+        endpoints: by upstream name.
+        probe: True when the health check of an endpoint answers in good time.
         on_change: told the upstream and whether it is ready.
     """
 
     def __init__(
-        self, urls: Mapping[str, str], probe: Probe, on_change: Callable[[str, bool], None] | None = None
+        self, endpoints: Mapping[str, Endpoint], probe: Probe, on_change: Callable[[str, bool], None] | None = None
     ) -> None:
-        self._urls = dict(urls)
+        self._endpoints = dict(endpoints)
         self._probe = probe
         self._on_change = on_change
-        self._watched = {name: _Watched() for name in urls}
+        self._watched = {name: _Watched() for name in endpoints}
 
     def ready(self, upstream: str) -> bool:
         watched = self._watched.get(upstream)
@@ -68,7 +70,7 @@ class HealthMonitor:
     async def _watch(self, name: str, watched: _Watched) -> None:
         while True:
             watched.check_now.clear()
-            self._set(name, watched, ready=await self._probe(self._urls[name]))
+            self._set(name, watched, ready=await self._probe(self._endpoints[name]))
             pause = _EVERY if watched.ready.is_set() else _EVERY_WHILE_DOWN
             try:
                 await asyncio.wait_for(watched.check_now.wait(), pause)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from homeport.core.errors import ConfigError
-from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, EngineSetup, Launch, profile_of
+from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, Endpoint, EngineSetup, Launch, profile_of
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +55,7 @@ def render(setup: EngineSetup) -> Launch:
     profile: Profile = profile_of(setup, Profile)
     spec = _Spec(weights=str(setup.weights), alias=setup.name, port=setup.port, token=setup.token, profile=profile)
     host = f"http://127.0.0.1:{setup.port}"
-    return Launch(
-        argv=(sys.executable, "-m", "homeport.engines.llamacpp"),
-        stdin=msgspec.json.encode(spec) + b"\n",
+    endpoint = Endpoint(
         url=f"{host}/v1",
         api_key=setup.token,
         health_url=f"{host}/health",
@@ -66,13 +64,14 @@ def render(setup: EngineSetup) -> Launch:
         # A prompt that is partly in the cache is evaluated in other batches than a cold one.
         deterministic_fields={"cache_prompt": False},
     )
+    argv = (sys.executable, "-m", "homeport.engines.llamacpp")
+    return Launch(endpoint=endpoint, argv=argv, stdin=msgspec.json.encode(spec) + b"\n")
 
 
 def main() -> None:
     spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Spec)
     if not Path(spec.weights).is_file():
         sys.exit(f"the weights {spec.weights} are not there; run: homeport package pull {spec.alias}")
-    # The watch must not start before the server holds its port, or a quick end would leave it half up.
     server = _serve(spec)
     print(f"serving {spec.alias} at {server.listening_address}", flush=True)  # noqa: T201
     watcher = threading.Thread(target=_exit_at_end_of_input)

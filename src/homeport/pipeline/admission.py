@@ -1,4 +1,4 @@
-"""How many requests may be in the house, and whether the door is open."""
+"""How many requests may be in the house."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from homeport.core.errors import CapacityError
 
 
 class Admission:
-    """A bound on requests in flight; closed while the process drains.
+    """A bound on requests in flight.
 
     Args:
         max_in_flight: beyond it requests are refused at once, so memory is bounded.
@@ -15,7 +15,6 @@ class Admission:
 
     def __init__(self, max_in_flight: int) -> None:
         self._max = max_in_flight
-        self._draining = False
         self.in_flight = 0
 
     @contextmanager
@@ -23,10 +22,8 @@ class Admission:
         """Hold a place for the length of a request.
 
         Raises:
-            CapacityError: no place, or draining.
+            CapacityError: no place.
         """
-        if self._draining:
-            raise CapacityError("this gateway is shutting down", code="draining", hint="send the request again")
         if self.in_flight >= self._max:
             raise CapacityError(
                 f"{self._max} requests are being answered already",
@@ -37,6 +34,3 @@ class Admission:
             yield
         finally:
             self.in_flight -= 1
-
-    def close(self) -> None:
-        self._draining = True

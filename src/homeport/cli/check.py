@@ -1,0 +1,101 @@
+"""`homeport check`: what is wrong with the configuration, and how to mend it."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from homeport import bootstrap
+from homeport.cli.context import Context
+from homeport.config.schema import Settings
+from homeport.core import discovery
+from homeport.core.errors import HomeportError
+from homeport.ledger.pricing import api_price
+from homeport.packages.layout import Store
+
+_COLOURS = {"ok": "green", "off": "dim", "warning": "yellow", "error": "red"}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at. `level`: ok, off, warning or error; `mend`: what to do, or ""."""
+
+    level: str
+    subject: str
+    message: str
+    mend: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(check)
+
+
+def check(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Check the configuration: keys, adapters, packages, prices. Exit code 1 if something is wrong.
+
+    Example: homeport check
+    """
+    state: Context = context.obj
+    findings = examine(state.settings, state)
+    if json:
+        state.print_json(findings)
+    else:
+        for finding in findings:
+            mend = f" [bold]->[/] {escape(finding.mend)}" if finding.mend else ""
+            colour = _COLOURS[finding.level]
+            state.console.print(
+                f"[{colour}]{finding.level:<8}[/]{escape(finding.subject)}: {escape(finding.message)}{mend}"
+            )
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+def examine(settings: Settings, state: Context) -> list[Finding]:
+    """Everything there is to say, in the order of the file."""
+    findings = [Finding(level="ok", subject=str(state.config), message="reads well")]
+    findings += [_package(name, state) for name in settings.packages]
+    for folder, names in (
+        (bootstrap.ENGINES, {engine.engine for engine in settings.engines.values()}),
+        (bootstrap.PROVIDERS, {provider.provider for provider in settings.providers.values()}),
+        (bootstrap.POLICIES, {settings.routing.policy}),
+    ):
+        findings += [_adapter(folder, name) for name in sorted(names)]
+    for name, variables in settings.switched_off():
+        mend = f"export {' or '.join(variables)}=..." if variables else "write its api_key"
+        findings.append(Finding(level="off", subject=f"providers.{name}", message="has no key", mend=mend))
+    for active in settings.active_targets():
+        if active.target.engine is None:
+            findings.append(_price(active.target.public_name, active.target.price))
+    return findings
+
+
+def _package(name: str, state: Context) -> Finding:
+    subject = f"packages.{name}"
+    try:
+        stored = Store(state.home.packages).get(name)
+    except HomeportError as error:
+        return Finding(level="error", subject=subject, message=error.message, mend=error.hint)
+    if stored is None:
+        return Finding(level="warning", subject=subject, message="not pulled", mend=f"homeport package pull {name}")
+    return Finding(level="ok", subject=subject, message=f"{stored.digest}")
+
+
+def _adapter(folder: str, name: str) -> Finding:
+    subject = f"{folder.rpartition('.')[2]}/{name}"
+    try:
+        discovery.load(folder, name)
+    except HomeportError as error:
+        return Finding(level="error", subject=subject, message=error.message, mend=error.hint)
+    return Finding(level="ok", subject=subject, message="found")
+
+
+def _price(model: str, reference: str | None) -> Finding:
+    subject = f"price of {model}"
+    if reference is None:
+        return Finding(level="warning", subject=subject, message="none: its requests cost 0", mend="add a `price:`")
+    try:
+        price = api_price(reference, datetime.now(UTC))
+    except HomeportError as error:
+        return Finding(level="error", subject=subject, message=error.message, mend=error.hint)
+    return Finding(level="ok", subject=subject, message=price.source)

@@ -1,0 +1,59 @@
+"""What every command starts from: the environment, the state folder, the configuration, the terminal."""
+
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from homeport.config.home import Home
+from homeport.config.load import Environment, find_config, load, read_environment
+from homeport.config.schema import Settings
+from homeport.core.errors import ConfigError
+
+
+class Context:
+    """Read lazily, so that a command fails only over what it needs."""
+
+    def __init__(self, config: Path | None = None) -> None:
+        self._explicit = config
+        self.console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+    @cached_property
+    def environment(self) -> Environment:
+        return read_environment()
+
+    @cached_property
+    def home(self) -> Home:
+        home = Home(self.environment.home.absolute())
+        try:
+            home.create()
+        except OSError as error:
+            raise ConfigError(
+                f"the state folder {home.root} cannot be made: {error.strerror}",
+                code="home_unusable",
+                hint="set HOMEPORT_HOME to a folder you can write to",
+            ) from error
+        return home
+
+    @property
+    def config(self) -> Path | None:
+        """The configuration file there is, or None."""
+        return find_config(self.environment, self._explicit)
+
+    @cached_property
+    def settings(self) -> Settings:
+        path = self.config
+        if path is None:
+            raise ConfigError(
+                "there is no homeport.yaml yet",
+                code="config_missing",
+                hint="`homeport up` writes one and starts; `homeport init` only writes it",
+            )
+        return load(path, self.environment)
+
+    def print_json(self, value: Any) -> None:
+        """One JSON document on standard output, for programs."""
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")

@@ -1,0 +1,64 @@
+"""The `homeport` program. Exit codes: 0 done, 1 failed, 2 the command or the configuration is wrong."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+import homeport
+from homeport.cli import chat, check, cost, db, init, keys, package, run, serve, status, up
+from homeport.cli.context import Context
+from homeport.core.errors import ConfigError, HomeportError
+
+app = typer.Typer(
+    name="homeport",
+    help="From an LLM API prototype to hardened production. Start with: homeport up",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (up, init, check, chat, status, cost, run, serve):
+    module.register(app)
+app.add_typer(keys.app, name="keys")
+app.add_typer(package.app, name="package")
+app.add_typer(db.app, name="db")
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Use this file instead of the homeport.yaml found.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"homeport {homeport.__version__}")
+        raise typer.Exit
+    context.obj = Context(config)
+    context.meta["debug"] = debug
+
+
+def main() -> None:
+    """Run a command; an error is told in a few lines, without a traceback unless --debug is given."""
+    try:
+        app()
+    except HomeportError as error:
+        if "--debug" in sys.argv:
+            raise
+        console = Console(stderr=True, highlight=False)
+        console.print(f"[bold red]error[/] {escape(error.message)} [dim]({error.code})[/]")
+        if error.hint:
+            console.print(f"[bold]next[/]  {escape(error.hint)}")
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

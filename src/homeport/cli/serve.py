@@ -1,0 +1,106 @@
+"""`homeport gateway` and `homeport jobs`: the two processes that `up` supervises, for running them apart."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+import typer
+import uvloop
+
+from homeport import bootstrap
+from homeport.api.server import listen, make_server
+from homeport.cli.context import Context
+from homeport.core.errors import ConfigError
+from homeport.jobs import worker
+from homeport.storage.ingest import ingest
+from homeport.telemetry import logs
+
+Supervised = Annotated[
+    bool, typer.Option("--supervised", help="Stop when standard input closes: the supervisor is gone.", hidden=True)
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(gateway)
+    app.command()(jobs)
+
+
+def gateway(
+    context: typer.Context,
+    fd: Annotated[int | None, typer.Option(help="Serve on this inherited listening socket.", hidden=True)] = None,
+    supervised: Supervised = False,
+) -> None:
+    """Serve the API in this process.
+
+    Example: homeport gateway
+    """
+    state: Context = context.obj
+    logs.configure("gateway", state.settings.logging.level)
+    sock = socket.socket(fileno=fd) if fd is not None else listen_or_explain(state)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(state, sock, supervised))
+
+
+def jobs(context: typer.Context, supervised: Supervised = False) -> None:
+    """Bring the journal into the database, in this process.
+
+    Example: homeport jobs
+    """
+    state: Context = context.obj
+    logs.configure("jobs", state.settings.logging.level)
+    engine = bootstrap.open_storage(state.settings, state.home)
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        async with _told_to_stop(stop.set, supervised):
+            await worker.work(lambda: ingest(engine, state.home.journal), stop)
+
+    asyncio.run(work())
+
+
+async def _serve(state: Context, sock: socket.socket, supervised: bool) -> None:
+    built = bootstrap.build_gateway(state.settings, state.home)
+    server = make_server(built.app, state.settings.server.drain_seconds)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    async with built.background(), _told_to_stop(stop, supervised):
+        await server.serve(sockets=[sock])
+
+
+def listen_or_explain(state: Context) -> socket.socket:
+    server = state.settings.server
+    try:
+        return listen(server.host, server.port)
+    except OSError as error:
+        raise ConfigError(
+            f"{server.host}:{server.port} cannot be listened on: {error.strerror}",
+            code="port_unavailable",
+            hint="stop what listens there, or choose another: HOMEPORT_PORT=8081 homeport up",
+        ) from error
+
+
+@contextlib.asynccontextmanager
+async def _told_to_stop(stop: Callable[[], None], supervised: bool) -> AsyncIterator[None]:
+    """Call `stop` on SIGTERM, on SIGINT and, where supervised, when standard input closes."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    watch = asyncio.create_task(_wait_end_of_input(stop)) if supervised else None
+    try:
+        yield
+    finally:
+        if watch:
+            watch.cancel()
+
+
+async def _wait_end_of_input(stop: Callable[[], None]) -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    stop()

@@ -1,0 +1,31 @@
+"""`homeport status`: what runs."""
+
+from typing import Annotated
+
+import typer
+
+from homeport.cli.context import Context
+from homeport.cli.gateway_client import GatewayClient
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(status)
+
+
+def status(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Whether the gateway runs, which engines are up, which tiers can answer. Exit code 1 if not ready.
+
+    Example: homeport status
+    """
+    state: Context = context.obj
+    client = GatewayClient(state.home)
+    ready, detail = client.readiness()
+    if json:
+        state.print_json({"url": f"{client.url}/v1", "ready": ready, **detail})
+    else:
+        state.console.print(f"{client.url}/v1  {'[green]ready[/]' if ready else '[red]not ready[/]'}")
+        for kind in ("engines", "tiers"):
+            for name, up in detail.get(kind, {}).items():
+                state.console.print(f"  {kind[:-1]:<7} {name:<20} {'[green]up[/]' if up else '[red]down[/]'}")
+    if not ready:
+        raise typer.Exit(1)

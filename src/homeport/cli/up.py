@@ -1,0 +1,199 @@
+"""`homeport up`: one command to a running gateway."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.status import Status
+
+from homeport import bootstrap
+from homeport.cli import welcome
+from homeport.cli.context import Context
+from homeport.cli.gateway_client import GatewayClient
+from homeport.cli.progress import ByteProgress
+from homeport.cli.serve import listen_or_explain
+from homeport.config.default import default_yaml
+from homeport.core.errors import EngineError, HomeportError
+from homeport.engines.supervisor import Child, ChildSpec
+
+_START_SECONDS = 300.0
+_RESTARTS_BEFORE_GIVING_UP = 4
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(up)
+
+
+def up(
+    context: typer.Context,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say only that it is ready.")] = False,
+) -> None:
+    """Start everything on this machine: engines, gateway, jobs worker. Ctrl-C stops it.
+
+    Example: homeport up
+    """
+    state: Context = context.obj
+    with contextlib.ExitStack() as stack:
+        if not stack.enter_context(_only_one(state.home.lock)):
+            state.console.print(f"Homeport already runs with this state folder: {GatewayClient(state.home).url}/v1")
+            return
+        _write_first_config(state)
+        asyncio.run(_Up(state, quiet).run())
+
+
+def _write_first_config(state: Context) -> None:
+    if state.config is None:
+        state.home.config.write_text(default_yaml())
+        state.console.print(f"Wrote {state.home.config}: what runs where, and your keys' places. Edit it freely.")
+
+
+@contextlib.contextmanager
+def _only_one(lock: Path) -> Iterator[bool]:
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+class _Up:
+    """One run, from preparing to the last child's end."""
+
+    def __init__(self, state: Context, quiet: bool) -> None:
+        self._state = state
+        self._quiet = quiet
+        self._client = GatewayClient(state.home)
+        self._stop = asyncio.Event()
+        self._children: list[Child] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ready = False
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        started = time.monotonic()
+        await self._prepare()
+        try:
+            seconds = await self._wait_ready()
+            if seconds is not None:
+                total = time.monotonic() - started
+                welcome.show(self._state, self._client.url, total, seconds, quiet=self._quiet)
+                self._ready = True
+                await self._stop.wait()
+        finally:
+            await self._stop_children()
+
+    async def _prepare(self) -> None:
+        state = self._state
+        sock = listen_or_explain(state)
+        state.home.address.write_text(f"http://{state.settings.server.host}:{state.settings.server.port}\n")
+        bootstrap.ensure_local_key(bootstrap.open_storage(state.settings, state.home), state.home)
+        progress = ByteProgress(state.console)
+        for name in bootstrap.needed_packages(state.settings):
+            await asyncio.to_thread(bootstrap.pull_package, state.settings, state.home, name, progress)
+        engines = bootstrap.plan_engines(state.settings, state.home)
+        bootstrap.write_endpoints(state.home, engines)
+        for engine in engines:
+            if engine.launch.argv:
+                spec = self._spec(f"engine-{engine.name}", engine.launch.argv, engine.launch.stdin)
+                self._start(spec, before_start=self._verifier(engine.package))
+        options = ["--config", str(state.config)]
+        gateway = bootstrap.worker_argv(*options, "gateway", "--supervised", "--fd", str(sock.fileno()))
+        self._start(self._spec("gateway", gateway, fd=sock.fileno(), grace=state.settings.server.drain_seconds + 5))
+        self._start(self._spec("jobs", bootstrap.worker_argv(*options, "jobs", "--supervised")))
+        self._sock = sock
+
+    def _spec(
+        self, name: str, argv: tuple[str, ...], stdin: bytes = b"", fd: int | None = None, grace: float = 10
+    ) -> ChildSpec:
+        log = self._state.home.logs / f"{name}.log"
+        return ChildSpec(name=name, argv=argv, stdin=stdin, log=log, pass_fds=() if fd is None else (fd,), grace=grace)
+
+    def _verifier(self, package: str | None) -> Callable[[], Awaitable[None]] | None:
+        if package is None:
+            return None
+
+        async def verify() -> None:
+            await asyncio.to_thread(bootstrap.verify_package, self._state.home, package)
+
+        return verify
+
+    def _start(self, spec: ChildSpec, before_start: Callable[[], Awaitable[None]] | None = None) -> None:
+        child = Child(spec, before_start=before_start, on_exit=self._say_exit)
+        self._children.append(child)
+        task = asyncio.create_task(child.run(), name=spec.name)
+        task.add_done_callback(self._say_failure)
+        self._tasks.append(task)
+
+    def _say_exit(self, name: str, returncode: int, pause: float) -> None:
+        how = signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
+        self._state.console.print(f"[yellow]{name} ended ({how}); starting it again in {pause:.1f} s[/]")
+
+    def _say_failure(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and isinstance(error := task.exception(), HomeportError) and self._ready:
+            self._state.console.print(f"[red]{task.get_name()} stays down: {error.message}[/] {error.hint}")
+
+    async def _wait_ready(self) -> dict[str, float] | None:
+        """Seconds until each engine answered; None when told to stop before all did."""
+        seconds: dict[str, float] = {}
+        started = time.monotonic()
+        with self._status() as status:
+            while not self._stop.is_set():
+                self._raise_failures()
+                ready, detail = await asyncio.to_thread(self._readiness)
+                for name, up_now in detail.get("engines", {}).items():
+                    if up_now:
+                        seconds.setdefault(name, time.monotonic() - started)
+                if ready:
+                    return seconds
+                waiting = [name for name, up_now in detail.get("engines", {}).items() if not up_now]
+                status.update(f"Starting {', '.join(waiting) or 'the gateway'} ...")
+                if time.monotonic() - started > _START_SECONDS:
+                    raise EngineError(
+                        f"not ready after {_START_SECONDS:.0f} s", hint=f"look into {self._state.home.logs}"
+                    )
+                await asyncio.sleep(0.05)
+        return None
+
+    def _status(self) -> Status:
+        return self._state.console.status("Starting ...")
+
+    def _readiness(self) -> tuple[bool, dict[str, dict[str, bool]]]:
+        try:
+            return self._client.readiness()
+        except HomeportError:
+            return False, {}
+
+    def _raise_failures(self) -> None:
+        for task in self._tasks:
+            if task.done() and (error := task.exception()):
+                raise error
+        for child in self._children:
+            if child.restarts >= _RESTARTS_BEFORE_GIVING_UP:
+                raise EngineError(
+                    f"{child.spec.name} does not start; its last words:\n  " + "\n  ".join(child.last_lines),
+                    hint=f"the whole log is {child.spec.log}",
+                )
+
+    async def _stop_children(self) -> None:
+        """The gateway first, so that it drains into engines that still answer; the jobs worker last."""
+        order = {"gateway": 0, "jobs": 2}
+        for child in sorted(self._children, key=lambda child: order.get(child.spec.name, 1)):
+            await child.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._state.home.address.unlink(missing_ok=True)
+        self._state.home.engines.unlink(missing_ok=True)

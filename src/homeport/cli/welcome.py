@@ -1,0 +1,46 @@
+"""What the first run prints: where it is, how to call it, what to do next."""
+
+from homeport.cli.context import Context
+
+
+def show(state: Context, url: str, total: float, engines: dict[str, float], *, quiet: bool) -> None:
+    """Print the URL, the key file, a curl, three lines of Python and the next steps.
+
+    Args:
+        total: seconds from the command to ready.
+        engines: seconds until each engine answered.
+    """
+    say = state.console.print
+    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in engines.items())
+    say(f"[bold green]Homeport is ready[/] at [bold]{url}/v1[/] after {total:.1f} s" + (f" ({spent})" if spent else ""))
+    say(f"Key file: {state.home.local_key}")
+    if quiet:
+        return
+    say()
+    say(f'  curl {url}/v1/chat/completions -H "Authorization: Bearer $(cat {state.home.local_key})" \\', markup=False)
+    say(
+        """    -d '{"model": "auto", "messages": [{"role": "user", "content": "What is a lease?"}]}' -i""", markup=False
+    )
+    say()
+    say("  from openai import OpenAI", markup=False)
+    say(f'  client = OpenAI(base_url="{url}/v1", api_key=open("{state.home.local_key}").read().strip())', markup=False)
+    say(
+        '  print(client.chat.completions.create(model="auto", '
+        'messages=[{"role": "user", "content": "Hello"}]).choices[0].message.content)',
+        markup=False,
+    )
+    say()
+    _show_tiers(state)
+    say("Next: `homeport chat`, `homeport cost`, `homeport status`, `homeport check`. Ctrl-C stops.")
+
+
+def _show_tiers(state: Context) -> None:
+    tiers: dict[str, list[str]] = {}
+    for active in state.settings.active_targets():
+        tiers.setdefault(active.tier, []).append(active.target.public_name)
+    for tier, models in tiers.items():
+        state.console.print(f"  [bold]{tier:<9}[/] {', '.join(models)}")
+    off = [f"{name} ({' or '.join(variables)})" for name, variables in state.settings.switched_off() if variables]
+    if off:
+        state.console.print(f"  [dim]off until their key is set: {', '.join(off)}[/]")
+    state.console.print()

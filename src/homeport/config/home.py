@@ -1,0 +1,63 @@
+"""Where Homeport keeps things: the paths below the state folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The state folder (HOMEPORT_HOME)."""
+
+    root: Path
+
+    def create(self) -> None:
+        """Make the folders, closed to other users."""
+        for folder in (self.root, self.logs, self.run, self.packages):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def config(self) -> Path:
+        return self.root / "homeport.yaml"
+
+    @property
+    def local_key(self) -> Path:
+        """The key that `homeport up` makes for this machine's user."""
+        return self.root / "local.key"
+
+    @property
+    def pepper(self) -> Path:
+        return self.root / "pepper.key"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "homeport.db"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal"
+
+    @property
+    def packages(self) -> Path:
+        return self.root / "packages"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """What is only true while `homeport up` runs."""
+        return self.root / "run"
+
+    @property
+    def engines(self) -> Path:
+        return self.run / "engines.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.run / "up.lock"
+
+    @property
+    def address(self) -> Path:
+        """The URL of the running gateway, as text."""
+        return self.run / "url"
