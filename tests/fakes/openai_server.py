@@ -56,11 +56,12 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Received:
-    """One request as the server saw it."""
+    """One request as the server saw it; `port` is the client's, so it tells connections apart."""
 
     path: str
     headers: dict[str, str]
     fields: dict[str, Any]
+    port: int
 
 
 @dataclass
@@ -90,9 +91,9 @@ class OpenAIServer:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/{surface:.+}", self._answer)
-        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, shutdown_timeout=1.0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
@@ -117,7 +118,8 @@ class OpenAIServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         fields = json.loads(await request.read())
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.requests.append(Received(path=request.path, headers=headers, fields=fields))
+        port = request.transport.get_extra_info("peername")[1] if request.transport else 0
+        self.requests.append(Received(path=request.path, headers=headers, fields=fields, port=port))
         fault = self.script.popleft() if self.script else self.fault
         async with self._counted():
             early = await self._instead(request, fault)
