@@ -17,8 +17,12 @@ from homeport.core.types import ErrorReply, Frame, Inference, Receipt, Surface
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Prompt = str | Annotated[list[str | Token | list[Token]], Meta(min_length=1, max_length=2048)]
+"""A text, texts, tokens, or lists of tokens."""
 Stop = str | Annotated[list[str], Meta(max_length=16)]
 
+_CHARS_PER_TOKEN = 4
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -99,7 +103,7 @@ class _Chat(_Sampling, kw_only=True):
 
 
 class _Completion(_Sampling, kw_only=True):
-    prompt: str | list[str] | list[int] | list[list[int]]
+    prompt: Prompt
     logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     echo: bool | None = None
     suffix: str | None = None
@@ -108,7 +112,7 @@ class _Completion(_Sampling, kw_only=True):
 
 class _Embedding(Struct):
     model: Name
-    input: str | list[str] | list[int] | list[list[int]]
+    input: Prompt
     dimensions: Count | None = None
     encoding_format: str | None = None
     user: str | None = None
@@ -214,10 +218,10 @@ def _message_chars(message: _Message) -> int:
     return len(message.content or "")
 
 
-def _prompt_chars(prompt: str | list[str] | list[int] | list[list[int]]) -> int:
+def _prompt_chars(prompt: Prompt | list[Token]) -> int:
     if isinstance(prompt, str):
         return len(prompt)
-    return sum(4 if isinstance(item, int) else len(item) * (1 if isinstance(item, str) else 4) for item in prompt)
+    return sum(_CHARS_PER_TOKEN if isinstance(item, int) else _prompt_chars(item) for item in prompt)
 
 
 def _with_receipt(event: bytes, receipt: Receipt) -> bytes:

@@ -43,7 +43,9 @@ def cost(
     if json:
         state.print_json({**_plain(total), "by": by, "groups": [_plain(group) for group in groups]})
         return
-    table = Table(by, "requests", "input tokens", "output tokens", "mean s", "cost $", "$ a query")
+    table = Table(by)
+    for heading in ("requests", "tokens in", "tokens out", "mean s", "cost $", "$ a query"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in (*groups, total):
         table.add_row(
             row.group or "(none)",

@@ -97,8 +97,7 @@ class Exchange:
         if self.error is not None:
             await self._finish_with(self.error)
         elif self.completion is not None:
-            await self.wire.start(200, {"content-type": _JSON, **_headers(self.receipt())})
-            await self.wire.finish(self.completion.body)
+            await self._finish_whole(200, self.completion.body, {})
         else:
             await self.wire.finish(self.dialect.closing(self.held, self.receipt()))
 
@@ -107,8 +106,12 @@ class Exchange:
             await self.wire.finish(self.dialect.error_event(error, self.request_id))
             return
         reply = self.dialect.error(error, self.request_id)
-        await self.wire.start(reply.status, {"content-type": _JSON, **_headers(self.receipt()), **reply.headers})
-        await self.wire.finish(reply.body)
+        await self._finish_whole(reply.status, reply.body, reply.headers)
+
+    async def _finish_whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        length = {"content-type": _JSON, "content-length": str(len(body))}
+        await self.wire.start(status, {**length, **_headers(self.receipt()), **headers})
+        await self.wire.finish(body)
 
 
 def _headers(receipt: Receipt) -> Mapping[str, str]:

@@ -1,0 +1,59 @@
+# Two commands do everything: `make up` and `make test`. Both work on a fresh clone with Python and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help up test test-fast check quickstart lock clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
+
+up: .venv/runtime ## Set up what is missing and run the gateway; Ctrl-C stops it.
+	@exec $(BIN)/homeport up
+
+test: .venv/dev ## Set up what is missing and run every test.
+	@exec $(BIN)/python -m pytest
+
+test-fast: .venv/dev ## The tests that start no engine.
+	@exec $(BIN)/python -m pytest -m "not slow"
+
+check: .venv/dev ## Format, lint, types, layers, structure.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest tests/test_structure.py
+
+quickstart: .venv/runtime ## Summarise 20 real contract passages through the gateway.
+	@exec $(BIN)/homeport run -- $(BIN)/python examples/quickstart/quickstart.py
+
+lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
+	$(PIP) install uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+	  --extra llamacpp --extra quickstart --group build pyproject.toml --output-file requirements/runtime.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra llamacpp --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
+	  --output-file requirements/dev.txt
+
+clean: ## Remove what the commands above made here (not the state folder).
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@echo "Making a virtual environment in .venv ..."
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Homeport needs Python 3.11 or newer; name one: make PYTHON=python3.12 up")'
+	@$(PYTHON) -m venv .venv
+
+# Every download is pinned by hash; the stamp makes the second time quick.
+.venv/runtime: .venv/bin/python requirements/runtime.txt pyproject.toml
+	@echo "Installing what the gateway and llama.cpp need (about 100 MB) ..."
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: .venv/runtime requirements/dev.txt
+	@echo "Installing what the checks and tests need ..."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
