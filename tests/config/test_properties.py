@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import given
+from hypothesis import settings as run
 from hypothesis import strategies as st
 
 from homeport.config.default import default_yaml
@@ -53,21 +54,25 @@ def outcome(load_text: LoadText, text: str | bytes, variables: Mapping[str, str]
     return f"{error} {error!r} {error.hint} {error.__cause__!r} {error.__context__!r}"
 
 
+@run(deadline=None)
 @given(data=st.binary(max_size=200))
 def test_random_bytes(load_text: LoadText, data: bytes) -> None:
     assert outcome(load_text, data)
 
 
+@run(deadline=None)
 @given(text=st.text(alphabet="{}[]:,-#&*!|>'\"%@`?\\\n\t ~aU0.xu<=$", max_size=60))
 def test_random_punctuation(load_text: LoadText, text: str) -> None:
     assert outcome(load_text, text)
 
 
+@run(deadline=None)
 @given(data=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6))
 def test_random_yaml(load_text: LoadText, data: dict[str, Any]) -> None:
     assert outcome(load_text, yaml.safe_dump(data), {"A": "one"})
 
 
+@run(deadline=None)
 @given(data=st.data())
 def test_a_good_file_with_one_part_replaced(load_text: LoadText, data: st.DataObject) -> None:
     lines = default_yaml().splitlines()
@@ -80,6 +85,7 @@ def test_a_good_file_with_one_part_replaced(load_text: LoadText, data: st.DataOb
     assert outcome(load_text, "\n".join(lines))
 
 
+@run(deadline=None)
 @given(
     secret=SECRETS,
     row=st.integers(0, 20),
@@ -103,6 +109,7 @@ def test_a_substituted_secret_is_never_shown(load_text: LoadText, secret: str, r
         assert repr(secret)[1:-1] not in shown
 
 
+@run(deadline=None)
 @given(secret=SECRETS)
 def test_a_key_written_in_the_file_is_never_shown(load_text: LoadText, secret: str) -> None:
     literal = yaml.safe_dump(secret, default_style='"', width=1000).strip().replace("${", "$${")

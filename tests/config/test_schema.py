@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as run
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -101,12 +102,14 @@ def test_money_in_a_float_is_refused() -> None:
         EngineSettings.model_validate({"engine": "llamacpp", "hourly_cost_usd": 0.05})
 
 
+@run(deadline=None)
 @given(st.integers(0, 10**15))
 def test_money_is_read_exactly(nanos: int) -> None:
     amount = format_usd(nanos)
     assert EngineSettings.model_validate({"engine": "llamacpp", "hourly_cost_usd": amount}).hourly_cost == nanos
 
 
+@run(deadline=None)
 @given(nanos=st.integers(0, 10**15))
 def test_money_is_read_exactly_without_quotes(load_text: LoadText, nanos: int) -> None:
     settings = load_text(BASE.replace("0.05", format_usd(nanos)))

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeport.config.substitution import MAX_SECRET_BYTES, substitute
@@ -85,6 +85,7 @@ def test_a_relative_file_is_refused() -> None:
         substitute("${file:key}", {})
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_text_without_placeholders_is_unchanged(text: str) -> None:
     plain = text.replace("${", "")
@@ -92,11 +93,13 @@ def test_text_without_placeholders_is_unchanged(text: str) -> None:
         assert substitute(plain, {}) == (plain, (), ())
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_value_is_put_in_as_it_is(value: str) -> None:
     assert substitute("a${X}b", {"X": value}).text == f"a{value}b"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="${}:-AB file/", max_size=30))
 def test_only_config_errors(text: str) -> None:
     try:
