@@ -8,7 +8,7 @@ from homeport.config.load import find_config, load, read_environment
 from homeport.core.errors import ConfigError
 from tests.config.conftest import BASE, environment
 
-OURS = ("HOMEPORT_HOME", "HOMEPORT_DATA", "HOMEPORT_CONFIG", "HOMEPORT_PORT", "HOMEPORT_DEBUG", "HOMEPORT_VARIABLES")
+OURS = ("HOMEPORT_HOME", "HOMEPORT_CONFIG", "HOMEPORT_PORT", "HOMEPORT_DEBUG", "HOMEPORT_VARIABLES")
 
 
 @pytest.fixture
@@ -21,15 +21,15 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_defaults(clean: pytest.MonkeyPatch) -> None:
     env = read_environment()
-    assert (env.home, env.state_folder) == (Path("/home/someone/.homeport"), Path("/home/someone/.homeport"))
-    assert (env.data, env.config, env.port, env.debug) == (None, None, None, False)
+    assert env.home == Path("/home/someone/.homeport")
+    assert (env.config, env.port, env.debug) == (None, None, False)
 
 
 def test_everything_set(clean: pytest.MonkeyPatch) -> None:
-    for name, value in zip(OURS, ("~/h", "/d", "~/c.yaml", "81", "1", "{}"), strict=True):
+    for name, value in zip(OURS, ("~/h", "~/c.yaml", "81", "1", "{}"), strict=True):
         clean.setenv(name, value)
     env = read_environment()
-    assert (env.home, env.state_folder) == (Path("/home/someone/h"), Path("/d"))
+    assert env.home == Path("/home/someone/h")
     assert (env.config, env.port, env.debug) == (Path("/home/someone/c.yaml"), 81, True)
 
 

@@ -33,7 +33,6 @@ class Environment(BaseSettings):
 
     Attributes:
         home: HOMEPORT_HOME, the folder for everything Homeport keeps; default ~/.homeport.
-        data: HOMEPORT_DATA, the state folder where it is not `home`.
         config: HOMEPORT_CONFIG, the configuration file.
         port: HOMEPORT_PORT, wins over server.port.
         debug: HOMEPORT_DEBUG, show tracebacks.
@@ -45,25 +44,19 @@ class Environment(BaseSettings):
     )
 
     home: Path = Field(default=Path("~/.homeport"), validate_default=True)
-    data: Path | None = None
     config: Path | None = None
     port: int | None = Field(default=None, ge=1, le=65_535)
     debug: bool = False
     # NoDecode and always passing it keep a variable called HOMEPORT_VARIABLES out.
     variables: Annotated[Mapping[str, str], NoDecode] = Field(repr=False)
 
-    @field_validator("home", "data", "config")
+    @field_validator("home", "config")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         try:
             return path and path.expanduser()
         except RuntimeError as error:
             raise ValueError("needs a home folder, and this user has none") from error
-
-    @property
-    def state_folder(self) -> Path:
-        """Where the database and the journal live."""
-        return self.data or self.home
 
 
 def read_environment() -> Environment:

@@ -35,7 +35,6 @@ Environment variables of Homeport itself:
 | Variable | Default | Meaning |
 |---|---|---|
 | `HOMEPORT_HOME` | `~/.homeport` | folder for everything Homeport keeps |
-| `HOMEPORT_DATA` | `HOMEPORT_HOME` | state folder: database, journal, packages |
 | `HOMEPORT_CONFIG` | | configuration file |
 | `HOMEPORT_PORT` | | wins over `server.port` |
 | `HOMEPORT_DEBUG` | `false` | show tracebacks |

@@ -145,8 +145,10 @@ class UpstreamRefused(UpstreamError):
 
     default_code = "upstream_refused"
 
-    def __init__(self, message: str, *, status: int, retryable: bool, code: str = "", retry_after: int = 0) -> None:
-        super().__init__(message, code=code, retryable=retryable, status=status)
+    def __init__(
+        self, message: str, *, status: int, retryable: bool, code: str = "", hint: str = "", retry_after: int = 0
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, retryable=retryable, status=status)
         self.retry_after = retry_after
 
 

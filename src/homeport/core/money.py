@@ -18,6 +18,7 @@ PicoRate = NewType("PicoRate", int)
 NANO_PER_USD = 1_000_000_000
 PICO_PER_NANO = 1_000
 _PICO_PER_USD = NANO_PER_USD * PICO_PER_NANO
+_MAX_EXPONENT = 15
 _NANOSECONDS_PER_HOUR = 3_600 * 1_000_000_000
 
 
@@ -28,15 +29,19 @@ def parse_usd(amount: str | int | Decimal) -> Nano:
         amount: dollars, such as "0.000001234". Floats are refused by type: they are not exact.
 
     Raises:
-        ValueError: not a finite decimal number, or finer than a nano-dollar.
+        ValueError: not a finite decimal number, beyond 10^16, or finer than a nano-dollar.
     """
     try:
-        nanos = Decimal(amount) * NANO_PER_USD
+        dollars = Decimal(amount)
     except InvalidOperation as error:
-        raise ValueError(f"{amount!r} is not a dollar amount") from error
-    if not nanos.is_finite() or nanos != nanos.to_integral_value():
-        raise ValueError(f"{amount!r} is not a whole number of nano-dollars")
-    return Nano(int(nanos))
+        raise ValueError("this is not a dollar amount") from error
+    if not dollars.is_finite() or dollars.adjusted() > _MAX_EXPONENT:
+        raise ValueError(f"a dollar amount has at most {_MAX_EXPONENT} digits before the point")
+    numerator, denominator = dollars.as_integer_ratio()
+    nanos, rest = divmod(numerator * NANO_PER_USD, denominator)
+    if rest:
+        raise ValueError("this is not a whole number of nano-dollars")
+    return Nano(nanos)
 
 
 def format_usd(amount: int) -> str:

@@ -132,9 +132,9 @@ def _refused(
     message: str, status: int, code: str = "upstream_rejected_request", retry_after: int = 0
 ) -> UpstreamRefused:
     retryable = status in _RETRYABLE or status >= 500
-    refusal = UpstreamRefused(message, status=status, retryable=retryable, code=code, retry_after=retry_after)
-    refusal.hint = _HINTS[code]
-    return refusal
+    return UpstreamRefused(
+        message, status=status, retryable=retryable, code=code, hint=_HINTS[code], retry_after=retry_after
+    )
 
 
 def _is_callers_fault(words: str, kind: str) -> bool:

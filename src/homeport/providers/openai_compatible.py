@@ -75,6 +75,8 @@ class OpenAICompatible:
         self._url = setup.base_url.rstrip("/") + "/"
         self._headers = _headers(setup.api_key, options.headers)
         self._drop = frozenset(options.drop_fields)
+        total = setup.timeouts.total  # a whole answer is silent until it is all there
+        self._whole = msgspec.structs.replace(setup.timeouts, first_token=total, between_tokens=total)
         self._deterministic = {
             name: msgspec.Raw(msgspec.json.encode(value)) for name, value in options.deterministic_fields.items()
         }
@@ -111,7 +113,7 @@ class OpenAICompatible:
             url=self._url + call.inference.surface.value,
             headers=self._headers,
             body=msgspec.json.encode(self._fields(call, stream=stream)),
-            timeouts=self._setup.timeouts,
+            timeouts=self._setup.timeouts if stream else self._whole,
         )
 
     def _fields(self, call: UpstreamCall, *, stream: bool) -> dict[str, Any]:
