@@ -1,0 +1,1 @@
+"""Model packages: weights frozen under a digest, fetched once and verified at every start."""
