@@ -118,9 +118,7 @@ class Program:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
-            connection.request(
-                "POST", f"/v1{path}", data, {"authorization": f"Bearer {self.key}", **(headers or {})}
-            )
+            connection.request("POST", f"/v1{path}", data, {"authorization": f"Bearer {self.key}", **(headers or {})})
             response = connection.getresponse()
             names = {name.lower(): value for name, value in response.getheaders()}
             return response.status, names, response.read()

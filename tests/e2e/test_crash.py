@@ -24,9 +24,7 @@ def stream(program: Program, **fields: object) -> tuple[http.client.HTTPConnecti
         "messages": [{"role": "user", "content": "Tell a very long story about a ship."}],
         **fields,
     }
-    connection.request(
-        "POST", "/v1/chat/completions", json.dumps(body), {"authorization": f"Bearer {program.key}"}
-    )
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), {"authorization": f"Bearer {program.key}"})
     return connection, connection.getresponse()
 
 

@@ -24,7 +24,7 @@ def test_the_ledger_is_the_sum_of_the_headers(own_program: Program) -> None:
         if number % 2:
             status, headers, body = own_program.chat("What is a lease?", stream=True, **fields)
             assert "x-homeport-cost" not in headers
-            told += nanodollars(re.findall(rb"^: x-homeport-cost: (\S+)$", body, re.M)[0].decode())
+            told += nanodollars(re.findall(rb"^: x-homeport-cost: (\S+)$", body, re.MULTILINE)[0].decode())
         else:
             status, headers, _ = own_program.chat("What is a lease?", **fields)
             told += nanodollars(headers["x-homeport-cost"])

@@ -69,6 +69,9 @@ def test_other_words_are_kept_from_the_caller(status: int) -> None:
         body("JSON schema conversion failed:\nUnrecognized schema: {}"),
         body('Unrecognized schema: {"type":"x"}'),
         body("Failed to parse messages: expected a string"),
+        body("Unknown reasoning format: x", "server_error"),
+        body("image input is not supported - hint: you may need to provide the mmproj", "server_error"),
+        body("input (9001 tokens) is too large to process. increase the physical batch size", "server_error"),
     ],
 )
 def test_llamacpp_says_500_where_the_request_is_at_fault(said: bytes) -> None:

@@ -103,8 +103,12 @@ _HINTS = {
     "upstream_rate_limited": "wait, or raise the limit at the provider",
     "upstream_failed": "try again, or look at the upstream's status page or log",
 }
-# llama.cpp's server throws these from the parsing of a request, and then answers 500.
-_CALLERS_FAULT = ("json schema conversion failed", "unrecognized schema", "failed to parse")
+# llama.cpp's server answers 500 to these, seen by sending it every field with every wrong value.
+_CALLERS_FAULT = re.compile(
+    "json schema conversion failed|unrecognized schema|failed to parse|unknown reasoning format"
+    "|input is not supported|is too large to process",
+    re.IGNORECASE,
+)
 
 
 def classify_status(status: int, body: bytes, *, retry_after: int = 0, secret: str = "") -> UpstreamRefused:
@@ -138,7 +142,7 @@ def _refused(
 
 
 def _is_callers_fault(words: str, kind: str) -> bool:
-    return kind == "invalid_request_error" or words.lower().startswith(_CALLERS_FAULT)
+    return kind == "invalid_request_error" or _CALLERS_FAULT.search(words) is not None
 
 
 def _told(body: bytes) -> tuple[str, str]:
