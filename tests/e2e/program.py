@@ -82,9 +82,9 @@ class Program:
         )
         return [int(line) for line in found.stdout.split()]
 
-    def run(self, *arguments: str, check: bool = True) -> str:
-        """Standard output of another homeport command on the same state folder."""
-        done = subprocess.run(
+    def execute(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another homeport command on the same state folder."""
+        return subprocess.run(
             (*HOMEPORT, *arguments),
             env=self.environment,
             cwd=self.home.parent,
@@ -93,7 +93,11 @@ class Program:
             timeout=120,
             check=False,
         )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
+
+    def run(self, *arguments: str) -> str:
+        """What a command that must succeed prints."""
+        done = self.execute(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def cost(self) -> dict[str, Any]:

@@ -71,4 +71,6 @@ def test_a_third_party_provider_answers(new_program: Callable[[], Program], tmp_
     assert b"polly" in program.chat("Who are you?", stream=True)[2]
     assert program.stop() == 0
     del program.environment["PYTHONPATH"]
-    assert "no providers adapter is called 'parrot'" in program.run("check", check=False)
+    gone = program.execute("check")
+    assert gone.returncode == 1
+    assert "no providers adapter is called 'parrot'" in gone.stdout

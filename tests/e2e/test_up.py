@@ -69,8 +69,10 @@ def test_it_starts_again_and_stops_cleanly(new_program: Callable[[], Program]) -
 def test_a_taken_port_is_said(program: Program, new_program: Callable[[], Program]) -> None:
     other = new_program()
     other.environment["HOMEPORT_PORT"] = str(program.port)
-    other.run("up", check=False)
-    assert "already runs" not in other.run("up", check=False)
+    done = other.execute("up")
+    assert done.returncode == 2
+    assert "port_unavailable" in done.stderr
+    assert "HOMEPORT_PORT=" in done.stderr
 
 
 def test_keys_are_made_and_revoked_while_it_runs(own_program: Program) -> None:
