@@ -1,7 +1,7 @@
 """One HTTP exchange over ASGI: reading a bounded body, writing a response, noticing that the caller left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from homeport.core.errors import RequestTooLarge
@@ -21,7 +21,7 @@ class Connection:
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body: int) -> None:
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._headers = _combined(scope["headers"])
         self._receive = receive
         self._send = send
         self._max_body = max_body
@@ -30,8 +30,12 @@ class Connection:
         self.started = False
 
     def header(self, name: bytes) -> str | None:
-        """A header's value, by its lower-case name; bytes beyond ASCII are read as Latin-1."""
-        value = self.headers.get(name)
+        """A header's value, by its lower-case name; bytes beyond ASCII are read as Latin-1.
+
+        Of a header that was sent several times, all values, in order and with commas between them
+        (RFC 9110, section 5.3): none of them can hide another.
+        """
+        value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
 
     async def read_body(self) -> bytes:
@@ -78,7 +82,7 @@ class Connection:
 
     def _check_announced_length(self) -> None:
         length = self.header(b"content-length")
-        if length is not None and length.isdigit() and int(length[:20]) > self._max_body:
+        if length is not None and length.isdecimal() and int(length[:20]) > self._max_body:
             raise RequestTooLarge(f"the body is larger than {self._max_body} bytes", hint=_TOO_LARGE_HINT)
 
     async def _watch(self, task: asyncio.Task[Any]) -> None:
@@ -86,3 +90,10 @@ class Connection:
             pass
         self.disconnected = True
         task.cancel()
+
+
+def _combined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    headers: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        headers[name] = value if name not in headers else headers[name] + b", " + value
+    return headers

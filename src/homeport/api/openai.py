@@ -13,6 +13,7 @@ from msgspec import Meta, Raw, Struct
 from homeport.api import errors
 from homeport.core.errors import HomeportError, InvalidRequest
 from homeport.core.types import ErrorReply, Frame, Inference, Receipt, Surface
+from homeport.transport.sse import data_of
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
@@ -225,6 +226,9 @@ def _prompt_chars(prompt: Prompt | list[Token]) -> int:
 
 
 def _with_receipt(event: bytes, receipt: Receipt) -> bytes:
-    chunk = _fields_decoder.decode(event.strip().removeprefix(b"data:"))
+    try:
+        chunk = _fields_decoder.decode(data_of(event) or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return event  # What cannot be read goes on as it came: the request is billed, so its stream must end.
     chunk["homeport"] = Raw(msgspec.json.encode(receipt_object(receipt)))
     return b"data: " + msgspec.json.encode(chunk) + b"\n\n"

@@ -7,7 +7,14 @@ is waited for when nothing else could answer: it is back in seconds.
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from homeport.core.errors import ConnectFailed, NoAnswer, PrivateTierUnavailable, StreamCut, UpstreamError
+from homeport.core.errors import (
+    ConnectFailed,
+    InternalError,
+    NoAnswer,
+    PrivateTierUnavailable,
+    StreamCut,
+    UpstreamError,
+)
 from homeport.core.ports import Clock, Health, Upstream
 from homeport.core.types import Attempt, Completion, DataClass, Decision, Frame, Target, UpstreamCall
 from homeport.pipeline.exchange import Exchange
@@ -67,6 +74,9 @@ class Dispatcher:
 
     async def _attempt(self, exchange: Exchange, target: Target, call: Call[Answer]) -> Answer:
         assert exchange.inference is not None
+        if exchange.data_class is DataClass.PRIVATE and not target.local:
+            # Policies may be a third party's; this is the last door before the data is out.
+            raise InternalError("a policy chose a remote model for private data, so it was not sent")
         exchange.target = target
         started = exchange.dispatched_ns = self._clock.monotonic_ns()
         if exchange.attempts:

@@ -55,6 +55,7 @@ class Exchange:
         self.started_at = 0
         self.started_ns = 0
         self.first_byte_ns = 0
+        self.streaming = False
         self.key: Key | None = None
         self.data_class = DataClass.OPEN
         self.inference: Inference | None = None
@@ -90,6 +91,7 @@ class Exchange:
         self.status = self.dialect.error(error, self.request_id).status
 
     async def start_stream(self) -> None:
+        self.streaming = True
         await self.wire.start(200, {"content-type": _EVENTS, "cache-control": "no-cache", **_headers(self.receipt())})
 
     async def finish(self) -> None:
@@ -102,7 +104,7 @@ class Exchange:
             await self.wire.finish(self.dialect.closing(self.held, self.receipt()))
 
     async def _finish_with(self, error: HomeportError) -> None:
-        if self.first_byte_ns:
+        if self.streaming:
             await self.wire.finish(self.dialect.error_event(error, self.request_id))
             return
         reply = self.dialect.error(error, self.request_id)

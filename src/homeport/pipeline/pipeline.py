@@ -16,7 +16,7 @@ from homeport.core.errors import (
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, KeyRing, Observer, Policy, Pricing, Recorder
-from homeport.core.types import Key, Outcome, Usage
+from homeport.core.types import Key, Outcome, Surface, Usage
 from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.dispatch import Dispatcher
@@ -73,10 +73,10 @@ class Pipeline:
 
     async def _answer(self, exchange: Exchange) -> None:
         key = self._authenticate(exchange)
+        exchange.data_class = classify(key.data_class, exchange.data_class_header)
         with self._stages.admission.admit():
             self._stages.recorder.check_room()
             await self._decode(exchange)
-            exchange.data_class = classify(key.data_class, exchange.data_class_header)
             self._decide(exchange, key)
             await self._dispatch(exchange)
 
@@ -91,6 +91,7 @@ class Pipeline:
         if key is None:
             raise NotAuthenticated("the API key is unknown, expired or revoked", hint="homeport keys list")
         exchange.key = key
+        exchange.data_class = key.data_class
         return key
 
     async def _decode(self, exchange: Exchange) -> None:
@@ -127,6 +128,7 @@ class Pipeline:
         except StorageError as error:
             logger.error("request %s could not be recorded: %s", exchange.request_id, error.message)
             exchange.fail(error, Outcome.FAILED)
+            event = _finished(exchange, exchange.key, usage, now)
             exchange.cost = None
         for observer in self._stages.observers:
             observer.observe(event)
@@ -134,8 +136,10 @@ class Pipeline:
     def _billable(self, exchange: Exchange) -> Usage:
         if exchange.target is None or exchange.inference is None:
             return Usage()
-        body = exchange.completion.body if exchange.completion else b""
-        return exchange.usage or estimate(exchange.inference.input_chars, exchange.events, len(body))
+        whole = exchange.completion
+        # A vector is long, but nobody generated its digits.
+        chars = len(whole.body) if whole and exchange.surface is not Surface.EMBEDDING else 0
+        return exchange.usage or estimate(exchange.inference.input_chars, exchange.events, chars)
 
 
 def _finished(exchange: Exchange, key: Key, usage: Usage, now: int) -> RequestFinished:

@@ -1,0 +1,147 @@
+"""The real request path with a scripted world around it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from homeport.api.app import App
+from homeport.core.events import RequestFinished
+from homeport.core.money import Nano, PicoRate
+from homeport.core.ports import KeyRing, Policy
+from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
+from homeport.ledger.pricing import RateCard
+from homeport.pipeline.admission import Admission
+from homeport.pipeline.dispatch import Dispatcher
+from homeport.pipeline.pipeline import Pipeline, Stages
+from homeport.routing.eligibility import Catalogue
+from homeport.routing.policies.static import Static
+from homeport.telemetry.metrics import Metrics
+from tests.fakes.clock import ManualClock
+from tests.fakes.health import SetHealth
+from tests.fakes.keyring import FixedKeyRing
+from tests.fakes.recorder import MemoryRecorder, Observed
+from tests.fakes.upstream import ScriptedUpstream
+from tests.fakes.wire import Caller
+
+PROMPT = "Which clause ends the contract?"
+CHAT: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": PROMPT}]}
+STREAM: dict[str, Any] = {**CHAT, "stream": True}
+EMBED: dict[str, Any] = {"model": "auto", "input": PROMPT}
+
+OPEN, PRIVATE, NARROW = "hp-open-token", "hp-private-token", "hp-narrow-token"
+KEYS = {
+    OPEN: Key(id="key_open", name="open"),
+    PRIVATE: Key(id="key_private", name="private", data_class=DataClass.PRIVATE),
+    NARROW: Key(id="key_narrow", name="narrow", tiers=frozenset({"home"})),
+}
+
+API_PRICE = TokenPrice(
+    source="list", input=PicoRate(1_000_000), cached_input=PicoRate(250_000), output=PicoRate(4_000_000)
+)
+OWN_PRICE = MachinePrice(source="hourly:own", hourly=Nano(360_000_000), slots=2)
+ALL = frozenset(Surface)
+
+
+def target(name: str, *, tier: str = "", local: bool = False, price: Price | None = None, **more: Any) -> Target:
+    """A target of the upstream `at-NAME`."""
+    fields: dict[str, Any] = {"tier": tier or name, "upstream": f"at-{name}", "model": f"{name}-1", "surfaces": ALL}
+    return Target(name=name, local=local, price=price, **{**fields, **more})
+
+
+OWN = target("own", tier="home", local=True, price=OWN_PRICE)
+MID = target("mid", price=API_PRICE)
+TOP = target("top", price=API_PRICE)
+
+
+class House:
+    """Everything a request meets, real but for its edges.
+
+    Args:
+        targets: in order of preference; each has its scripted upstream in `upstreams`, by target name.
+    """
+
+    def __init__(
+        self,
+        *targets: Target,
+        aliases: Mapping[str, str] | None = None,
+        policy: Policy | None = None,
+        keys: KeyRing | None = None,
+        health: SetHealth | None = None,
+        max_in_flight: int = 8,
+        max_body: int = 100_000,
+        restart_wait: float = 15.0,
+    ) -> None:
+        self.log: list[str] = []
+        self.clock = ManualClock()
+        self.recorder = MemoryRecorder(self.log)
+        self.observed = Observed()
+        self.health = health or SetHealth()
+        self.keys = keys or FixedKeyRing(KEYS)
+        self.metrics = Metrics()
+        self.admission = Admission(max_in_flight)
+        self.ready = True
+        placed = targets or (OWN, MID)
+        self.upstreams = {target.name: ScriptedUpstream() for target in placed}
+        by_upstream = {target.upstream: self.upstreams[target.name] for target in placed}
+        catalogue = Catalogue(placed, aliases or {})
+        stages = Stages(
+            keys=self.keys,
+            admission=self.admission,
+            recorder=self.recorder,
+            catalogue=catalogue,
+            policy=policy or Static(),
+            dispatcher=Dispatcher(by_upstream, self.health, self.clock, restart_wait),
+            pricing=RateCard(),
+            observers=(self.metrics, self.observed),
+            clock=self.clock,
+        )
+        self.app = App(
+            pipeline=Pipeline(stages),
+            keys=self.keys,
+            catalogue=catalogue,
+            metrics=self.metrics,
+            readiness=lambda: (self.ready, {"engines": {}}),
+            clock=self.clock,
+            max_body=max_body,
+        )
+
+    def caller(
+        self,
+        body: Mapping[str, Any] | bytes = CHAT,
+        *,
+        surface: str = "chat/completions",
+        token: str | None = OPEN,
+        headers: Iterable[tuple[str, str]] = (),
+        more: bool = False,
+    ) -> Caller:
+        """A request that was not sent yet."""
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        bearer = [("authorization", f"Bearer {token}")] if token is not None else []
+        return Caller(f"/v1/{surface}", headers=[*bearer, *headers], body=[sent], more=more, log=self.log)
+
+    async def ask(self, body: Mapping[str, Any] | bytes = CHAT, **request: Any) -> Caller:
+        """Send a request and wait for the end of its answer."""
+        return await self.caller(body, **request).call(self.app)
+
+    async def get(self, path: str, *, token: str | None = OPEN, method: str = "GET") -> Caller:
+        headers = [("authorization", f"Bearer {token}")] if token is not None else []
+        return await Caller(path, method=method, headers=headers).call(self.app)
+
+    @property
+    def event(self) -> RequestFinished:
+        """The only record there is; observers were told the same."""
+        assert len(self.recorder.events) == 1, f"{len(self.recorder.events)} records instead of one"
+        assert self.observed.events == self.recorder.events
+        return self.recorder.events[0]
+
+    def calls(self) -> list[str]:
+        """The names of the targets that were called; each is called with what it knows."""
+        return [name for name, upstream in self.upstreams.items() for _ in upstream.calls]
+
+
+def seen(upstream: ScriptedUpstream) -> dict[str, Any]:
+    """The fields of the only request that an upstream got."""
+    [call] = upstream.calls
+    return {name: msgspec.json.decode(raw) for name, raw in call.inference.fields.items()}
