@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_first_run_writes_what_is_needed_and_says_where(program: Program) -> None:
-    said = program.output()
+    while "Ctrl-C stops" not in (said := program.output()):
+        time.sleep(0.05)  # /readyz may answer a moment before the welcome is printed
     assert f"Homeport is ready at {program.url}" in said
     assert str(program.home / "local.key") in said
     assert "curl" in said
