@@ -49,11 +49,11 @@ clean: ## Remove what the commands above made here (not the state folder).
 # Every download is pinned by hash; the stamp makes the second time quick.
 .venv/runtime: .venv/bin/python requirements/runtime.txt pyproject.toml
 	@echo "Installing what the gateway and llama.cpp need (about 100 MB) ..."
-	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(BIN)/python tools/install.py requirements/runtime.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/dev: .venv/runtime requirements/dev.txt
 	@echo "Installing what the checks and tests need ..."
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(BIN)/python tools/install.py requirements/dev.txt
 	@touch $@

@@ -31,7 +31,7 @@ class LoadText(Protocol):
 
 def environment(home: Path, variables: Mapping[str, str] | None = None, port: int | None = None) -> Environment:
     """An environment that takes nothing from the one the tests run in."""
-    return Environment(home=home, data=None, config=None, port=port, debug=False, variables=variables or {})
+    return Environment(home=home, config=None, port=port, debug=False, variables=variables or {})
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,15 @@
 """The configuration that a first start writes."""
 
 import re
+from pathlib import Path
 
 import pytest
 from genai_prices.data_snapshot import get_snapshot
 
 from homeport.config.default import default_yaml
+from homeport.config.load import load
 from homeport.config.schema import Settings
-from tests.config.conftest import LoadText
+from tests.config.conftest import LoadText, environment
 
 KEYS = {
     "TOGETHER_API_KEY": ("mid", "meta-llama/Llama-3.3-70B-Instruct-Turbo"),
@@ -61,3 +63,14 @@ def test_stand_ins_carry_the_price_of_what_they_stand_for(load_text: LoadText) -
 def test_its_comments_name_every_key_it_reads() -> None:
     head = "\n".join(line for line in default_yaml().splitlines() if line.startswith("#"))
     assert set(re.findall(r"\w+_API_KEY", head)) == set(re.findall(r"\$\{(\w+):-\}", default_yaml())) - {"NAME"}
+
+
+def test_a_local_only_file_has_no_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "homeport.yaml"
+    path.write_text(default_yaml(only_local=True, hourly_cost_usd="1.25", gguf=tmp_path / 'my "odd" model.gguf'))
+    settings = load(path, environment(tmp_path))
+    assert settings.providers == {}
+    assert [tier.name for tier in settings.tiers] == ["local"]
+    assert settings.engines["smollm2"].hourly_cost == 1_250_000_000
+    assert settings.packages["smollm2"].source == f'file://{tmp_path}/my "odd" model.gguf'
+    assert settings.packages["smollm2"].sha256 is None

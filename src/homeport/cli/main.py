@@ -2,16 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from sqlalchemy.exc import SQLAlchemyError
 
 import homeport
 from homeport.cli import chat, check, cost, db, init, keys, package, run, serve, status, up
 from homeport.cli.context import Context
-from homeport.core.errors import ConfigError, HomeportError
+from homeport.core.errors import ConfigError, HomeportError, StorageError
 
 app = typer.Typer(
     name="homeport",
@@ -34,14 +35,13 @@ def _options(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Use this file instead of the homeport.yaml found.")
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
 ) -> None:
     if version:
         typer.echo(f"homeport {homeport.__version__}")
         raise typer.Exit
     context.obj = Context(config)
-    context.meta["debug"] = debug
 
 
 def main() -> None:
@@ -49,15 +49,22 @@ def main() -> None:
     try:
         app()
     except HomeportError as error:
-        if "--debug" in sys.argv:
-            raise
-        console = Console(stderr=True, highlight=False)
-        console.print(f"[bold red]error[/] {escape(error.message)} [dim]({error.code})[/]")
-        if error.hint:
-            console.print(f"[bold]next[/]  {escape(error.hint)}")
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        _tell(error, 2 if isinstance(error, ConfigError) else 1)
+    except SQLAlchemyError as error:
+        cause = StorageError(f"the database failed: {error.__class__.__name__}", hint="homeport db status")
+        _tell(cause, 1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _tell(error: HomeportError, code: int) -> NoReturn:
+    if "--debug" in sys.argv:
+        raise error
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]error[/] {escape(error.message)} [dim]({error.code})[/]")
+    if error.hint:
+        console.print(f"[bold]next[/]  {escape(error.hint)}")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

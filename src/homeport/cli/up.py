@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.status import Status
 
@@ -79,6 +80,7 @@ class _Up:
         self._stop = asyncio.Event()
         self._children: list[Child] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._pids: dict[str, int] = {}
         self._ready = False
 
     async def run(self) -> None:
@@ -133,11 +135,15 @@ class _Up:
         return verify
 
     def _start(self, spec: ChildSpec, before_start: Callable[[], Awaitable[None]] | None = None) -> None:
-        child = Child(spec, before_start=before_start, on_exit=self._say_exit)
+        child = Child(spec, before_start=before_start, on_start=self._note_start, on_exit=self._say_exit)
         self._children.append(child)
         task = asyncio.create_task(child.run(), name=spec.name)
         task.add_done_callback(self._say_failure)
         self._tasks.append(task)
+
+    def _note_start(self, name: str, pid: int) -> None:
+        self._pids[name] = pid
+        self._state.home.processes.write_bytes(msgspec.json.encode(self._pids))
 
     def _say_exit(self, name: str, returncode: int, pause: float) -> None:
         how = signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
@@ -195,5 +201,6 @@ class _Up:
         for child in sorted(self._children, key=lambda child: order.get(child.spec.name, 1)):
             await child.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._state.home.address.unlink(missing_ok=True)
-        self._state.home.engines.unlink(missing_ok=True)
+        home = self._state.home
+        for path in (home.address, home.engines, home.processes):
+            path.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """What the first run prints: where it is, how to call it, what to do next."""
 
+from functools import partial
+
 from homeport.cli.context import Context
 
 
@@ -10,7 +12,7 @@ def show(state: Context, url: str, total: float, engines: dict[str, float], *, q
         total: seconds from the command to ready.
         engines: seconds until each engine answered.
     """
-    say = state.console.print
+    say = partial(state.console.print, soft_wrap=True)  # what is to be copied must not be broken
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in engines.items())
     say(f"[bold green]Homeport is ready[/] at [bold]{url}/v1[/] after {total:.1f} s" + (f" ({spent})" if spent else ""))
     say(f"Key file: {state.home.local_key}")

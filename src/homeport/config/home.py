@@ -61,3 +61,8 @@ class Home:
     def address(self) -> Path:
         """The URL of the running gateway, as text."""
         return self.run / "url"
+
+    @property
+    def processes(self) -> Path:
+        """Process ids by name, as JSON."""
+        return self.run / "processes.json"

@@ -20,7 +20,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     slots: Annotated[int, Meta(ge=1, le=4096)] = 1
     embeddings: bool = False
-    health: str = "/v1/models"
+    health: Annotated[str, Meta(pattern="^/")] = "/v1/models"
 
 
 def render(setup: EngineSetup) -> Launch:

@@ -49,7 +49,9 @@ class HealthMonitor:
         if watched is None:
             return True
         try:
-            await asyncio.wait_for(watched.ready.wait(), timeout)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes with the event.
+            async with asyncio.timeout(timeout):
+                await watched.ready.wait()
         except TimeoutError:
             return False
         return True
@@ -73,7 +75,8 @@ class HealthMonitor:
             self._set(name, watched, ready=await self._probe(self._endpoints[name]))
             pause = _EVERY if watched.ready.is_set() else _EVERY_WHILE_DOWN
             try:
-                await asyncio.wait_for(watched.check_now.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await watched.check_now.wait()
             except TimeoutError:
                 continue
             await asyncio.sleep(_EVERY_WHILE_DOWN)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,6 +21,7 @@ _FIRST_BACKOFF = 0.1
 _MAX_BACKOFF = 30.0
 _HEALTHY_AFTER = 20.0
 _TAIL_LINES = 12
+_LINE_LIMIT = 64 << 10
 
 
 class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,7 @@ class Child:
 
     Args:
         before_start: awaited before every start; an error it raises ends the supervision.
+        on_start: told the process id.
         on_exit: told the return code and the seconds until the next start.
     """
 
@@ -54,11 +57,13 @@ class Child:
         spec: ChildSpec,
         *,
         before_start: Callable[[], Awaitable[None]] | None = None,
+        on_start: Callable[[str, int], None] | None = None,
         on_exit: Callable[[str, int, float], None] | None = None,
     ) -> None:
         self.spec = spec
         self.restarts = 0
         self._before_start = before_start
+        self._on_start = on_start
         self._on_exit = on_exit
         self._process: asyncio.subprocess.Process | None = None
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -91,7 +96,8 @@ class Child:
             if self._on_exit:
                 self._on_exit(self.spec.name, returncode, backoff)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), backoff)
+                async with asyncio.timeout(backoff):
+                    await self._stopping.wait()
             backoff = min(backoff * 2, _MAX_BACKOFF)
             self.restarts += 1
 
@@ -104,16 +110,31 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), self.spec.grace)
+            async with asyncio.timeout(self.spec.grace):
+                await process.wait()
         except TimeoutError:
-            process.kill()
+            _kill_group(process.pid)
             await process.wait()
 
     async def _run_once(self) -> int:
         if self._before_start:
             await self._before_start()
         try:
-            process = await asyncio.create_subprocess_exec(
+            log = RotatingFileHandler(self.spec.log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+        except OSError as error:
+            raise EngineError(
+                f"the log of {self.spec.name} cannot be written: {error.strerror}",
+                hint=f"check the folder of {self.spec.log}",
+            ) from error
+        with contextlib.closing(log):
+            process = self._process = await self._spawn()
+            return await self._attend(process, log)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        loop = asyncio.get_running_loop()
+        try:
+            transport, protocol = await loop.subprocess_exec(
+                lambda: _GroupProtocol(_LINE_LIMIT, loop),
                 *self.spec.argv,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -126,27 +147,49 @@ class Child:
             raise EngineError(
                 f"{self.spec.name} cannot be started: {error.strerror}", hint=f"look at {self.spec.log}"
             ) from error
-        self._process = process
+        return asyncio.subprocess.Process(transport, protocol, loop)
+
+    async def _attend(self, process: asyncio.subprocess.Process, log: logging.Handler) -> int:
+        """Keep what it prints until it ends."""
         assert process.stdin is not None
         assert process.stdout is not None
+        if self._stopping.is_set():  # `stop` came while there was nothing to stop yet
+            _kill_group(process.pid)
         process.stdin.write(self.spec.stdin)
         try:
-            await self._keep_output(process.stdout)
+            await self._keep_output(process.stdout, log)
             return await process.wait()
         finally:
             process.stdin.close()
             if process.returncode is None:
-                process.kill()
+                _kill_group(process.pid)
                 await process.wait()
 
-    async def _keep_output(self, stream: asyncio.StreamReader) -> None:
-        handler = RotatingFileHandler(self.spec.log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
-        try:
-            while line := await _line(stream):
-                self._tail.append(line)
-                handler.emit(logging.makeLogRecord({"msg": line}))
-        finally:
-            handler.close()
+    async def _keep_output(self, stream: asyncio.StreamReader, log: logging.Handler) -> None:
+        while line := await _line(stream):
+            self._tail.append(line)
+            log.emit(logging.makeLogRecord({"msg": line}))
+
+
+class _GroupProtocol(asyncio.subprocess.SubprocessStreamProtocol):
+    """What a child started ends with it; else it would hold our pipes open and hide the child's end."""
+
+    _pid = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        self._pid = transport.get_pid()
+
+    def process_exited(self) -> None:
+        _kill_group(self._pid)
+        super().process_exited()
+
+
+def _kill_group(pid: int) -> None:
+    """SIGKILL to a child and all it started; each child leads a session, and so a group, of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
+        os.killpg(pid, signal.SIGKILL)
 
 
 async def _line(stream: asyncio.StreamReader) -> str:

@@ -18,6 +18,8 @@ _AFTER_FAILURE = 2.0
 async def work(ingest: Callable[[], Ingested], stop: asyncio.Event) -> None:
     """Ingest four times a second; after a database failure try again, the journal keeps everything."""
     while True:
+        # Asked before the pass: what is recorded while it runs is for one more.
+        is_last = stop.is_set()
         pause = _EVERY
         try:
             done = await asyncio.to_thread(ingest)
@@ -26,9 +28,10 @@ async def work(ingest: Callable[[], Ingested], stop: asyncio.Event) -> None:
         except SQLAlchemyError as error:
             logger.error("the journal could not be ingested: %s", error.__class__.__name__)
             pause = _AFTER_FAILURE
-        if stop.is_set():
+        if is_last:
             return
         try:
-            await asyncio.wait_for(stop.wait(), pause)
+            async with asyncio.timeout(pause):
+                await stop.wait()
         except TimeoutError:
             continue

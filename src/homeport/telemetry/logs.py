@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,9 +11,14 @@ import msgspec
 FIELDS = "homeport_fields"
 """Attribute of a log record that carries its fields: `logger.info("x", extra={FIELDS: {...}})`."""
 
+_MAX_CAUSES = 8
+
 
 class JsonFormatter(logging.Formatter):
-    """Time in UTC, level, logger, message, the record's fields, and the exception's type and place."""
+    """Time in UTC, level, logger, message, the record's fields, and the exception's type and place.
+
+    An exception's words stay out: they may quote a prompt or a key.
+    """
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -24,12 +30,30 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "process": self._process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _encodable(record.getMessage()),
             **getattr(record, FIELDS, {}),
         }
         if record.exc_info and record.exc_info[1] is not None:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _places(record.exc_info[1])
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates, as file names may hold them, written out: they are not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _places(error: BaseException) -> list[str]:
+    """Type, and `file:line function` of each frame, of an exception and of what caused it."""
+    chain: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(chain) < _MAX_CAUSES:
+        frames = [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(cause.__traceback__)
+        ]
+        chain.append(f"{type(cause).__qualname__} at {' > '.join(frames)}")
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return chain
 
 
 def configure(process: str, level: str) -> None:
