@@ -49,9 +49,9 @@ def load(package: str, name: str) -> ModuleType:
         )
     try:
         return importlib.import_module(found[name])
-    except ImportError as error:
+    except Exception as error:  # an adapter may be anybody's code, and its import may fail in any way
         raise ConfigError(
-            f"the adapter {name!r} ({found[name]}) cannot be imported: {error}",
+            f"the adapter {name!r} ({found[name]}) cannot be imported: {str(error) or type(error).__name__}",
             code="adapter_broken",
             hint="install what it needs, or remove it from homeport.yaml",
         ) from error

@@ -1,0 +1,182 @@
+"""What an answer costs: by hand, by rule, and against the tables of others."""
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+import msgspec
+import pytest
+from genai_prices import Usage as TheirUsage
+from genai_prices import calc_price
+from genai_prices.data_snapshot import get_snapshot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homeport.core.errors import ConfigError
+from homeport.core.money import Nano, PicoRate
+from homeport.core.types import MachinePrice, TokenPrice, Usage
+from homeport.ledger.pricing import RateCard, api_price
+from tests.fakes.house import target
+
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+CARD = RateCard()
+SECOND = 1_000_000_000
+
+counts = st.integers(min_value=0, max_value=10**9)
+rates = st.integers(min_value=0, max_value=10**9).map(PicoRate)
+prices = st.builds(TokenPrice, source=st.just("s"), input=rates, cached_input=rates, output=rates)
+
+
+@st.composite
+def usages(draw: st.DrawFn) -> Usage:
+    total, output = draw(counts), draw(counts)
+    return Usage(
+        input_tokens=total,
+        cached_input_tokens=draw(st.integers(min_value=0, max_value=total)),
+        output_tokens=output,
+        reasoning_tokens=draw(st.integers(min_value=0, max_value=output)),
+    )
+
+
+def cost(price: TokenPrice | MachinePrice | None, usage: Usage, elapsed_ns: int = 0) -> int:
+    return CARD.cost(target("t", price=price), usage, elapsed_ns)
+
+
+def token_price(input_usd: str, cached_usd: str, output_usd: str) -> TokenPrice:
+    """From dollars a million."""
+    rate = [PicoRate(int(Decimal(usd) * 1_000_000)) for usd in (input_usd, cached_usd, output_usd)]
+    return TokenPrice(source="s", input=rate[0], cached_input=rate[1], output=rate[2])
+
+
+@pytest.mark.parametrize(
+    ("price", "usage", "nano"),
+    [
+        # 1,000,000 x 2 + 500,000 x 8 dollars a million = 6 dollars.
+        (("2", "0.5", "8"), (1_000_000, 0, 500_000), 6_000_000_000),
+        # 600 x 2 + 400 x 0.50 + 100 x 8 micro-dollars = 2,200 micro-dollars.
+        (("2", "0.5", "8"), (1_000, 400, 100), 2_200_000),
+        # One token at 0.15 a million is 150 nano-dollars.
+        (("0.15", "0.075", "0.6"), (1, 0, 0), 150),
+        # One cached token at 0.0375 a million is 37.5 nano-dollars: half up.
+        (("0.15", "0.0375", "0.6"), (1, 1, 0), 38),
+        (("0.15", "0.0375", "0.6"), (2, 2, 0), 75),
+        (("2", "0.5", "8"), (0, 0, 0), 0),
+    ],
+)
+def test_by_hand(price: tuple[str, str, str], usage: tuple[int, int, int], nano: int) -> None:
+    used = Usage(input_tokens=usage[0], cached_input_tokens=usage[1], output_tokens=usage[2])
+    assert cost(token_price(*price), used) == nano
+
+
+def test_reasoning_is_output_that_is_already_counted() -> None:
+    price = token_price("2", "0.5", "8")
+    assert cost(price, Usage(output_tokens=100, reasoning_tokens=60)) == cost(price, Usage(output_tokens=100))
+
+
+def test_more_cached_than_there_is_input_is_not_believed() -> None:
+    price = token_price("2", "0.5", "8")
+    assert cost(price, Usage(input_tokens=10, cached_input_tokens=1_000)) == 10 * 500
+
+
+def test_without_a_price_nothing_is_charged() -> None:
+    assert cost(None, Usage(input_tokens=10**9, output_tokens=10**9), 10**12) == 0
+
+
+@given(prices, usages(), usages())
+def test_costs_add_up_to_the_rounding(price: TokenPrice, one: Usage, two: Usage) -> None:
+    both = Usage(
+        input_tokens=one.input_tokens + two.input_tokens,
+        cached_input_tokens=one.cached_input_tokens + two.cached_input_tokens,
+        output_tokens=one.output_tokens + two.output_tokens,
+    )
+    assert abs(cost(price, both) - cost(price, one) - cost(price, two)) <= 1
+
+
+@given(prices, usages(), counts)
+def test_more_tokens_never_cost_less(price: TokenPrice, usage: Usage, more: int) -> None:
+    before = cost(price, usage)
+    assert type(before) is int
+    for name in ("input_tokens", "output_tokens"):
+        grown = msgspec.structs.replace(usage, **{name: getattr(usage, name) + more})
+        assert cost(price, grown) >= before >= 0
+
+
+@given(prices, usages())
+def test_a_cache_that_is_cheaper_never_costs_more(price: TokenPrice, usage: Usage) -> None:
+    cheap = msgspec.structs.replace(price, cached_input=min(price.input, price.cached_input))
+    uncached = msgspec.structs.replace(usage, cached_input_tokens=0)
+    assert cost(cheap, usage) <= cost(cheap, uncached)
+
+
+@given(prices, usages(), counts)
+def test_time_does_not_matter_to_an_api(price: TokenPrice, usage: Usage, elapsed: int) -> None:
+    assert cost(price, usage, elapsed) == cost(price, usage)
+
+
+@pytest.mark.parametrize(
+    ("slots", "engine_ns", "elapsed_ns", "nano"),
+    [
+        # A machine of 3.60 dollars an hour: a second is a milli-dollar.
+        (1, 0, SECOND, 1_000_000),
+        (1, SECOND, 60 * SECOND, 1_000_000),
+        (4, SECOND, 60 * SECOND, 250_000),
+        (4, 0, 2 * SECOND, 500_000),
+        (1, 0, 0, 0),
+    ],
+)
+def test_an_own_engine_costs_its_time(slots: int, engine_ns: int, elapsed_ns: int, nano: int) -> None:
+    machine = MachinePrice(source="hourly", hourly=Nano(3_600_000_000), slots=slots)
+    used = Usage(input_tokens=10**6, output_tokens=10**6, engine_ns=engine_ns)
+    assert cost(machine, used, elapsed_ns) == nano
+
+
+@given(counts, counts, st.integers(min_value=1, max_value=64))
+def test_all_slots_together_cost_at_most_the_machine(hourly: int, elapsed: int, slots: int) -> None:
+    whole = cost(MachinePrice(source="h", hourly=Nano(hourly)), Usage(), elapsed)
+    share = cost(MachinePrice(source="h", hourly=Nano(hourly), slots=slots), Usage(), elapsed)
+    assert share <= whole
+    assert abs(share * slots - whole) <= slots * (1 + hourly // 3_600_000_000_000)
+
+
+PROVIDERS = ("openai", "anthropic", "google", "together", "fireworks")
+
+
+def priced() -> list[str]:
+    """Every model of some providers that has a price a token on that day and none a request."""
+    found = []
+    for provider in get_snapshot().providers:
+        for model in provider.models if provider.id in PROVIDERS else ():
+            prices = model.get_prices(AT)
+            is_findable = model.is_match(model.id)
+            if is_findable and prices.input_mtok is not None and prices.requests_kcount is None:
+                found.append(f"{provider.id}:{model.id}")
+    return found
+
+
+def test_our_costs_are_those_of_genai_prices() -> None:
+    """Below the size at which some models become dearer, of which a rate card knows nothing."""
+    references = priced()
+    assert len(references) > 100
+    for reference in references:
+        provider, _, model = reference.partition(":")
+        theirs = calc_price(
+            TheirUsage(input_tokens=1_234, cache_read_tokens=234, output_tokens=567),
+            model,
+            provider_id=provider,
+            genai_request_timestamp=AT,
+        ).total_price
+        ours = cost(api_price(reference, AT), Usage(input_tokens=1_234, cached_input_tokens=234, output_tokens=567))
+        nano = (theirs * 1_000_000_000).to_integral_value(rounding=ROUND_HALF_UP)
+        assert ours == nano, reference
+
+
+def test_a_price_says_where_it_is_from() -> None:
+    assert api_price("openai:gpt-4.1", AT).source == "genai-prices:openai:gpt-4.1"
+
+
+@pytest.mark.parametrize("reference", ["openai:no-such-model", "nobody:gpt-4.1", "gpt-4.1", "", ":", "openai:"])
+def test_an_unknown_model_has_no_price(reference: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        api_price(reference, AT)
+    assert caught.value.code == "price_unknown"
+    assert repr(reference) in caught.value.message
+    assert caught.value.hint

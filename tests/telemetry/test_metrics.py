@@ -1,0 +1,92 @@
+"""Metrics count what happened, in a number of series that callers cannot grow."""
+
+import re
+
+import msgspec
+import pytest
+
+from homeport.core.events import RequestFinished
+from homeport.core.types import Attempt, Outcome
+from homeport.telemetry.metrics import CONTENT_TYPE, Metrics
+from tests.fakes.house import CHAT, MID, OWN, House
+from tests.fakes.upstream import whole
+from tests.storage.events import finished
+
+
+def values(metrics: Metrics) -> dict[str, float]:
+    """Sample -> value, without the times of creation."""
+    lines = [line for line in metrics.page().decode().splitlines() if not line.startswith("#")]
+    samples = (line.rpartition(" ") for line in lines)
+    return {name: float(value) for name, _, value in samples if "_created" not in name}
+
+
+def observed(*events: RequestFinished) -> dict[str, float]:
+    metrics = Metrics()
+    for event in events:
+        metrics.observe(event)
+    return values(metrics)
+
+
+def test_a_request() -> None:
+    found = observed(finished("r1", cost=1_500), finished("r2", cost=500))
+    of = 'model="smollm2",tier="local"'
+    assert (
+        found['homeport_requests_total{model="smollm2",outcome="completed",surface="chat/completions",tier="local"}']
+        == 2
+    )
+    assert found[f"homeport_cost_nanodollars_total{{{of}}}"] == 2_000
+    assert found['homeport_tokens_total{model="smollm2",tier="local",type="input"}'] == 20
+    assert found['homeport_tokens_total{model="smollm2",tier="local",type="cached_input"}'] == 4
+    assert found['homeport_tokens_total{model="smollm2",tier="local",type="output"}'] == 10
+    assert found['homeport_upstream_attempts_total{error="",model="smollm2"}'] == 2
+    assert found[f"homeport_request_duration_seconds_sum{{{of}}}"] == pytest.approx(0.002)
+    assert found[f"homeport_time_to_first_byte_seconds_sum{{{of}}}"] == pytest.approx(0.001)
+
+
+def test_a_failure_without_a_target() -> None:
+    attempts = (Attempt(target="a", error="upstream_timeout", started_ns=0, ended_ns=1),)
+    event = msgspec.structs.replace(
+        finished("r"), outcome=Outcome.FAILED, error="upstream_unavailable", target="", tier="", attempts=attempts
+    )
+    found = observed(event)
+    assert found['homeport_errors_total{code="upstream_unavailable"}'] == 1
+    assert found['homeport_upstream_attempts_total{error="upstream_timeout",model="a"}'] == 1
+    assert not [name for name in found if name.startswith(("homeport_tokens", "homeport_cost", "homeport_request_dur"))]
+
+
+def test_no_first_byte_is_not_a_fast_one() -> None:
+    found = observed(msgspec.structs.replace(finished("r"), ttft_ns=0))
+    assert not [name for name in found if name.startswith("homeport_time_to_first_byte")]
+
+
+async def test_callers_cannot_grow_the_number_of_series() -> None:
+    house = House(OWN, MID)
+    house.upstreams["own"].script(whole())
+    await send_everything(house, 0)
+    before = set(values(house.metrics))
+    for number in range(1, 30):
+        await send_everything(house, number)
+    assert set(values(house.metrics)) == before
+    assert not re.search(r"evil|\d{5}x", house.metrics.page().decode())
+
+
+async def send_everything(house: House, number: int) -> None:
+    evil = f"evil{number}"
+    await house.ask(CHAT)
+    await house.ask({**CHAT, "model": evil, "user": evil})
+    await house.ask({**CHAT, evil: evil, "temperature": number + 3})
+    await house.ask(headers=[("x-homeport-data-class", evil), (evil, evil)])
+    await house.ask(token=evil)
+    await house.ask(surface=evil)
+    await house.get(f"/v1/models/{evil}")
+
+
+def test_two_gateways_in_one_process_do_not_share() -> None:
+    first, second = Metrics(), Metrics()
+    first.observe(finished("r"))
+    assert b"smollm2" not in second.page()
+
+
+def test_the_page_says_what_it_is() -> None:
+    assert CONTENT_TYPE.startswith("text/plain; version=")
+    assert Metrics().page().startswith(b"# HELP homeport_")
