@@ -233,6 +233,7 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
                 local=engine is not None,
                 surfaces=surfaces,
                 price=price,
+                simulated=settings.is_simulated(target),
             )
         )
     return tuple(targets)

@@ -71,6 +71,6 @@ def test_a_local_only_file_has_no_way_out(tmp_path: Path) -> None:
     settings = load(path, environment(tmp_path))
     assert settings.providers == {}
     assert [tier.name for tier in settings.tiers] == ["local"]
-    assert settings.engines["smollm2"].hourly_cost == 1_250_000_000
-    assert settings.packages["smollm2"].source == f'file://{tmp_path}/my "odd" model.gguf'
-    assert settings.packages["smollm2"].sha256 is None
+    assert settings.engines["my-odd-model"].hourly_cost == 1_250_000_000
+    assert settings.packages["my-odd-model"].source == f'file://{tmp_path}/my "odd" model.gguf'
+    assert settings.packages["my-odd-model"].sha256 is None

@@ -1,5 +1,6 @@
 """kill -9 on the engine and on the gateway: callers are told, nothing is lost, nothing is counted twice."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -7,10 +8,13 @@ import signal
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
+from homeport.config.default import default_yaml
 from tests.e2e.program import Program
+from tests.fakes.openai_server import OpenAIServer
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +59,7 @@ def test_kill_9_on_the_engine_during_a_stream(own_program: Program) -> None:
     assert error["code"] in ("upstream_stream_cut", "upstream_disconnected")
     assert b"[DONE]" not in rest
 
-    # A caller who names the local model waits for it; one who says auto is answered by the next tier.
+    # A caller who names the local model waits for it.
     status, headers, _ = own_program.chat("Hello", model="local")
     assert (status, headers["x-homeport-tier"]) == (200, "local")
     assert time.monotonic() - killed < 5
@@ -68,14 +72,32 @@ def test_kill_9_on_the_engine_during_a_stream(own_program: Program) -> None:
     assert cut["cost"] > 0
 
 
-def test_kill_9_on_the_engine_before_the_first_byte_fails_over(own_program: Program) -> None:
+async def test_kill_9_on_the_engine_before_the_first_byte_fails_over_to_a_real_tier(
+    new_program: Callable[[], Program],
+) -> None:
+    program = new_program()
+    async with OpenAIServer() as api:
+        text = default_yaml().replace("https://api.together.xyz/v1", api.base_url)
+        (program.home / "homeport.yaml").write_text(text)
+        program.environment["TOGETHER_API_KEY"] = "test"
+        await asyncio.to_thread(program.start)
+        for streamed in (False, True):
+            (engine,) = program.children("homeport.engines.llamacpp")
+            os.kill(engine, signal.SIGKILL)
+            status, headers, body = await asyncio.to_thread(program.chat, "Hello", stream=streamed)
+            assert (status, headers["x-homeport-tier"]) == (200, "mid")
+            assert headers["x-homeport-reason"].startswith("failover:smollm2:")
+            assert not streamed or body.endswith(b"data: [DONE]\n\n")
+            assert (await asyncio.to_thread(program.chat, "Back?", model="local"))[0] == 200
+        assert len(api.requests) == 2
+        assert await asyncio.to_thread(program.stop) == 0
+
+
+def test_a_simulated_tier_never_stands_in_for_the_engine(own_program: Program) -> None:
     (engine,) = own_program.children("homeport.engines.llamacpp")
     os.kill(engine, signal.SIGKILL)
     status, headers, _ = own_program.chat("Hello")
-    assert status == 200
-    assert headers["x-homeport-tier"] in ("local", "mid")
-    if headers["x-homeport-tier"] == "mid":
-        assert headers["x-homeport-reason"].startswith("failover:smollm2:")
+    assert (status, headers["x-homeport-tier"]) == (200, "local")
 
 
 def test_private_data_waits_for_the_engine_rather_than_leave(own_program: Program) -> None:

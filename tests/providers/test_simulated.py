@@ -40,7 +40,7 @@ def said(completion: Completion) -> str:
 
 async def test_it_says_what_it_is() -> None:
     text = said(await simulated().complete(call(model="gpt-5.4")))
-    assert text.startswith("[simulated gpt-5.4] No model was called. This text is priced as gpt-5.4.")
+    assert text.startswith("Simulated: no model was called. This text is priced as nothing.")
     assert 'You asked: "Which clause ends the contract?".' in text
 
 
@@ -163,7 +163,7 @@ async def test_stalls() -> None:
         async for frame in simulated(stall_rate=1).stream(call(stream=True)):
             frames.append(frame)  # noqa: PERF401
     assert caught.value.code == "upstream_stalled"
-    assert text_of(frames).startswith("[simulated")
+    assert text_of(frames).startswith("Simulated")
     with pytest.raises(UpstreamTimeout):
         await simulated(stall_rate=1).complete(call())
 
@@ -173,7 +173,7 @@ async def test_cuts() -> None:
     with pytest.raises(StreamCut):  # noqa: PT012  what came before the cut counts
         async for frame in simulated(cut_rate=1).stream(call(stream=True)):
             frames.append(frame)  # noqa: PERF401
-    assert text_of(frames).startswith("[simulated")
+    assert text_of(frames).startswith("Simulated")
     assert not any(frame.closing for frame in frames)
     with pytest.raises(StreamCut):
         await simulated(cut_rate=1).complete(call())
@@ -207,7 +207,7 @@ async def test_a_silent_swap() -> None:
     provider = simulated(swap_model_after=2)
     models = [read(await provider.complete(call(model="m")))["model"] for _ in range(4)]
     assert models == ["m", "m", "m-swapped", "m-swapped"]
-    assert said(await provider.complete(call(model="m"))).startswith("[simulated m]")
+    assert said(await provider.complete(call(model="m"))).startswith("Simulated")
 
 
 async def test_chaos_can_be_repeated() -> None:

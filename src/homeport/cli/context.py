@@ -13,17 +13,22 @@ from homeport.config.load import Environment, find_config, load, read_environmen
 from homeport.config.schema import Settings
 from homeport.core.errors import ConfigError
 
+_PIPE_COLUMNS = 200
+
 
 class Context:
     """Read lazily, so that a command fails only over what it needs."""
 
-    def __init__(self, config: Path | None = None) -> None:
-        self._explicit = config
-        self.console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    def __init__(self) -> None:
+        self.explicit_config: Path | None = None
+        self.debug = False
+        self.console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 
     @cached_property
     def environment(self) -> Environment:
-        return read_environment()
+        environment = read_environment()
+        self.debug = self.debug or environment.debug
+        return environment
 
     @cached_property
     def home(self) -> Home:
@@ -41,7 +46,7 @@ class Context:
     @property
     def config(self) -> Path | None:
         """The configuration file there is, or None."""
-        return find_config(self.environment, self._explicit)
+        return find_config(self.environment, self.explicit_config)
 
     @cached_property
     def settings(self) -> Settings:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich import box
 from rich.table import Table
 
 from homeport import bootstrap
@@ -43,7 +44,8 @@ def cost(
     if json:
         state.print_json({**_plain(total), "by": by, "groups": [_plain(group) for group in groups]})
         return
-    table = Table(by)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column(by, overflow="fold")
     for heading in ("requests", "tokens in", "tokens out", "mean s", "cost $", "$ a query"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in (*groups, total):

@@ -29,36 +29,44 @@ app.add_typer(package.app, name="package")
 app.add_typer(db.app, name="db")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"homeport {homeport.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     context: typer.Context,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Use this file instead of the homeport.yaml found.")
     ] = None,
-    _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
 ) -> None:
-    if version:
-        typer.echo(f"homeport {homeport.__version__}")
-        raise typer.Exit
-    context.obj = Context(config)
+    state: Context = context.obj
+    state.explicit_config = config
+    state.debug = debug
 
 
 def main() -> None:
     """Run a command; an error is told in a few lines, without a traceback unless --debug is given."""
+    state = Context()
     try:
-        app()
+        app(obj=state)
     except HomeportError as error:
-        _tell(error, 2 if isinstance(error, ConfigError) else 1)
+        _tell(state, error, 2 if isinstance(error, ConfigError) else 1)
     except SQLAlchemyError as error:
         cause = StorageError(f"the database failed: {error.__class__.__name__}", hint="homeport db status")
-        _tell(cause, 1)
+        _tell(state, cause, 1)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _tell(error: HomeportError, code: int) -> NoReturn:
-    if "--debug" in sys.argv:
+def _tell(state: Context, error: HomeportError, code: int) -> NoReturn:
+    if state.debug:
         raise error
     console = Console(stderr=True, highlight=False)
     console.print(f"[bold red]error[/] {escape(error.message)} [dim]({error.code})[/]")

@@ -18,11 +18,14 @@ class ByteProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar: Progress | None = None
+        self._said = ""
 
     def start(self, label: str, total: int | None) -> None:
         self.finish()
         if not self._console.is_terminal:
-            self._console.print(f"  {label} ...")
+            if label != self._said:
+                self._console.print(f"  {label} ...")
+            self._said = label
             return
         self._bar = Progress(
             SpinnerColumn(),

@@ -108,6 +108,7 @@ class _Up:
         for name in bootstrap.needed_packages(state.settings):
             await asyncio.to_thread(bootstrap.pull_package, state.settings, state.home, name, progress)
         engines = bootstrap.plan_engines(state.settings, state.home)
+        bootstrap.build_targets(state.settings, {engine.name: engine.launch.endpoint for engine in engines})
         bootstrap.write_endpoints(state.home, engines)
         for engine in engines:
             if engine.launch.argv:

@@ -17,10 +17,12 @@ def default_yaml(*, hourly_cost_usd: str = "0.05", gguf: Path | None = None, onl
     text = files("homeport.config").joinpath("default.yaml").read_text(encoding="utf-8")
     text = _replace(r'(?<=hourly_cost_usd: )"0\.05"', json.dumps(hourly_cost_usd), text)
     if gguf is not None:
+        name = re.sub(r"[^a-z0-9._-]+", "-", gguf.stem.lower()).strip("-._")[:60] or "model"
         source = json.dumps(f"file://{gguf.absolute()}")
         text = _replace(
             r"(?<=  smollm2:)[^\n]*\n    source: .*\n    sha256: .*\n    file: .*", f"\n    source: {source}", text
         )
+        text = re.sub(r"\bsmollm2\b(?!\.)", name, text)
     if only_local:
         text = _replace(r"# --- Remote APIs(?s:.*?)(?=# --- Tiers)", "", text)
         text = _replace(r"  - name: mid\n(?s:.*?)(?=# Names your)", "", text)

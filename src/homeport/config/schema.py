@@ -265,10 +265,11 @@ class Settings(Section):
 
     def _active(self, tier: TierSettings) -> list[TargetSettings]:
         on = [target for target in tier.targets if target.provider is None or self.providers[target.provider].on]
-        real = [target for target in on if not self._simulated(target)]
+        real = [target for target in on if not self.is_simulated(target)]
         return real or on
 
-    def _simulated(self, target: TargetSettings) -> bool:
+    def is_simulated(self, target: TargetSettings) -> bool:
+        """Whether its provider invents answers."""
         return target.provider is not None and self.providers[target.provider].provider == SIMULATED
 
     def switched_off(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -88,6 +88,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         model: the model name the upstream knows.
         surfaces: what it can answer.
         local: it runs on machines of our own, so private data may go there.
+        simulated: its answers are invented, so it never stands in for a target whose are not.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     local: bool
     surfaces: frozenset[Surface]
     price: Price | None
+    simulated: bool = False
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,8 +14,6 @@ import msgspec
 
 from homeport.core.errors import EngineError
 
-logger = logging.getLogger(__name__)
-
 _LOG_BYTES = 8 << 20
 _FIRST_BACKOFF = 0.1
 _MAX_BACKOFF = 30.0
@@ -92,7 +90,6 @@ class Child:
             if self._stopping.is_set():
                 return
             backoff = _FIRST_BACKOFF if loop.time() - started > _HEALTHY_AFTER else backoff
-            logger.warning("%s ended with %s; next start in %.1f s", self.spec.name, returncode, backoff)
             if self._on_exit:
                 self._on_exit(self.spec.name, returncode, backoff)
             with contextlib.suppress(TimeoutError):

@@ -295,7 +295,8 @@ def _answer(call: UpstreamCall, seed: int, length: int, *, swapped: bool) -> _An
     if surface is Surface.EMBEDDING:
         vectors = tuple(_vector(_digest(seed, model, text), fields) for text in texts)
     else:
-        opening = _opening(priced, texts[-1] if texts else "")
+        price = call.target.price
+        opening = _opening(price.source if price else "nothing", texts[-1] if texts else "")
         many = min(_whole(fields.get("n"), 1) or 1, _MAX_CHOICES)
         choices = tuple(_pieces(opening, _digest(digest, index), min(length, limit)) for index in range(many))
     return _Answer(
@@ -309,9 +310,9 @@ def _answer(call: UpstreamCall, seed: int, length: int, *, swapped: bool) -> _An
     )
 
 
-def _opening(model: str, prompt: str) -> str:
+def _opening(priced: str, prompt: str) -> str:
     words = " ".join(prompt[:400].split()[:_QUOTED_WORDS])
-    return f'[simulated {model}] No model was called. This text is priced as {model}. You asked: "{words}".'
+    return f'Simulated: no model was called. This text is priced as {priced}. You asked: "{words}".'
 
 
 def _pieces(opening: str, digest: str, length: int) -> tuple[str, ...]:

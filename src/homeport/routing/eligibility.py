@@ -50,7 +50,7 @@ class Catalogue:
 
 
 def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: DataClass) -> Eligible:
-    """Apply every hard rule: the key's models and tiers, the data class, the surface.
+    """Apply every hard rule: the key's models and tiers, the data class, the surface; real before simulated.
 
     Raises:
         NotFound: no such model.
@@ -70,7 +70,9 @@ def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: D
         targets = tuple(target for target in targets if keep(target))
         if not targets:
             raise _refusal(why, inference)
-    return Eligible(targets=targets, removed=tuple(removed), pinned=pinned)
+    real = tuple(target for target in targets if not target.simulated) or targets
+    removed += [Removal(target=target.name, why="simulated") for target in targets if target not in real]
+    return Eligible(targets=real, removed=tuple(removed), pinned=pinned)
 
 
 def permitted(key: Key, target: Target) -> bool:

@@ -1,0 +1,122 @@
+"""Commands that need no running gateway: what they print, and how they fail."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from homeport.storage.journal import Journal
+from tests.e2e.program import Program
+from tests.storage.events import finished
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    program = Program(tmp_path / "home")
+    program.run("init", str(program.home / "homeport.yaml"))
+    return program
+
+
+def test_help_names_every_command(program: Program) -> None:
+    said = program.run("--help")
+    for command in ("up", "init", "check", "chat", "status", "keys", "cost", "package", "db", "run"):
+        assert f" {command} " in said
+    assert program.execute().returncode == 2
+    assert program.run("--version") == "homeport 0.1.0\n"
+
+
+def test_an_error_is_two_lines_and_no_traceback(program: Program) -> None:
+    (program.home / "homeport.yaml").write_text("tiers:\n  - nam: local\n")
+    done = program.execute("cost")
+    assert done.returncode == 2
+    assert "homeport.yaml:2:5" in done.stderr
+    assert "did you mean name" in done.stderr.replace('"', "").replace("'", "")
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in program.execute("--debug", "cost").stderr
+
+
+def test_a_missing_configuration_says_what_to_type(program: Program) -> None:
+    (program.home / "homeport.yaml").unlink()
+    done = program.execute("keys", "list")
+    assert done.returncode == 2
+    assert "homeport up" in done.stderr
+
+
+def test_commands_that_need_a_gateway_say_so(program: Program) -> None:
+    for command in (("status",), ("chat", "hello")):
+        done = program.execute(*command)
+        assert done.returncode == 1
+        assert "gateway_not_running" in done.stderr
+
+
+def test_init_keeps_what_is_there(program: Program) -> None:
+    path = program.home / "homeport.yaml"
+    path.write_text("mine")
+    done = program.execute("init", str(path))
+    assert (done.returncode, path.read_text()) == (2, "mine")
+    program.run("init", str(path), "--force", "--only-local", "--hourly-cost", "$1.5")
+    assert 'hourly_cost_usd: "1.5"' in path.read_text()
+    assert "simulated" not in path.read_text()
+    assert program.execute("init", str(path), "--force", "--hourly-cost", "much").returncode == 2
+    assert program.execute("init", str(path), "--force", "--gguf", "missing.gguf").returncode == 2
+
+
+def test_cost_counts_what_only_the_journal_has(program: Program) -> None:
+    empty = program.cost()
+    assert (empty["requests"], empty["cost_nanodollars"], empty["groups"]) == (0, 0, [])
+    journal = Journal(program.home / "journal")
+    for number in range(5):
+        journal.record(finished(f"r{number}", cost=10**number, started_at=number))
+    assert program.cost()["cost_nanodollars"] == 11_111
+    assert program.cost()["cost_usd"] == "0.000011111"
+    assert json.loads(program.run("cost", "--json", "--since", "1h"))["requests"] == 0
+    by_model = json.loads(program.run("cost", "--json", "--by", "model"))["groups"]
+    assert [(group["group"], group["requests"]) for group in by_model] == [("smollm2", 5)]
+    assert "0.000011111" in program.run("cost")
+    assert program.execute("cost", "--by", "mood").returncode == 2
+    assert program.execute("cost", "--since", "yesterday").returncode == 2
+
+
+def test_keys(program: Program) -> None:
+    token = json.loads(program.run("keys", "create", "bot", "--data-class", "private", "--days", "3", "--json"))["key"]
+    (key,) = json.loads(program.run("keys", "list", "--json"))
+    assert (key["name"], key["data_class"], key["state"]) == ("bot", "private", "live")
+    stored = sqlite3.connect(program.home / "homeport.db").execute("SELECT * FROM keys").fetchall()
+    assert token not in str(stored)
+    program.run("keys", "revoke", key["id"])
+    assert json.loads(program.run("keys", "list", "--json"))[0]["state"] == "revoked"
+    again = program.execute("keys", "revoke", key["id"])
+    assert (again.returncode, "key_unknown" in again.stderr) == (1, True)
+    assert program.execute("keys", "create", " ").returncode == 1
+
+
+def test_db(program: Program) -> None:
+    assert program.execute("db", "status").returncode == 1
+    assert "Upgraded" in program.run("db", "upgrade")
+    assert "Already" in program.run("db", "upgrade")
+    assert json.loads(program.run("db", "status", "--json"))["schema"] == "0001"
+    (program.home / "homeport.db").write_bytes(b"broken" * 1000)
+    done = program.execute("cost")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_packages(program: Program) -> None:
+    assert json.loads(program.run("package", "list", "--json")) == []
+    for command in ("pull", "verify"):
+        done = program.execute("package", command, "nothing")
+        assert done.returncode in (1, 2)
+        assert "Traceback" not in done.stderr
+
+
+def test_check_says_how_to_mend(program: Program) -> None:
+    findings = json.loads(program.run("check", "--json"))
+    mend = {finding["subject"]: finding["mend"] for finding in findings}
+    assert mend["packages.smollm2"] == "homeport package pull smollm2"
+    assert mend["providers.openai"] == "export OPENAI_API_KEY=..."
+    text = (program.home / "homeport.yaml").read_text().replace("engine: llamacpp", "engine: lamacpp")
+    (program.home / "homeport.yaml").write_text(text)
+    done = program.execute("check")
+    assert done.returncode == 1
+    assert "lamacpp" in done.stdout
