@@ -28,6 +28,7 @@ Handler = Callable[[Connection, str], Awaitable[None]]
 Readiness = Callable[[], tuple[bool, Mapping[str, object]]]
 
 _JSON = {"content-type": "application/json"}
+_MODEL = "/v1/models/"
 
 
 class App:
@@ -88,15 +89,18 @@ class App:
             connection.close()
 
     def _handler(self, method: str, path: str) -> Handler:
-        if path.startswith("/v1/models/") and method == "GET":
-            name = path.removeprefix("/v1/models/")
-            return lambda connection, request_id: self._model(connection, request_id, name)
+        allowed, handler = self._route(path)
+        if method == allowed or (method == "HEAD" and allowed == "GET"):
+            return handler
+        return lambda connection, request_id: self._refuse_method(connection, request_id, allowed)
+
+    def _route(self, path: str) -> tuple[str, Handler]:
+        if path.startswith(_MODEL):
+            name = path.removeprefix(_MODEL)
+            return "GET", lambda connection, request_id: self._model(connection, request_id, name)
         if path not in self._routes:
             raise NotFound("there is nothing at this path", hint="the OpenAI API is below /v1")
-        allowed, handler = self._routes[path]
-        if method != allowed and not (method == "HEAD" and allowed == "GET"):
-            raise WrongMethod(f"this path answers {allowed} only")
-        return handler
+        return self._routes[path]
 
     def _inference(self, surface: Surface) -> Handler:
         async def handle(connection: Connection, request_id: str) -> None:
@@ -133,6 +137,11 @@ class App:
             raise NotAuthenticated("a live API key is needed", hint="send the header `Authorization: Bearer KEY`")
         return listing(self._catalogue, key, self._created)
 
+    async def _refuse_method(self, connection: Connection, request_id: str, allowed: str) -> None:
+        # RFC 9110, section 15.5.6: such a refusal says what is allowed.
+        allow = {"allow": "GET, HEAD" if allowed == "GET" else allowed}
+        await self._reply_error(connection, WrongMethod(f"this path answers {allowed} only"), request_id, allow)
+
     async def _livez(self, connection: Connection, _: str) -> None:
         await _reply(connection, {"status": "alive"})
 
@@ -145,12 +154,15 @@ class App:
         await connection.start(200, {"content-type": CONTENT_TYPE})
         await connection.finish(self._metrics.page())
 
-    async def _reply_error(self, connection: Connection, error: HomeportError, request_id: str) -> None:
+    async def _reply_error(
+        self, connection: Connection, error: HomeportError, request_id: str, extra: Mapping[str, str] | None = None
+    ) -> None:
         if connection.started:
             return
         reply = errors.reply(error, request_id)
+        headers = {**_JSON, "x-homeport-request-id": request_id, **reply.headers, **(extra or {})}
         with contextlib.suppress(ConnectionError):
-            await connection.start(reply.status, {**_JSON, "x-homeport-request-id": request_id, **reply.headers})
+            await connection.start(reply.status, headers)
             await connection.finish(reply.body)
 
 

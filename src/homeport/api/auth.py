@@ -40,7 +40,7 @@ def read_pepper(path: Path) -> bytes:
     """
     with contextlib.suppress(FileExistsError):
         write_secret(path, secrets.token_bytes(_PEPPER_BYTES))
-    pepper = path.read_bytes()
+    pepper = path.read_bytes() if path.is_file() else b""
     if len(pepper) != _PEPPER_BYTES:
         raise StorageError(
             f"{path} is not a key pepper",
@@ -55,6 +55,7 @@ def write_secret(path: Path, data: bytes) -> None:
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
+        os.fchmod(descriptor, 0o600)  # a draft that was there already keeps its own mode
         os.write(descriptor, data)
         os.fsync(descriptor)
         os.link(draft, path)
