@@ -178,7 +178,8 @@ async def test_failed(case: str, body: dict[str, Any]) -> None:
     assert "secret detail" not in caller.body.decode()
     assert caller.headers["content-type"] == "application/json"
     event = house.event
-    assert (event.outcome, event.status, event.error) == (Outcome.FAILED, status, expected)
+    outcome = Outcome.REJECTED if expected == "upstream_rejected_request" else Outcome.FAILED
+    assert (event.outcome, event.status, event.error) == (outcome, status, expected)
     assert len(house.upstreams["mid"].calls) == 1
     assert house.log == ["recorded", "first byte", "last byte"]
     if case != "defect":

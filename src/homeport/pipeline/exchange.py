@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from homeport.core.errors import HomeportError
+from homeport.core.errors import HomeportError, RequestError, UpstreamRefused
 from homeport.core.money import Nano
 from homeport.core.ports import Dialect, Wire
 from homeport.core.types import (
@@ -83,10 +83,11 @@ class Exchange:
             cost=self.cost,
         )
 
-    def fail(self, error: HomeportError, outcome: Outcome) -> None:
-        """End with an error instead of an answer."""
+    def fail(self, error: HomeportError) -> None:
+        """End with an error instead of an answer: rejected where the caller is to mend the request, else failed."""
+        callers_fault = isinstance(error, RequestError) or (isinstance(error, UpstreamRefused) and not error.retryable)
         self.error = error
-        self.outcome = outcome
+        self.outcome = Outcome.REJECTED if callers_fault else Outcome.FAILED
         self.completion = None
         self.status = self.dialect.error(error, self.request_id).status
 

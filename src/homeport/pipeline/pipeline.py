@@ -10,7 +10,6 @@ from homeport.core.errors import (
     HomeportError,
     InternalError,
     NotAuthenticated,
-    RequestError,
     StorageError,
 )
 from homeport.core.events import RequestFinished
@@ -56,17 +55,15 @@ class Pipeline:
         exchange.started_at = self._stages.clock.wall_ns()
         try:
             await self._answer(exchange)
-        except RequestError as error:
-            exchange.fail(error, Outcome.REJECTED)
         except HomeportError as error:
-            exchange.fail(error, Outcome.FAILED)
+            exchange.fail(error)
         except (asyncio.CancelledError, OSError):
             exchange.outcome = Outcome.CANCELLED
             exchange.status = 499
             raise
         except Exception:  # a defect must neither end the process nor tell the caller about our insides
             logger.exception("unexpected error in request %s", exchange.request_id)
-            exchange.fail(InternalError("an unexpected error happened; it was logged"), Outcome.FAILED)
+            exchange.fail(InternalError("an unexpected error happened; it was logged"))
         finally:
             self._settle(exchange)
         await exchange.finish()
@@ -127,7 +124,7 @@ class Pipeline:
             self._stages.recorder.record(event)
         except StorageError as error:
             logger.error("request %s could not be recorded: %s", exchange.request_id, error.message)
-            exchange.fail(error, Outcome.FAILED)
+            exchange.fail(error)
             event = _finished(exchange, exchange.key, usage, now)
             exchange.cost = None
         for observer in self._stages.observers:

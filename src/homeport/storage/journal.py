@@ -77,7 +77,10 @@ class Journal:
         """Raise `JournalFull` if the next record might not fit; costs a clock read most of the time."""
         now = time.monotonic_ns()
         if now - self._folder_read_at > _ROOM_CHECK_NS:
-            self._folder_bytes = sum(_size(path) for path in self._folder.glob(f"*{SUFFIX}"))
+            try:
+                self._folder_bytes = sum(_size(path) for path in self._folder.glob(f"*{SUFFIX}"))
+            except OSError as error:
+                raise _explain(error, self._folder) from error
             self._folder_read_at = now
         if self._folder_bytes + _RECORD_ROOM > self._max_bytes:
             raise JournalFull(
