@@ -36,7 +36,8 @@ def status_of(error: errors.HomeportError) -> tuple[int, str]:
 
 def error_object(error: errors.HomeportError, request_id: str) -> dict[str, object]:
     """OpenAI's error object; `code` is stable, `hint` and `request_id` are ours."""
-    message = f"{error.message}. {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else error.message
+    # As it is, without a capital: a hint may begin with a command.
+    message = f"{error.message}; {error.hint}" if error.hint else error.message
     body: dict[str, object] = {
         "message": message,
         "type": status_of(error)[1],

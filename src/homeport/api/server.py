@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn on httptools, with its refusals in OpenAI's shape."""
+"""The HTTP server: uvicorn on httptools, with bounded heads and its refusals in OpenAI's shape."""
 
 import contextlib
 import socket
@@ -9,22 +9,62 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from homeport.api import errors
-from homeport.core.errors import InvalidRequest
+from homeport.core.errors import HomeportError, InvalidRequest, RequestTooLarge
 
-_MALFORMED = errors.reply(
-    InvalidRequest("this is not a valid HTTP request", code="invalid_http", hint="check its headers and framing"), ""
-)
+MAX_HEAD_BYTES = 64 << 10
+"""Bound on a request's line and headers together, and on a chunked body's trailers."""
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, but bytes that are not HTTP get the error shape of everything else."""
+    """uvicorn's, which has no bound on headers, with one; and what it refuses has the shape of all errors.
+
+    The parser keeps what it has not understood yet, so that is what is counted: the bytes that came
+    since the last head, piece of body, or end of a message.
+    """
+
+    _pending = 0
+    _head_too_large = False
+
+    def data_received(self, data: bytes) -> None:
+        self._pending += len(data)
+        super().data_received(data)
+        if self._pending > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse_head()
+
+    def on_headers_complete(self) -> None:
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            self._head_too_large = True
+            raise ValueError("headers too large")  # The parser stops, and asks for send_400_response.
+        self._pending = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._pending = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._pending = 0
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
+        if self._head_too_large:
+            self._refuse_head()
+            return
+        hint = "check its headers and framing"
+        self._refuse("400 Bad Request", InvalidRequest("this is not valid HTTP", code="invalid_http", hint=hint))
+
+    def _refuse_head(self) -> None:
+        message = f"the request's headers are larger than {MAX_HEAD_BYTES} bytes"
+        error = RequestTooLarge(message, code="headers_too_large", hint="send fewer or shorter headers")
+        self._refuse("431 Request Header Fields Too Large", error)
+
+    def _refuse(self, status: str, error: HomeportError) -> None:
+        body = errors.reply(error, "").body
         head = (
-            f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(_MALFORMED.body)}\r\nconnection: close\r\n\r\n"
+            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
-        self.transport.write(head.encode() + _MALFORMED.body)
+        self.transport.write(head.encode() + body)
         self.transport.close()
 
 
