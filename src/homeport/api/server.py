@@ -55,7 +55,7 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse_head(self) -> None:
         message = f"the request's headers are larger than {MAX_HEAD_BYTES} bytes"
-        error = RequestTooLarge(message, code="headers_too_large", hint="send fewer or shorter headers")
+        error = RequestTooLarge(message, hint="send fewer or shorter headers")
         self._refuse("431 Request Header Fields Too Large", error)
 
     def _refuse(self, status: str, error: HomeportError) -> None:
