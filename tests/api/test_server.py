@@ -145,7 +145,7 @@ async def test_a_head_has_a_bound(case: str, size: int) -> None:
         taken += size
     assert transport.closed
     assert taken <= MAX_HEAD_BYTES + 1_000 + 2 * size, "what came with the head itself is not counted again"
-    assert error_of(transport.written) == (431, "headers_too_large")
+    assert error_of(transport.written) == (431, "request_too_large")
     protocol.connection_lost(None)
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from homeport.core.types import Surface
+from homeport.engines import health
 from homeport.engines.base import Endpoint
 from homeport.engines.health import HealthMonitor
 
@@ -66,7 +67,8 @@ async def test_from_down_to_up_and_back() -> None:
     assert changes == [("a", True), ("a", False)]
 
 
-async def test_a_reported_failure_is_looked_at_at_once() -> None:
+async def test_a_reported_failure_is_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_EVERY", 3600.0)
     probes = Probes()
     probes.up[A.url] = True
     monitor = HealthMonitor({"a": A}, probes)

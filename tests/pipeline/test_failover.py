@@ -157,6 +157,22 @@ async def test_an_engine_that_just_died_is_reported_and_asked_again() -> None:
     assert attempts(house) == [("own", "upstream_unreachable"), ("own", "")]
 
 
+@BOTH
+async def test_an_engine_is_not_billed_for_what_others_took(body: dict[str, Any]) -> None:
+    house = House(MID, OWN)
+    house.clock.advance(10**15)
+    house.upstreams["mid"].working = lambda: house.clock.advance(600_000_000_000)
+    house.upstreams["mid"].script(ConnectFailed("no"))
+    house.upstreams["own"].working = lambda: house.clock.advance(2_000_000_000)
+    house.upstreams["own"].script(answering(body))
+    await house.ask(body)
+    # 2 s of one of two slots at 0.36 USD an hour.
+    assert (house.event.target, house.event.cost) == ("own", 100_000)
+    durations = [attempt.ended_ns - attempt.started_ns for attempt in house.event.attempts]
+    assert durations == [600_000_000_000, 2_000_000_000]
+    assert house.event.latency_ns == 602_000_000_000
+
+
 async def test_an_engine_that_does_not_come_back() -> None:
     house = House(OWN)
     house.health.down = {"at-own"}

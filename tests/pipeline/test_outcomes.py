@@ -208,11 +208,13 @@ async def test_what_cannot_be_recorded_is_not_answered() -> None:
 
 async def test_observers_are_told_of_the_failure_to_record() -> None:
     house = House(MID)
+    house.upstreams["mid"].working = lambda: house.clock.advance(9)
     house.upstreams["mid"].script(whole())
     house.recorder.broken = StorageError("the disk is gone", code="journal_unwritable")
     await house.ask()
     [event] = house.observed.events
     assert (event.outcome, event.status, event.error) == (Outcome.FAILED, 503, "journal_unwritable")
+    assert (event.latency_ns, event.ttft_ns) == (9, 0), "the caller got no byte of an answer"
 
 
 @pytest.mark.parametrize("frames", [spoken("Clause"), [counted(), DONE], [DONE]], ids=["text", "usage", "empty"])
