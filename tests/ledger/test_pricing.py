@@ -152,19 +152,20 @@ def priced() -> list[str]:
     return found
 
 
-def test_our_costs_are_those_of_genai_prices() -> None:
-    """Below the size at which some models become dearer, of which a rate card knows nothing."""
+@pytest.mark.parametrize("size", [1_234, 128_001, 200_000, 200_001, 272_001, 1_000_000])
+def test_our_costs_are_those_of_genai_prices(size: int) -> None:
+    """Long prompts included, which make every token of some models dearer."""
     references = priced()
     assert len(references) > 100
     for reference in references:
         provider, _, model = reference.partition(":")
         theirs = calc_price(
-            TheirUsage(input_tokens=1_234, cache_read_tokens=234, output_tokens=567),
+            TheirUsage(input_tokens=size, cache_read_tokens=234, output_tokens=567),
             model,
             provider_id=provider,
             genai_request_timestamp=AT,
         ).total_price
-        ours = cost(api_price(reference, AT), Usage(input_tokens=1_234, cached_input_tokens=234, output_tokens=567))
+        ours = cost(api_price(reference, AT), Usage(input_tokens=size, cached_input_tokens=234, output_tokens=567))
         nano = (theirs * 1_000_000_000).to_integral_value(rounding=ROUND_HALF_UP)
         assert ours == nano, reference
 

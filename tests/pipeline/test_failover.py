@@ -143,6 +143,7 @@ async def test_an_engine_is_waited_for_when_nobody_else_answers(body: dict[str, 
     caller = await house.ask(body)
     assert caller.status == 200
     assert caller.headers["x-homeport-model"] == "own"
+    assert caller.headers["x-homeport-reason"] == "restarted:own:not_ready"
     assert house.health.waited == [("at-own", 7)]
     assert attempts(house) == [("own", "not_ready"), ("mid", "upstream_rate_limited"), ("own", "")]
 
@@ -196,6 +197,17 @@ async def test_a_mistake_after_a_restart_is_told_as_one() -> None:
     house.upstreams["own"].script(ConnectFailed("died"), FINAL)
     caller = await house.ask()
     assert (caller.status, caller.error["code"]) == (400, "upstream_rejected_request")
+
+
+@pytest.mark.parametrize("leak", [ConnectionResetError("secret"), TimeoutError(), OSError("secret")])
+async def test_what_an_adapter_leaks_is_no_caller_who_left(leak: OSError) -> None:
+    house = House(MID, TOP)
+    house.upstreams["mid"].script(leak)
+    house.upstreams["top"].script(whole())
+    caller = await house.ask()
+    assert caller.status == 200
+    assert attempts(house) == [("mid", "upstream_failed"), ("top", "")]
+    assert b"secret" not in caller.body
 
 
 async def test_only_what_may_be_a_dead_engine_is_reported() -> None:

@@ -60,12 +60,19 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """Prices of an API model, in pico-dollars per token. `source` names where they come from."""
+    """Prices of an API model, in pico-dollars per token.
+
+    Attributes:
+        source: where they come from.
+        above: dearer prices of long prompts, as (input tokens, price): the last one whose token
+            count the input exceeds holds for all tokens of the request.
+    """
 
     source: str
     input: PicoRate
     cached_input: PicoRate
     output: PicoRate
+    above: "tuple[tuple[int, TokenPrice], ...]" = ()
 
 
 class MachinePrice(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,9 @@
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import TieredPrices
+from genai_prices.types import ModelPrice, TieredPrices
 
 from homeport.core.errors import ConfigError
 from homeport.core.money import Nano, PicoRate, charge, charge_time, rate_per_million
@@ -53,19 +54,35 @@ def api_price(reference: str, at: datetime) -> TokenPrice:
             hint="write it as provider:model with the names of genai-prices, or upgrade genai-prices",
         ) from error
     prices = model.get_prices(at)
-    input_rate, output_rate = _rate(prices.input_mtok), _rate(prices.output_mtok)
-    if input_rate is None:
+    if prices.input_mtok is None:
         raise ConfigError(f"{reference!r} has no price per input token", code="price_unknown")
-    cached = _rate(prices.cache_read_mtok)
+    source = f"genai-prices:{provider.id}:{model.id}"
+    starts = sorted({tier.start for unit in _units(prices) if isinstance(unit, TieredPrices) for tier in unit.tiers})
+    above = tuple((start, _price_above(prices, start, source)) for start in starts)
+    return msgspec.structs.replace(_price_above(prices, 0, source), above=above)
+
+
+def _units(prices: ModelPrice) -> tuple[object, object, object]:
+    return prices.input_mtok, prices.cache_read_mtok, prices.output_mtok
+
+
+def _price_above(prices: ModelPrice, start: int, source: str) -> TokenPrice:
+    """The flat price of requests with more than `start` input tokens."""
+    whole, cached, output = (_rate(unit, start) for unit in _units(prices))
+    assert whole is not None
     return TokenPrice(
-        source=f"genai-prices:{provider.id}:{model.id}",
-        input=input_rate,
-        cached_input=input_rate if cached is None else cached,
-        output=PicoRate(0) if output_rate is None else output_rate,
+        source=source,
+        input=whole,
+        cached_input=whole if cached is None else cached,
+        output=PicoRate(0) if output is None else output,
     )
 
 
 def _token_cost(price: TokenPrice, usage: Usage) -> Nano:
+    for start, dearer in reversed(price.above):
+        if usage.input_tokens > start:
+            price = dearer
+            break
     cached = min(usage.cached_input_tokens, usage.input_tokens)
     return charge(
         (
@@ -76,10 +93,11 @@ def _token_cost(price: TokenPrice, usage: Usage) -> Nano:
     )
 
 
-def _rate(price: object) -> PicoRate | None:
+def _rate(price: object, start: int) -> PicoRate | None:
     match price:
         case TieredPrices():
-            return rate_per_million(price.base)
+            reached = [tier.price for tier in price.tiers if tier.start <= start]
+            return rate_per_million(reached[-1] if reached and start else price.base)
         case Decimal():
             return rate_per_million(price)
     return None

@@ -81,10 +81,11 @@ class Dispatcher:
         started = exchange.dispatched_ns = self._clock.monotonic_ns()
         if exchange.attempts:
             first = exchange.attempts[0]
-            exchange.reason = f"failover:{first.target}:{first.error}"
+            how = "restarted" if first.target == target.name else "failover"
+            exchange.reason = f"{how}:{first.target}:{first.error}"
         request = UpstreamCall(target=target, inference=exchange.inference, request_id=exchange.request_id)
         try:
-            answer = await call(self._upstreams[target.upstream], request)
+            answer = await _keeping_the_contract(call(self._upstreams[target.upstream], request))
         except UpstreamError as error:
             self._note(exchange, target, error.code, started)
             exchange.target = None
@@ -95,6 +96,14 @@ class Dispatcher:
     def _note(self, exchange: Exchange, target: Target, error: str, started: int) -> None:
         ended = self._clock.monotonic_ns()
         exchange.attempts.append(Attempt(target=target.name, error=error, started_ns=started, ended_ns=ended))
+
+
+async def _keeping_the_contract(answer: Awaitable[Answer]) -> Answer:
+    """An adapter may be a third party's: an OSError it lets through must not look like a caller who left."""
+    try:
+        return await answer
+    except OSError as error:
+        raise UpstreamError(f"the upstream's adapter failed: {type(error).__name__}", code="upstream_failed") from error
 
 
 async def _open(upstream: Upstream, call: UpstreamCall) -> tuple[Frame, AsyncGenerator[Frame, None]]:
