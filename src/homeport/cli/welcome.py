@@ -1,6 +1,8 @@
 """What the first run prints: where it is, how to call it, what to do next."""
 
+import sys
 from functools import partial
+from shutil import which
 
 from homeport.cli.context import Context
 
@@ -33,7 +35,9 @@ def show(state: Context, url: str, total: float, engines: dict[str, float], *, q
     )
     say()
     _show_tiers(state)
-    say("Next: `homeport chat`, `homeport cost`, `homeport status`, `homeport check`. Ctrl-C stops.")
+    program = "homeport" if which("homeport") else sys.argv[0]
+    commands = ", ".join(f"`{program} {name}`" for name in ("chat", "cost", "status", "check"))
+    say(f"Next, in another terminal: {commands}. Ctrl-C stops.")
 
 
 def _show_tiers(state: Context) -> None:
