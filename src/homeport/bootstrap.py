@@ -21,7 +21,7 @@ from homeport.config.home import Home
 from homeport.config.schema import EngineSettings, ProviderSettings, Settings
 from homeport.core import discovery
 from homeport.core.errors import ConfigError, StorageError
-from homeport.core.ports import Upstream
+from homeport.core.ports import Policy, Upstream
 from homeport.core.types import Key, MachinePrice, Price, Target
 from homeport.engines.base import Endpoint, EngineSetup, Launch
 from homeport.engines.health import HealthMonitor
@@ -133,6 +133,23 @@ def plan_engines(settings: Settings, home: Home) -> tuple[PlannedEngine, ...]:
     return tuple(_plan_engine(name, settings.engines[name], home) for name in used)
 
 
+def try_engine(settings: Settings, name: str) -> None:
+    """Render an engine's launch, as `homeport up` will, without its weights. Raises ConfigError."""
+    engine = settings.engines[name]
+    _render(name, engine, Path(engine.package) if engine.package else None, port=0)
+
+
+def try_provider(settings: Settings, name: str) -> None:
+    """Connect a provider's adapter, as the gateway will; nothing is sent. Raises ConfigError."""
+    _connect(name, settings.providers[name], settings, AiohttpTransport())
+
+
+def load_policy(settings: Settings) -> Policy:
+    """The routing policy of the configuration. Raises ConfigError."""
+    policy: Policy = discovery.load(POLICIES, settings.routing.policy).create(settings.routing.options)
+    return policy
+
+
 def write_endpoints(home: Home, engines: tuple[PlannedEngine, ...]) -> None:
     """Tell the gateway processes where the engines are (the file holds their tokens)."""
     home.engines.unlink(missing_ok=True)
@@ -172,7 +189,7 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
         admission=Admission(settings.server.max_in_flight),
         recorder=journal,
         catalogue=catalogue,
-        policy=discovery.load(POLICIES, settings.routing.policy).create(settings.routing.options),
+        policy=load_policy(settings),
         dispatcher=Dispatcher(upstreams, health, clock, _RESTART_WAIT_SECONDS),
         pricing=RateCard(),
         observers=(metrics,),
@@ -252,17 +269,22 @@ def worker_argv(*arguments: str) -> tuple[str, ...]:
 
 
 def _plan_engine(name: str, engine: EngineSettings, home: Home) -> PlannedEngine:
+    launch = _render(name, engine, _weights(home, engine.package), free_port())
+    return PlannedEngine(name=name, package=engine.package, launch=launch)
+
+
+def _render(name: str, engine: EngineSettings, weights: Path | None, port: int) -> Launch:
     setup = EngineSetup(
         name=name,
         profile=engine.profile,
-        weights=_weights(home, engine.package),
+        weights=weights,
         url=engine.url or "",
         api_key=engine.api_key.get_secret_value(),
-        port=free_port(),
+        port=port,
         token=secrets.token_urlsafe(32),
     )
-    launch = discovery.load(ENGINES, engine.engine).render(setup)
-    return PlannedEngine(name=name, package=engine.package, launch=launch)
+    launch: Launch = discovery.load(ENGINES, engine.engine).render(setup)
+    return launch
 
 
 def _weights(home: Home, package: str | None) -> Path | None:

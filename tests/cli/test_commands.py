@@ -117,6 +117,26 @@ def test_check_says_how_to_mend(program: Program) -> None:
     assert mend["providers.openai"] == "export OPENAI_API_KEY=..."
     text = (program.home / "homeport.yaml").read_text().replace("engine: llamacpp", "engine: lamacpp")
     (program.home / "homeport.yaml").write_text(text)
+    text = text.replace("    provider: simulated", "    provider: simulated\n    options: {latency: 5}")
+    text = text.replace("price: openai:gpt-5.4", "price: openai:gpt-5.44444")
+    (program.home / "homeport.yaml").write_text(text + "routing: {policy: psychic}\n")
+    done = program.execute("check", "--json")
+    assert done.returncode == 1
+    wrong = {finding["subject"] for finding in json.loads(done.stdout) if finding["level"] == "error"}
+    assert wrong == {"engines.smollm2", "providers.demo", "routing", "price of gpt-5.4", "price of simulated-gpt-5.4"}
+
+
+def test_check_looks_into_the_profile(program: Program) -> None:
+    path = program.home / "homeport.yaml"
+    path.write_text(path.read_text().replace("slots: 1 ", "slots: 0 "))
     done = program.execute("check")
     assert done.returncode == 1
-    assert "lamacpp" in done.stdout
+    assert "engines.smollm2.profile" in done.stdout
+
+
+def test_a_place_in_the_file_is_no_emoji(program: Program) -> None:
+    path = program.home / "homeport.yaml"
+    lines = path.read_text().splitlines()
+    padding = ["#"] * (98 - len(lines))
+    path.write_text("\n".join([*lines, *padding]) + "\n" * (99 - len(lines) - len(padding)) + "\n  zzz: 1\n")
+    assert "homeport.yaml:10" in program.execute("check").stderr

@@ -63,7 +63,7 @@ def test_a_third_party_provider_answers(new_program: Callable[[], Program], tmp_
     program = new_program()
     program.environment["PYTHONPATH"] = str(tmp_path)
     (program.home / "homeport.yaml").write_text(CONFIG)
-    assert "parrot: found" in program.run("check")
+    assert "providers.bird: is set up well" in program.run("check")
     program.start()
     status, headers, body = program.chat("Who are you?")
     assert (status, headers["x-homeport-model"]) == (200, "parrot-1")

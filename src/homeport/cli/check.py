@@ -1,5 +1,6 @@
 """`homeport check`: what is wrong with the configuration, and how to mend it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,7 +11,6 @@ from rich.markup import escape
 from homeport import bootstrap
 from homeport.cli.context import Context
 from homeport.config.schema import Settings
-from homeport.core import discovery
 from homeport.core.errors import HomeportError
 from homeport.ledger.pricing import api_price
 from homeport.packages.layout import Store
@@ -55,19 +55,11 @@ def examine(settings: Settings, state: Context) -> list[Finding]:
     """Everything there is to say, in the order of the file."""
     findings = [Finding(level="ok", subject=str(state.config), message="reads well")]
     findings += [_package(name, state) for name in settings.packages]
-    for folder, names in (
-        (bootstrap.ENGINES, {engine.engine for engine in settings.engines.values()}),
-        (bootstrap.PROVIDERS, {provider.provider for provider in settings.providers.values()}),
-        (bootstrap.POLICIES, {settings.routing.policy}),
-    ):
-        findings += [_adapter(folder, name) for name in sorted(names)]
-    for name, variables in settings.switched_off():
-        mend = f"export {' or '.join(variables)}=..." if variables else "write its api_key"
-        findings.append(Finding(level="off", subject=f"providers.{name}", message="has no key", mend=mend))
-    for active in settings.active_targets():
-        if active.target.engine is None:
-            findings.append(_price(active.target.public_name, active.target.price))
-    return findings
+    findings += [_tried(f"engines.{name}", bootstrap.try_engine, settings, name) for name in settings.engines]
+    findings += [_provider(settings, name) for name in settings.providers]
+    findings.append(_policy(settings))
+    targets = [target for tier in settings.tiers for target in tier.targets if target.provider]
+    return findings + [_price(target.public_name, target.price) for target in targets]
 
 
 def _package(name: str, state: Context) -> Finding:
@@ -81,13 +73,25 @@ def _package(name: str, state: Context) -> Finding:
     return Finding(level="ok", subject=subject, message=f"{stored.digest}")
 
 
-def _adapter(folder: str, name: str) -> Finding:
-    subject = f"{folder.rpartition('.')[2]}/{name}"
+def _provider(settings: Settings, name: str) -> Finding:
+    subject = f"providers.{name}"
+    variables = dict(settings.switched_off()).get(name)
+    if variables is None:
+        return _tried(subject, bootstrap.try_provider, settings, name)
+    mend = f"export {' or '.join(variables)}=..." if variables else "write its api_key"
+    return Finding(level="off", subject=subject, message="has no key", mend=mend)
+
+
+def _policy(settings: Settings) -> Finding:
+    return _tried("routing", lambda chosen, _: bootstrap.load_policy(chosen), settings, settings.routing.policy)
+
+
+def _tried(subject: str, attempt: Callable[[Settings, str], object], settings: Settings, name: str) -> Finding:
     try:
-        discovery.load(folder, name)
+        attempt(settings, name)
     except HomeportError as error:
         return Finding(level="error", subject=subject, message=error.message, mend=error.hint)
-    return Finding(level="ok", subject=subject, message="found")
+    return Finding(level="ok", subject=subject, message="is set up well")
 
 
 def _price(model: str, reference: str | None) -> Finding:

@@ -22,7 +22,7 @@ class Context:
     def __init__(self) -> None:
         self.explicit_config: Path | None = None
         self.debug = False
-        self.console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
+        self.console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 
     @cached_property
     def environment(self) -> Environment:

@@ -68,10 +68,10 @@ def main() -> None:
 def _tell(state: Context, error: HomeportError, code: int) -> NoReturn:
     if state.debug:
         raise error
-    console = Console(stderr=True, highlight=False)
-    console.print(f"[bold red]error[/] {escape(error.message)} [dim]({error.code})[/]")
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.print(f"[bold red]error[/] {escape(error.message)} [dim]({error.code})[/]", soft_wrap=True)
     if error.hint:
-        console.print(f"[bold]next[/]  {escape(error.hint)}")
+        console.print(f"[bold]next[/]  {escape(error.hint)}", soft_wrap=True)
     sys.exit(code)
 
 
