@@ -135,8 +135,5 @@ def test_check_looks_into_the_profile(program: Program) -> None:
 
 
 def test_a_place_in_the_file_is_no_emoji(program: Program) -> None:
-    path = program.home / "homeport.yaml"
-    lines = path.read_text().splitlines()
-    padding = ["#"] * (98 - len(lines))
-    path.write_text("\n".join([*lines, *padding]) + "\n" * (99 - len(lines) - len(padding)) + "\n  zzz: 1\n")
-    assert "homeport.yaml:10" in program.execute("check").stderr
+    (program.home / "homeport.yaml").write_text("#\n" * 99 + "zzz: 1\n")
+    assert "homeport.yaml:100:1" in program.execute("check").stderr
