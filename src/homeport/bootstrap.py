@@ -200,7 +200,7 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
         keys=keys,
         catalogue=catalogue,
         metrics=metrics,
-        readiness=lambda: _readiness(health, targets),
+        readiness=lambda: _readiness(health, targets, journal),
         clock=clock,
         max_body=settings.server.max_body_bytes,
     )
@@ -350,13 +350,20 @@ def _connect_engine(name: str, endpoint: Endpoint, settings: Settings, transport
     return upstream
 
 
-def _readiness(health: HealthMonitor, targets: tuple[Target, ...]) -> tuple[bool, Mapping[str, object]]:
-    """Ready once every engine has answered, and as long as some target can.
+def _readiness(
+    health: HealthMonitor, targets: tuple[Target, ...], journal: Journal
+) -> tuple[bool, Mapping[str, object]]:
+    """Ready once every engine has answered, and as long as some target can and there is room for its record.
 
     An engine that restarts later does not make the gateway unready: other tiers stand behind it.
     """
     tiers: dict[str, bool] = {}
     for target in targets:
         tiers[target.tier] = tiers.get(target.tier, False) or health.ready(target.upstream)
-    ready = health.all_were_ready() and any(tiers.values())
-    return ready, {"engines": health.states(), "tiers": tiers}
+    try:
+        journal.check_room()
+        recording = "ok"
+    except StorageError as error:
+        recording = error.code
+    ready = health.all_were_ready() and any(tiers.values()) and recording == "ok"
+    return ready, {"engines": health.states(), "tiers": tiers, "journal": recording}

@@ -81,10 +81,10 @@ async def test_metrics() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/own"])
-@pytest.mark.parametrize("token", [None, "hp-wrong"])
-async def test_models_need_a_key(path: str, token: str | None) -> None:
+@pytest.mark.parametrize(("token", "code"), [(None, "missing_api_key"), ("hp-wrong", "invalid_api_key")])
+async def test_models_need_a_key(path: str, token: str | None, code: str) -> None:
     caller = await House().get(path, token=token)
-    check_error(caller, 401, "invalid_api_key")
+    check_error(caller, 401, code)
     assert caller.headers["www-authenticate"] == "Bearer"
 
 

@@ -137,3 +137,21 @@ def test_check_looks_into_the_profile(program: Program) -> None:
 def test_a_place_in_the_file_is_no_emoji(program: Program) -> None:
     (program.home / "homeport.yaml").write_text("#\n" * 99 + "zzz: 1\n")
     assert "homeport.yaml:100:1" in program.execute("check").stderr
+
+
+def test_a_folder_that_cannot_be_written_is_said(program: Program) -> None:
+    (program.home / "run").mkdir(exist_ok=True)
+    (program.home / "run" / "up.lock").mkdir()
+    done = program.execute("up")
+    assert done.returncode == 1
+    assert "state_folder_unusable" in done.stderr
+    assert "up.lock" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_key_is_limited_to_what_there_is(program: Program) -> None:
+    for option in ("--tier", "--model"):
+        done = program.execute("keys", "create", "bot", option, "nope")
+        assert done.returncode == 2
+        assert "nope" in done.stderr
+    assert json.loads(program.run("keys", "list", "--json")) == []

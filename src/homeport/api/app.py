@@ -13,9 +13,10 @@ from homeport.api.auth import bearer
 from homeport.api.connection import Connection, Receive, Scope, Send
 from homeport.api.models import listing
 from homeport.api.openai import OpenAIDialect
-from homeport.core.errors import HomeportError, InternalError, NotAuthenticated, NotFound, WrongMethod
+from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
 from homeport.core.ports import Clock, KeyRing
 from homeport.core.types import Surface
+from homeport.pipeline.authenticate import authenticate
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.pipeline import Pipeline
 from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
@@ -131,10 +132,7 @@ class App:
         raise NotFound("there is no such model", code="model_not_found", hint="GET /v1/models lists them")
 
     def _listing(self, connection: Connection) -> list[dict[str, object]]:
-        token = bearer(connection.header(b"authorization"))
-        key = self._keys.find(token) if token else None
-        if key is None:
-            raise NotAuthenticated("a live API key is needed", hint="send the header `Authorization: Bearer KEY`")
+        key = authenticate(self._keys, bearer(connection.header(b"authorization")))
         return listing(self._catalogue, key, self._created)
 
     async def _refuse_method(self, connection: Connection, request_id: str, allowed: str) -> None:

@@ -38,8 +38,9 @@ def read_pepper(path: Path) -> bytes:
     Raises:
         StorageError: the file is there and is not a pepper.
     """
-    with contextlib.suppress(FileExistsError):
-        write_secret(path, secrets.token_bytes(_PEPPER_BYTES))
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):
+            write_secret(path, secrets.token_bytes(_PEPPER_BYTES))
     pepper = path.read_bytes() if path.is_file() else b""
     if len(pepper) != _PEPPER_BYTES:
         raise StorageError(
@@ -53,15 +54,15 @@ def read_pepper(path: Path) -> bytes:
 def write_secret(path: Path, data: bytes) -> None:
     """Create a file of mode 0600 with its whole content or not at all. Raises FileExistsError."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
-        os.fchmod(descriptor, 0o600)  # a draft that was there already keeps its own mode
-        os.write(descriptor, data)
-        os.fsync(descriptor)
+        with draft.open("wb") as file:
+            draft.chmod(0o600)  # before a byte of it is there
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         os.link(draft, path)
     finally:
-        os.close(descriptor)
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 class StoredKeyRing:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from homeport import bootstrap
 from homeport.cli.context import Context
-from homeport.core.errors import HomeportError, NotFound
+from homeport.core.errors import ConfigError, HomeportError, NotFound
 from homeport.core.types import DataClass, Key
 from homeport.storage.keys import StoredKey, list_keys, revoke_key
 
@@ -34,6 +34,7 @@ def create(
     state: Context = context.obj
     if not name.strip() or len(name) > 160:
         raise HomeportError("a key's name has 1 to 160 characters", code="key_name_invalid")
+    _check_names(state, model or [], tier or [])
     key = Key(
         id="",
         name=name,
@@ -78,6 +79,17 @@ def revoke(context: typer.Context, key_id: Annotated[str, typer.Argument(help="F
     if not revoke_key(bootstrap.open_storage(state.settings, state.home), key_id, time.time_ns()):
         raise NotFound(f"no live key has the id {key_id!r}", code="key_unknown", hint="homeport keys list")
     state.console.print(f"Revoked {key_id}.")
+
+
+def _check_names(state: Context, models: list[str], tiers: list[str]) -> None:
+    known_tiers = [tier.name for tier in state.settings.tiers]
+    known_models = [target.public_name for tier in state.settings.tiers for target in tier.targets]
+    for kind, names, known in (("model", models, known_models), ("tier", tiers, known_tiers)):
+        for name in names:
+            if name not in known:
+                raise ConfigError(
+                    f"there is no {kind} {name!r}", code="key_limit_unknown", hint=f"use: {', '.join(known)}"
+                )
 
 
 def _state(item: StoredKey) -> str:

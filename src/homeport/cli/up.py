@@ -51,7 +51,9 @@ def up(
 
 def _write_first_config(state: Context) -> None:
     if state.config is None:
-        state.home.config.write_text(default_yaml())
+        draft = state.home.config.with_suffix(".draft")
+        draft.write_text(default_yaml(), encoding="utf-8")
+        draft.rename(state.home.config)  # whole or not at all, also on a full disk
         state.console.print(f"Wrote {state.home.config}: what runs where, and your keys' places. Edit it freely.")
 
 

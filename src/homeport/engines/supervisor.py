@@ -125,6 +125,8 @@ class Child:
             ) from error
         with contextlib.closing(log):
             process = self._process = await self._spawn()
+            if self._on_start:
+                self._on_start(self.spec.name, process.pid)
             return await self._attend(process, log)
 
     async def _spawn(self) -> asyncio.subprocess.Process:

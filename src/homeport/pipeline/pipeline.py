@@ -9,7 +9,6 @@ import msgspec
 from homeport.core.errors import (
     HomeportError,
     InternalError,
-    NotAuthenticated,
     StorageError,
 )
 from homeport.core.events import RequestFinished
@@ -18,6 +17,7 @@ from homeport.core.ports import Clock, KeyRing, Observer, Policy, Pricing, Recor
 from homeport.core.types import Key, Outcome, Surface, Usage
 from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
+from homeport.pipeline.authenticate import authenticate
 from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.stream import relay
@@ -69,27 +69,14 @@ class Pipeline:
         await exchange.finish()
 
     async def _answer(self, exchange: Exchange) -> None:
-        key = self._authenticate(exchange)
+        exchange.key = key = authenticate(self._stages.keys, exchange.token)
+        exchange.data_class = key.data_class
         exchange.data_class = classify(key.data_class, exchange.data_class_header)
         with self._stages.admission.admit():
             self._stages.recorder.check_room()
             await self._decode(exchange)
             self._decide(exchange, key)
             await self._dispatch(exchange)
-
-    def _authenticate(self, exchange: Exchange) -> Key:
-        if exchange.token is None:
-            raise NotAuthenticated(
-                "no API key was sent",
-                code="missing_api_key",
-                hint="send the header `Authorization: Bearer KEY`; `homeport keys create` makes a key",
-            )
-        key = self._stages.keys.find(exchange.token)
-        if key is None:
-            raise NotAuthenticated("the API key is unknown, expired or revoked", hint="homeport keys list")
-        exchange.key = key
-        exchange.data_class = key.data_class
-        return key
 
     async def _decode(self, exchange: Exchange) -> None:
         exchange.inference = exchange.dialect.decode(exchange.surface, await exchange.read_body())

@@ -68,7 +68,8 @@ def upgrade(engine: Engine) -> bool:
         raise StorageError(
             f"the database cannot be brought to schema {SCHEMA_HEAD}: {error.orig}",
             code="database_upgrade_failed",
-            hint="check that the state folder is writable, or restore it, then: homeport db upgrade",
+            hint="check disk space and that the state folder is writable, or restore the file from a backup; "
+            "then: homeport db upgrade",
         ) from error
     return True
 

@@ -116,11 +116,11 @@ class _Deadlines:
 
     def expired(self, code: str) -> UpstreamTimeout:
         return UpstreamTimeout(
-            f"{self._origin} {_TIMEOUTS[code]}", code=code, hint="try again, or raise this upstream's timeouts"
+            f"the upstream {_TIMEOUTS[code]}", code=code, hint="try again, or raise this upstream's timeouts"
         )
 
     def cut(self) -> StreamCut:
-        return StreamCut(f"{self._origin} closed the connection in the middle of its answer", hint="try again")
+        return StreamCut("the upstream closed the connection in the middle of its answer", hint="try again")
 
 
 class _AiohttpStream:
