@@ -33,7 +33,6 @@ def call(
         stream=stream,
         wants_usage=False,
         input_chars=10,
-        max_output_tokens=None,
         deterministic=deterministic,
         fields=msgspec.json.decode(json.dumps(body), type=dict[str, msgspec.Raw]),
     )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport.core.errors import HomeportError, InvalidRequest, NotFound, NotPermitted, PrivateTierUnavailable
-from homeport.core.types import DataClass, Inference, Key, Removal, Surface, Target
+from homeport.core.types import DataClass, Inference, Key, Surface, Target
 from homeport.routing.eligibility import Catalogue, eligible, permitted
 from tests.fakes.house import target
 
@@ -26,7 +26,6 @@ def inference(model: str = "auto", surface: Surface = Surface.CHAT) -> Inference
         stream=False,
         wants_usage=False,
         input_chars=1,
-        max_output_tokens=None,
         deterministic=False,
         fields={},
     )
@@ -71,13 +70,14 @@ def test_a_model_that_is_called_like_a_tier_is_the_model() -> None:
     assert ([target.name for target in found], pinned) == (["b"], True)
 
 
-def test_what_was_removed_is_told_with_the_reason() -> None:
+def test_every_rule_removes_what_it_must() -> None:
     key = Key(id="k", name="k", models=frozenset({"own", "large"}))
     mask = eligible(CATALOGUE, inference(), key, DataClass.PRIVATE)
     assert [target.name for target in mask.targets] == ["own"]
-    assert mask.removed == (Removal(target="small", why="key"), Removal(target="large", why="data_class"))
     embed = eligible(CATALOGUE, inference(surface=Surface.EMBEDDING), ANYONE, DataClass.OPEN)
-    assert embed.removed == (Removal(target="large", why="surface"),)
+    assert [target.name for target in embed.targets] == [
+        target.name for target in CATALOGUE.targets if target.name != "large"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,6 @@ def test_nobody_is_eligible_who_breaks_a_rule(
         assert surface in one.surfaces
         assert one.local or data_class is DataClass.OPEN
         assert model in {"auto", one.name, one.tier}
-    assert not {one.name for one in mask.targets} & {removal.target for removal in mask.removed}
 
 
 def test_an_empty_catalogue() -> None:

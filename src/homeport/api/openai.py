@@ -144,16 +144,14 @@ class OpenAIDialect:
                 stream = bool(request.stream)
                 wants_usage = bool(request.stream_options and request.stream_options.include_usage)
                 deterministic = request.seed is not None and request.temperature == 0
-                limit = (request.max_completion_tokens if isinstance(request, _Chat) else None) or request.max_tokens
             case _:
-                stream, wants_usage, deterministic, limit = False, False, False, None
+                stream, wants_usage, deterministic = False, False, False
         return Inference(
             surface=surface,
             model=request.model,
             stream=stream,
             wants_usage=wants_usage,
             input_chars=_input_chars(request),
-            max_output_tokens=limit,
             deterministic=deterministic,
             fields=fields,
         )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from homeport.cli.context import Context
+from homeport.cli.context import Context, Json
 from homeport.cli.gateway_client import GatewayClient
 from homeport.core.errors import HomeportError
 
@@ -19,7 +19,7 @@ def chat(
     context: typer.Context,
     text: Annotated[str | None, typer.Argument(help="The question; without it a conversation begins.")] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="A model, a tier, or auto.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print answer, tier and cost as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Ask the running gateway, and see which tier answered and what it cost.
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
 
 import msgspec
 import typer
 from rich.markup import escape
 
 from homeport import bootstrap
-from homeport.cli.context import Context
+from homeport.cli.context import Context, Json
 from homeport.config.schema import Settings
 from homeport.core.errors import HomeportError
 from homeport.ledger.pricing import api_price
@@ -31,7 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command()(check)
 
 
-def check(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def check(context: typer.Context, json: Json = False) -> None:
     """Check the configuration: keys, adapters, packages, prices. Exit code 1 if something is wrong.
 
     Example: homeport check

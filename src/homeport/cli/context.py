@@ -3,15 +3,19 @@
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+import typer
 from rich.console import Console
 
 from homeport.config.home import Home
 from homeport.config.load import Environment, find_config, load, read_environment
 from homeport.config.schema import Settings
 from homeport.core.errors import ConfigError
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+"""The option of every command that answers something."""
 
 _PIPE_COLUMNS = 200
 

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from homeport import bootstrap
-from homeport.cli.context import Context
+from homeport.cli.context import Context, Json
 from homeport.core.errors import ConfigError
 from homeport.core.money import format_usd
 from homeport.ledger.reports import GROUPS, Spend, spend
@@ -27,7 +27,7 @@ def cost(
     context: typer.Context,
     by: Annotated[str, typer.Option(help=f"Group by: {', '.join(GROUPS)}.")] = "tier",
     since: Annotated[str | None, typer.Option(help="Only the last 30m, 24h, 7d, ...")] = None,
-    json: Annotated[bool, typer.Option("--json", help="For programs; amounts in nano-dollars and dollars.")] = False,
+    json: Json = False,
 ) -> None:
     """Requests, tokens and cost, from every request the gateway has finished.
 

@@ -1,10 +1,8 @@
 """`homeport db`: the database's schema."""
 
-from typing import Annotated
-
 import typer
 
-from homeport.cli.context import Context
+from homeport.cli.context import Context, Json
 from homeport.storage.db import open_database, schema_version, sqlite_url, upgrade
 from homeport.storage.tables import SCHEMA_HEAD
 
@@ -12,7 +10,7 @@ app = typer.Typer(help="The database: its schema and where it is.", no_args_is_h
 
 
 @app.command()
-def status(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def status(context: typer.Context, json: Json = False) -> None:
     """Which schema the database has. Exit code 1 if it is not the newest.
 
     Example: homeport db status

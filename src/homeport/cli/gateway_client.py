@@ -62,7 +62,8 @@ class GatewayClient:
         except urllib.error.HTTPError as error:
             with error:
                 detail = msgspec.json.decode(error.read())["error"]
-            raise HomeportError(detail["message"], code=detail["code"]) from None
+            hint = detail.get("hint") or ""
+            raise HomeportError(detail["message"].removesuffix(f"; {hint}"), code=detail["code"], hint=hint) from None
 
     def _open(self, path: str, body: bytes | None, seconds: float = _SECONDS) -> http.client.HTTPResponse:
         request = urllib.request.Request(self.url + path, data=body)  # noqa: S310 our own http address

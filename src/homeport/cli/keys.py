@@ -8,13 +8,12 @@ import typer
 from rich.table import Table
 
 from homeport import bootstrap
-from homeport.cli.context import Context
+from homeport.cli.context import Context, Json
 from homeport.core.errors import ConfigError, HomeportError, NotFound
 from homeport.core.types import DataClass, Key
 from homeport.storage.keys import StoredKey, list_keys, revoke_key
 
 app = typer.Typer(help="Make, list and revoke inference keys.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 @app.command()

@@ -8,13 +8,12 @@ import typer
 from rich.table import Table
 
 from homeport import bootstrap
-from homeport.cli.context import Context
+from homeport.cli.context import Context, Json
 from homeport.cli.progress import ByteProgress
 from homeport.packages.base import SilentProgress, StoredPackage
 from homeport.packages.layout import Store
 
 app = typer.Typer(help="Pull, list and verify model packages.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 @app.command()

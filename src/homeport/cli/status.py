@@ -1,11 +1,9 @@
 """`homeport status`: what runs."""
 
-from typing import Annotated
-
 import msgspec
 import typer
 
-from homeport.cli.context import Context
+from homeport.cli.context import Context, Json
 from homeport.cli.gateway_client import GatewayClient
 
 
@@ -13,7 +11,7 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def status(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def status(context: typer.Context, json: Json = False) -> None:
     """Whether the gateway runs, which engines are up, which tiers can answer. Exit code 1 if not ready.
 
     Example: homeport status

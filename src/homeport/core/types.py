@@ -125,7 +125,6 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         fields: every top-level field of the body as raw JSON, so unknown ones survive.
         input_chars: length of the prompt text in characters, for estimates.
-        max_output_tokens: the caller's own limit, if any.
         wants_usage: a stream's caller asked for the usage chunk.
     """
 
@@ -134,16 +133,8 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     wants_usage: bool
     input_chars: int
-    max_output_tokens: int | None
     deterministic: bool
     fields: Mapping[str, msgspec.Raw]
-
-
-class Removal(msgspec.Struct, frozen=True, kw_only=True):
-    """A target that was not eligible, and why (a stable code)."""
-
-    target: str
-    why: str
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +142,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     candidates: tuple[Target, ...]
     reason: str
-    removed: tuple[Removal, ...] = ()
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

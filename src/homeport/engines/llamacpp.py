@@ -75,7 +75,8 @@ def main() -> None:
     if not Path(spec.weights).is_file():
         sys.exit(f"the weights {spec.weights} are not there; run: homeport package pull {spec.alias}")
     server = _serve(spec)
-    print(f"serving {spec.alias} at {server.listening_address}", flush=True)  # noqa: T201
+    sys.stdout.write(f"serving {spec.alias} at {server.listening_address}\n")  # for the supervisor's log
+    sys.stdout.flush()
     watcher = threading.Thread(target=_exit_at_end_of_input)
     watcher.start()
     watcher.join()

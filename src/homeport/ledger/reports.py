@@ -1,9 +1,10 @@
 """What was spent, by whatever a person asks for."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, Row, case, func, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Engine, case, cast, func, literal, select
 
 from homeport.storage.tables import requests
 
@@ -37,25 +38,22 @@ def spend(engine: Engine, *, by: str | None = None, since_ns: int = 0) -> Sequen
         by: one of `GROUPS`.
     """
     group = requests.c[GROUPS[by]] if by else None
+    completed = case((requests.c.outcome == "completed", 1), else_=0)
+    summed = ("input_tokens", "cached_input_tokens", "output_tokens", "cost")
     query = select(
-        literal("all") if group is None else group,
-        func.count(),
-        func.coalesce(func.sum(case((requests.c.outcome == "completed", 1), else_=0)), 0),
-        *[
-            func.coalesce(func.sum(requests.c[name]), 0)
-            for name in ("input_tokens", "cached_input_tokens", "output_tokens", "cost")
-        ],
-        func.coalesce(func.avg(requests.c.latency_ns), 0),
-        func.coalesce(func.avg(func.nullif(requests.c.ttft_ns, 0)), 0),
+        (literal("all") if group is None else group).label("group"),
+        func.count().label("requests"),
+        _whole(func.sum(completed)).label("completed"),
+        *[_whole(func.sum(requests.c[name])).label(name) for name in summed],
+        _whole(func.avg(requests.c.latency_ns)).label("mean_latency_ns"),
+        _whole(func.avg(func.nullif(requests.c.ttft_ns, 0))).label("mean_ttft_ns"),
     ).where(requests.c.started_at >= since_ns)
     if group is not None:
         query = query.group_by(group).order_by(func.sum(requests.c.cost).desc(), group)
     with engine.connect() as connection:
-        return [_spend(row) for row in connection.execute(query)]
+        return [msgspec.convert(row, Spend) for row in connection.execute(query).mappings()]
 
 
-def _spend(row: Row[tuple[object, ...]]) -> Spend:
-    names = Spend.__struct_fields__
-    values = dict(zip(names, row, strict=True))
-    numbers = {name: int(values[name]) for name in names[1:]}  # type: ignore[call-overload]
-    return Spend(group=str(row[0]), **numbers)
+def _whole(amount: ColumnElement[Any]) -> ColumnElement[int]:
+    """As an integer, 0 for no rows: some databases answer sums and means with decimals."""
+    return cast(func.coalesce(amount, 0), BigInteger)

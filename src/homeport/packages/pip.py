@@ -97,8 +97,7 @@ def _run(command: Sequence[str], label: str, progress: Progress) -> tuple[int, S
                 else:
                     lines.append(line.rstrip())
             return process.wait(), lines
-        except BaseException:
-            # Without this an interrupted pull would wait here for pip's whole download.
+        except BaseException:  # an interrupt too, or it would wait here for pip's whole download; raised again
             process.kill()
             raise
 

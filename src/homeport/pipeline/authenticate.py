@@ -19,5 +19,7 @@ def authenticate(keys: KeyRing, token: str | None) -> Key:
         )
     key = keys.find(token)
     if key is None:
-        raise NotAuthenticated("the API key is unknown, expired or revoked", hint="homeport keys list")
+        raise NotAuthenticated(
+            "the API key is unknown, expired or revoked", hint="`homeport keys list` shows which keys are live"
+        )
     return key

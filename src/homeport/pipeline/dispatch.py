@@ -112,7 +112,7 @@ async def _open(upstream: Upstream, call: UpstreamCall) -> tuple[Frame, AsyncGen
         return await anext(frames), frames
     except StopAsyncIteration:
         raise StreamCut("the upstream ended the stream before it began") from None
-    except BaseException:
+    except BaseException:  # a cancelled caller too: whatever ends the wait closes the upstream; raised again
         await frames.aclose()
         raise
 

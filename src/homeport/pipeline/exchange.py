@@ -10,6 +10,7 @@ from homeport.core.types import (
     Completion,
     DataClass,
     Decision,
+    ErrorReply,
     Frame,
     Inference,
     Key,
@@ -70,6 +71,7 @@ class Exchange:
         self.held: list[Frame] = []
         self.outcome = Outcome.COMPLETED
         self.error: HomeportError | None = None
+        self.reply: ErrorReply | None = None
         self.status = 200
         self.cost: Nano | None = None
 
@@ -89,7 +91,8 @@ class Exchange:
         self.error = error
         self.outcome = Outcome.REJECTED if callers_fault else Outcome.FAILED
         self.completion = None
-        self.status = self.dialect.error(error, self.request_id).status
+        self.reply = self.dialect.error(error, self.request_id)
+        self.status = self.reply.status
 
     async def start_stream(self) -> None:
         self.streaming = True
@@ -97,19 +100,14 @@ class Exchange:
 
     async def finish(self) -> None:
         """Send what is left: the whole answer, the end of the stream, or the error."""
-        if self.error is not None:
-            await self._finish_with(self.error)
+        if self.error is not None and self.streaming:
+            await self.wire.finish(self.dialect.error_event(self.error, self.request_id))
+        elif self.reply is not None:
+            await self._finish_whole(self.reply.status, self.reply.body, self.reply.headers)
         elif self.completion is not None:
             await self._finish_whole(200, self.completion.body, {})
         else:
             await self.wire.finish(self.dialect.closing(self.held, self.receipt()))
-
-    async def _finish_with(self, error: HomeportError) -> None:
-        if self.streaming:
-            await self.wire.finish(self.dialect.error_event(error, self.request_id))
-            return
-        reply = self.dialect.error(error, self.request_id)
-        await self._finish_whole(reply.status, reply.body, reply.headers)
 
     async def _finish_whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         length = {"content-type": _JSON, "content-length": str(len(body))}

@@ -5,17 +5,16 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from homeport.core.errors import InvalidRequest, NotFound, NotPermitted, PrivateTierUnavailable
-from homeport.core.types import DataClass, Inference, Key, Removal, Target
+from homeport.core.types import DataClass, Inference, Key, Target
 
 AUTO = "auto"
 """The model name that leaves the choice to the policy."""
 
 
 class Eligible(msgspec.Struct, frozen=True, kw_only=True):
-    """Targets that may answer, in configured order, and why the others may not."""
+    """Targets that may answer, in configured order; `pinned`: the caller named exactly one."""
 
     targets: tuple[Target, ...]
-    removed: tuple[Removal, ...]
     pinned: bool
 
 
@@ -64,15 +63,12 @@ def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: D
         ("data_class", lambda target: target.local or data_class is not DataClass.PRIVATE),
         ("surface", lambda target: inference.surface in target.surfaces),
     )
-    removed: list[Removal] = []
     for why, keep in rules:
-        removed += [Removal(target=target.name, why=why) for target in targets if not keep(target)]
         targets = tuple(target for target in targets if keep(target))
         if not targets:
             raise _refusal(why, inference)
     real = tuple(target for target in targets if not target.simulated) or targets
-    removed += [Removal(target=target.name, why="simulated") for target in targets if target not in real]
-    return Eligible(targets=real, removed=tuple(removed), pinned=pinned)
+    return Eligible(targets=real, pinned=pinned)
 
 
 def permitted(key: Key, target: Target) -> bool:
