@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from homeport.core.errors import StreamCut, UpstreamRefused
 from homeport.core.types import Frame, Usage
-from homeport.providers.openai_compatible import Framer
+from homeport.providers.frames import Framer
 from tests.fakes.openai_server import Fault, stream_events
 
 FIELDS: dict[str, Any] = {"model": "m", "stream_options": {"include_usage": True}}

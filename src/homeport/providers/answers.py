@@ -1,0 +1,121 @@
+"""What is read of an OpenAI-compatible answer or chunk: whether it is one, its usage, and an error in it."""
+
+import math
+from typing import Any
+
+import msgspec
+
+from homeport.core.errors import BadAnswer
+from homeport.core.types import Surface, Usage
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_MAX_TOKENS = 1_000_000_000
+_MAX_ENGINE_MS = 1e9
+_NULL = msgspec.Raw(b"null")
+
+
+class Answer(msgspec.Struct):
+    """What is read of a whole answer or of a chunk. Raw, so that nonsense in one field spoils no other."""
+
+    choices: list[msgspec.Raw] | None = None
+    data: list[msgspec.Raw] | None = None
+    usage: msgspec.Raw = _NULL
+    timings: msgspec.Raw = _NULL
+    error: msgspec.Raw = _NULL
+
+
+ANSWER = msgspec.json.Decoder(Answer)
+
+
+def usage_of(body: bytes) -> Usage | None:
+    """The usage that an OpenAI-compatible answer or chunk reports.
+
+    `usage` is read as OpenAI documents it, and llama.cpp's `timings` for the engine's own time. A count
+    that makes no sense is as good as absent; a subset larger than its whole is cut to it. Never raises.
+    """
+    try:
+        answer = ANSWER.decode(body)
+    except UNREADABLE:
+        return None
+    return read_usage(answer.usage, answer.timings)
+
+
+def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
+    """What `usage` and llama.cpp's `timings` say; None where they say nothing that makes sense."""
+    usage = value_of(reported)
+    prompt = _count(usage, "prompt_tokens")
+    # Embeddings generate nothing, so they report no such field.
+    output = _count(usage, "completion_tokens", missing=0)
+    if prompt is None or output is None:
+        return None
+    cached = _count(_field(usage, "prompt_tokens_details"), "cached_tokens") or 0
+    reasoning = _count(_field(usage, "completion_tokens_details"), "reasoning_tokens") or 0
+    return Usage(
+        input_tokens=prompt,
+        cached_input_tokens=min(cached, prompt),
+        output_tokens=output,
+        reasoning_tokens=min(reasoning, output),
+        engine_ns=_engine_ns(value_of(timings)),
+    )
+
+
+def value_of(raw: msgspec.Raw) -> Any:
+    """The value, or None where it is none that can be read."""
+    try:
+        return msgspec.json.decode(raw)
+    except UNREADABLE:
+        return None
+
+
+def _field(holder: Any, name: str) -> Any:
+    return holder.get(name) if isinstance(holder, dict) else None
+
+
+def _count(holder: Any, name: str, missing: int | None = None) -> int | None:
+    value = _field(holder, name)
+    if value is None:
+        return missing if isinstance(holder, dict) else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_TOKENS
+    return value if is_count else None
+
+
+def _engine_ns(timings: Any) -> int:
+    return round((_milliseconds(timings, "prompt_ms") + _milliseconds(timings, "predicted_ms")) * 1_000_000)
+
+
+def _milliseconds(timings: Any, name: str) -> float:
+    value = _field(timings, name)
+    is_time = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if is_time and 0 <= value <= _MAX_ENGINE_MS else 0.0
+
+
+def read_answer(status: int, body: bytes, surface: Surface) -> Answer:
+    """The fields that are needed of a 2xx answer.
+
+    Raises:
+        BadAnswer: not JSON, not an answer of `surface`, or a redirect.
+    """
+    try:
+        body.decode()  # The decoder skips what we do not read, broken text included.
+        answer = ANSWER.decode(body)
+    except UNREADABLE as error:
+        raise not_an_answer(status, "a JSON answer") from error
+    has_content = answer.data is not None if surface is Surface.EMBEDDING else answer.choices is not None
+    if status >= 300 or not (has_content or value_of(answer.error)):
+        raise not_an_answer(status, f"an answer to {surface.value}")
+    return answer
+
+
+def not_an_answer(status: int, wanted: str) -> BadAnswer:
+    """The refusal of a 2xx or 3xx that is not what was asked for."""
+    return BadAnswer(
+        f"the upstream answered with HTTP status {status}, but not with {wanted}",
+        status=status,
+        hint="check this provider's base_url; redirects are not followed",
+    )
+
+
+def status_of(error: Any) -> int:
+    """The HTTP status that an error inside a 200 answer stands for."""
+    code = _count(error, "code")
+    return code if code is not None and 400 <= code <= 599 else 500
