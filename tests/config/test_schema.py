@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from homeport.config.schema import EngineSettings, PackageSettings, Settings, TargetSettings, TimeoutSettings
 from homeport.core.money import format_usd
-from homeport.core.types import Surface, Timeouts
+from homeport.core.types import Timeouts
 from tests.config.conftest import BASE, LoadText
 
 TWO_REAL_ONE_SIMULATED = """\
@@ -78,11 +78,8 @@ def test_an_alias_loop_that_was_never_checked_still_ends() -> None:
 def test_defaults_of_a_target() -> None:
     engine = TargetSettings(model="m", engine="e")
     remote = TargetSettings(model="m", provider="p", name="public")
-    assert (engine.public_name, engine.upstream, engine.served_surfaces) == ("m", "e", frozenset(Surface))
+    assert (engine.public_name, engine.upstream, engine.surfaces) == ("m", "e", None)
     assert (remote.public_name, remote.upstream) == ("public", "p")
-    assert remote.served_surfaces == {Surface.CHAT, Surface.COMPLETION}
-    chat = TargetSettings(model="m", engine="e", surfaces=(Surface.CHAT,))
-    assert chat.served_surfaces == {Surface.CHAT}
 
 
 def test_timeouts_are_those_of_the_request_path() -> None:

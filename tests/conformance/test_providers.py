@@ -96,11 +96,11 @@ class Bench:
         self.peer = peer
         self.transport = transport
 
-    def settings(self, options: dict[str, Any], timeouts: Timeouts = PATIENT) -> ProviderSetup:
-        return setup(self.transport, base_url=self.peer.base_url, timeouts=timeouts, **options)
+    def settings(self, options: dict[str, Any]) -> ProviderSetup:
+        return setup(self.transport, base_url=self.peer.base_url, **options)
 
-    def connect(self, options: dict[str, Any] | None = None, timeouts: Timeouts = PATIENT) -> Upstream:
-        settings = self.settings(self.peer.options if options is None else options, timeouts)
+    def connect(self, options: dict[str, Any] | None = None) -> Upstream:
+        settings = self.settings(self.peer.options if options is None else options)
         upstream: Upstream = load(PACKAGE, self.name).connect(settings)
         return upstream
 
@@ -122,16 +122,16 @@ FIELDS: dict[Surface, dict[str, Any]] = {
     Surface.COMPLETION: {"prompt": "Which clause ends the contract?", "seed": 3},
     Surface.EMBEDDING: {"input": "Which clause ends the contract?"},
 }
-ANSWERS = list(Surface)
+ANSWERS = [Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING]
 STREAMS = [Surface.CHAT, Surface.COMPLETION]
 
 
-def ask(surface: Surface = Surface.CHAT, *, stream: bool = False) -> UpstreamCall:
-    return call(FIELDS[surface], surface=surface, stream=stream)
+def ask(surface: Surface = Surface.CHAT, *, stream: bool = False, timeouts: Timeouts = PATIENT) -> UpstreamCall:
+    return call(FIELDS[surface], surface=surface, stream=stream, timeouts=timeouts)
 
 
-async def frames_of(upstream: Upstream, surface: Surface = Surface.CHAT) -> list[Frame]:
-    return [frame async for frame in upstream.stream(ask(surface, stream=True))]
+async def frames_of(upstream: Upstream, surface: Surface = Surface.CHAT, timeouts: Timeouts = PATIENT) -> list[Frame]:
+    return [frame async for frame in upstream.stream(ask(surface, stream=True, timeouts=timeouts))]
 
 
 def test_every_provider_has_a_fixture() -> None:
@@ -178,8 +178,8 @@ async def test_frames(bench: Bench, surface: Surface) -> None:
 
 async def test_only_upstream_errors_leave(bench: Bench) -> None:
     for arrange in bench.peer.broken:
-        upstream = bench.connect(arrange(), SHORT)
-        for answer in (upstream.complete(ask()), frames_of(upstream)):
+        upstream = bench.connect(arrange())
+        for answer in (upstream.complete(ask(timeouts=SHORT)), frames_of(upstream, timeouts=SHORT)):
             [fate] = await asyncio.gather(answer, return_exceptions=True)
             assert not isinstance(fate, BaseException) or isinstance(fate, UpstreamError), repr(fate)
             if isinstance(fate, UpstreamError):

@@ -14,7 +14,9 @@ PROVIDER = '''
 from collections.abc import AsyncGenerator
 
 import msgspec
-from homeport.core.types import Completion, Frame, UpstreamCall, Usage
+from homeport.core.types import Completion, Frame, Surface, UpstreamCall, Usage
+
+SURFACES = frozenset({Surface.CHAT})
 
 
 class Parrot:

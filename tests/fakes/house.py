@@ -144,4 +144,4 @@ class House:
 def seen(upstream: ScriptedUpstream) -> dict[str, Any]:
     """The fields of the only request that an upstream got."""
     [call] = upstream.calls
-    return {name: msgspec.json.decode(raw) for name, raw in call.inference.fields.items()}
+    return {name: msgspec.json.decode(raw) for name, raw in call.fields.items()}

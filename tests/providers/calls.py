@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from homeport.core.types import Frame, Inference, Surface, Target, Timeouts, UpstreamCall
+from homeport.core.types import Frame, Surface, Target, Timeouts, UpstreamCall
 from homeport.providers.base import ProviderSetup
 from homeport.transport.http import Transport
 from homeport.transport.sse import data_of, events
@@ -21,22 +21,21 @@ def call(
     model: str = "upstream-model",
     stream: bool = False,
     deterministic: bool = False,
+    timeouts: Timeouts = PATIENT,
 ) -> UpstreamCall:
     """A call as the request path makes one; the caller's own `model` is always another."""
     target = Target(
         name="public", tier="mid", upstream="u", model=model, local=False, surfaces=frozenset({surface}), price=None
     )
     body = {"model": "public", **(CHAT if fields is None else fields), **({"stream": True} if stream else {})}
-    inference = Inference(
+    return UpstreamCall(
+        target=target,
         surface=surface,
-        model="public",
-        stream=stream,
-        wants_usage=False,
-        input_chars=10,
-        deterministic=deterministic,
         fields=msgspec.json.decode(json.dumps(body), type=dict[str, msgspec.Raw]),
+        request_id="r-1",
+        deterministic=deterministic,
+        timeouts=timeouts,
     )
-    return UpstreamCall(target=target, inference=inference, request_id="r-1")
 
 
 def setup(
@@ -44,7 +43,6 @@ def setup(
     *,
     base_url: str = "http://127.0.0.1:9/v1",
     api_key: str = "",
-    timeouts: Timeouts = PATIENT,
     seed: int = 7,
     **options: Any,
 ) -> ProviderSetup:
@@ -53,7 +51,6 @@ def setup(
         base_url=base_url,
         api_key=api_key,
         options=options,
-        timeouts=timeouts,
         transport=transport,
         seed=seed,
     )

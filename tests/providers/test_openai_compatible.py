@@ -18,7 +18,7 @@ from homeport.core.types import Frame, Surface, Timeouts, Usage
 from homeport.providers.openai_compatible import OpenAICompatible, connect
 from homeport.transport.fallback import AiohttpTransport
 from tests.fakes.openai_server import TOOL_ARGUMENTS, Fault, OpenAIServer, answer_text
-from tests.providers.calls import CHAT, call, chunks_of, setup, text_of
+from tests.providers.calls import CHAT, PATIENT, call, chunks_of, setup, text_of
 
 KEY = "sk-test-abcdefghijkl"
 USAGE = Usage(input_tokens=11, cached_input_tokens=3, output_tokens=4, reasoning_tokens=1)
@@ -42,8 +42,10 @@ def provider(server: OpenAIServer, transport: AiohttpTransport) -> OpenAICompati
     return connect(setup(transport, base_url=server.base_url, api_key=KEY))
 
 
-async def frames_from(provider: OpenAICompatible, fields: dict[str, Any] | None = None) -> list[Frame]:
-    return [frame async for frame in provider.stream(call(fields, stream=True))]
+async def frames_from(
+    provider: OpenAICompatible, fields: dict[str, Any] | None = None, timeouts: Timeouts = PATIENT
+) -> list[Frame]:
+    return [frame async for frame in provider.stream(call(fields, stream=True, timeouts=timeouts))]
 
 
 async def test_a_whole_answer(server: OpenAIServer, provider: OpenAICompatible) -> None:
@@ -174,7 +176,7 @@ async def test_broken_streams(
 ) -> None:
     server.fault = fault
     with pytest.raises(kind) as caught:
-        await frames_from(connect(setup(transport, base_url=server.base_url, timeouts=SHORT)))
+        await frames_from(connect(setup(transport, base_url=server.base_url)), timeouts=SHORT)
     assert caught.value.code == code
     await server.wait_idle()
 
@@ -196,7 +198,7 @@ async def test_broken_answers(
 ) -> None:
     server.fault = fault
     with pytest.raises(kind) as caught:
-        await connect(setup(transport, base_url=server.base_url, timeouts=SHORT)).complete(call())
+        await connect(setup(transport, base_url=server.base_url)).complete(call(timeouts=SHORT))
     assert caught.value.code == code
 
 

@@ -18,14 +18,14 @@ from tests.providers.calls import CHAT, call, chunks_of, setup, text_of
 SHORT = Timeouts(connect=5, first_token=0.05, between_tokens=0.05, total=20)
 
 
-def simulated(timeouts: Timeouts = SHORT, seed: int = 7, **options: Any) -> Simulated:
+def simulated(seed: int = 7, **options: Any) -> Simulated:
     at_once: dict[str, Any] = {"latency_ms": 0, "tokens_per_second": 0}
     # It has a transport, as every provider, and never uses it.
-    return connect(setup(AiohttpTransport(), timeouts=timeouts, seed=seed, **(at_once | options)))
+    return connect(setup(AiohttpTransport(), seed=seed, **(at_once | options)))
 
 
 async def stream(provider: Simulated, of: UpstreamCall | None = None) -> list[Frame]:
-    return [frame async for frame in provider.stream(of or call(stream=True))]
+    return [frame async for frame in provider.stream(of or call(stream=True, timeouts=SHORT))]
 
 
 def read(completion: Completion) -> dict[str, Any]:
@@ -191,7 +191,7 @@ async def test_cuts() -> None:
 )
 async def test_its_timeouts(options: dict[str, Any], timeouts: Timeouts, code: str) -> None:
     with pytest.raises(UpstreamTimeout) as caught:
-        await stream(simulated(timeouts, **options))
+        await stream(simulated(**options), call(stream=True, timeouts=timeouts))
     assert caught.value.code == code
 
 

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[Connection, str], Awaitable[None]]
 Readiness = Callable[[], tuple[bool, Mapping[str, object]]]
 
+_OPENAI = (Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING)
 _JSON = {"content-type": "application/json"}
 _MODEL = "/v1/models/"
 
@@ -65,7 +66,7 @@ class App:
             "/readyz": ("GET", self._readyz),
             "/metrics": ("GET", self._metrics_page),
         }
-        for surface in Surface:
+        for surface in _OPENAI:
             self._routes[f"/v1/{surface}"] = ("POST", self._inference(surface))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

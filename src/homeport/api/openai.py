@@ -4,7 +4,7 @@ Only the fields that Homeport needs, or that would make an upstream fail in its 
 typed. Every other field passes through as it came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -12,7 +12,7 @@ from msgspec import Meta, Raw, Struct
 
 from homeport.api import errors
 from homeport.core.errors import HomeportError, InvalidRequest
-from homeport.core.types import ErrorReply, Frame, Inference, Receipt, Surface
+from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface
 from homeport.transport.sse import data_of
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -130,7 +130,7 @@ _fields_decoder = msgspec.json.Decoder(dict[str, Raw])
 
 
 class OpenAIDialect:
-    """`Dialect` of the OpenAI API."""
+    """`Dialect` of the OpenAI API, and its own `AnswerWriter`: OpenAI's answers pass through."""
 
     def decode(self, surface: Surface, body: bytes) -> Inference:
         """Check a body and keep its fields as raw JSON.
@@ -156,8 +156,20 @@ class OpenAIDialect:
             fields=fields,
         )
 
+    def as_chat(self, inference: Inference) -> Mapping[str, Raw]:
+        return inference.fields
+
+    def writer(self, inference: Inference, answered: Surface) -> "OpenAIDialect":
+        return self
+
     def error(self, error: HomeportError, request_id: str) -> ErrorReply:
         return errors.reply(error, request_id)
+
+    def whole(self, completion: Completion) -> bytes:
+        return completion.body
+
+    def frame(self, frame: Frame) -> bytes:
+        return frame.data
 
     def error_event(self, error: HomeportError, request_id: str) -> bytes:
         return b"data: " + msgspec.json.encode(errors.error_object(error, request_id)) + b"\n\n"

@@ -38,7 +38,6 @@ from homeport.config.fields import (
 from homeport.core.types import Surface, Timeouts
 
 SIMULATED = "simulated"
-_REMOTE_SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION})
 
 
 class Section(BaseModel):
@@ -166,7 +165,7 @@ class TargetSettings(Section):
     )
     surfaces: Filled[Surface] | None = Field(
         default=None,
-        description="What it answers. Left out: everything at an engine; chat and completions at a provider.",
+        description="What it understands as it is. Left out: what its engine or provider understands.",
     )
 
     @property
@@ -178,13 +177,6 @@ class TargetSettings(Section):
     def upstream(self) -> str:
         """Name of the engine pool or provider that serves it."""
         return self.engine or self.provider or ""
-
-    @property
-    def served_surfaces(self) -> frozenset[Surface]:
-        """What it answers, the default filled in."""
-        if self.surfaces is not None:
-            return frozenset(self.surfaces)
-        return frozenset(Surface) if self.engine else _REMOTE_SURFACES
 
 
 class TierSettings(Section):

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Raw
+
 from homeport.core.errors import HomeportError
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
@@ -86,19 +88,35 @@ class Observer(Protocol):
     def observe(self, event: RequestFinished) -> None: ...
 
 
-class Dialect(Protocol):
-    """How one API family reads requests and writes what is ours: errors, receipts, the end of a stream."""
+class AnswerWriter(Protocol):
+    """Writes one answer in the caller's words, whatever words it came in. It may keep state between frames."""
 
-    def decode(self, surface: Surface, body: bytes) -> Inference:
-        """Raises `InvalidRequest` for whatever is not a request of that surface."""
+    def whole(self, completion: Completion) -> bytes:
+        """The body of a whole answer. Raises `BadAnswer` for what cannot be told."""
 
-    def error(self, error: HomeportError, request_id: str) -> ErrorReply: ...
+    def frame(self, frame: Frame) -> bytes:
+        """What to send of a stream now; may be empty. Raises `BadAnswer`."""
+
+    def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
+        """The end of a stream: the frames that were held back, with what the request cost."""
 
     def error_event(self, error: HomeportError, request_id: str) -> bytes:
         """The end of a stream that broke after its first byte."""
 
-    def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
-        """The end of a stream: the frames that were held back, with what the request cost."""
+
+class Dialect(Protocol):
+    """How one API family reads requests and writes answers and errors."""
+
+    def decode(self, surface: Surface, body: bytes) -> Inference:
+        """Raises `InvalidRequest` for whatever is not a request of that surface."""
+
+    def as_chat(self, inference: Inference) -> Mapping[str, Raw]:
+        """The same request as the fields of an OpenAI chat. Raises `InvalidRequest` for what that cannot say."""
+
+    def writer(self, inference: Inference, answered: Surface) -> AnswerWriter:
+        """For an answer in the words of `answered`: the request's own surface, or CHAT."""
+
+    def error(self, error: HomeportError, request_id: str) -> ErrorReply: ...
 
 
 class Wire(Protocol):

@@ -9,11 +9,22 @@ from homeport.core.money import Nano, PicoRate, format_usd
 
 
 class Surface(StrEnum):
-    """What the caller asked for; the value is OpenAI's path below /v1."""
+    """What is asked for, and in whose words; the value is the path below /v1.
+
+    MESSAGES is Anthropic's, RERANK is Jina's and Cohere's, the others are OpenAI's.
+    """
 
     CHAT = "chat/completions"
     COMPLETION = "completions"
     EMBEDDING = "embeddings"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    MODERATION = "moderations"
+    RERANK = "rerank"
+
+
+CONVERSATIONS = frozenset({Surface.CHAT, Surface.RESPONSES, Surface.MESSAGES})
+"""Surfaces that say the same in different words: each can be translated to CHAT and its answer back."""
 
 
 class DataClass(StrEnum):
@@ -58,6 +69,19 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     between_tokens: float = 60.0
     total: float = 600.0
 
+    def for_whole_answer(self) -> "Timeouts":
+        """The same for an answer that is silent until it is all there."""
+        return Timeouts(connect=self.connect, first_token=self.total, between_tokens=self.total, total=self.total)
+
+    def within(self, seconds: float) -> "Timeouts":
+        """The same, but over after `seconds`: what is left of the caller's deadline."""
+        return Timeouts(
+            connect=min(self.connect, seconds),
+            first_token=min(self.first_token, seconds),
+            between_tokens=min(self.between_tokens, seconds),
+            total=min(self.total, seconds),
+        )
+
 
 class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
     """Prices of an API model, in pico-dollars per token.
@@ -93,9 +117,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         name: the public model name; unique, and valid as `model` in a request.
         upstream: key of the upstream that serves it (a provider's or an engine's name).
         model: the model name the upstream knows.
-        surfaces: what it can answer.
+        surfaces: what its upstream understands as it is; see `answers` for what translation adds.
         local: it runs on machines of our own, so private data may go there.
         simulated: its answers are invented, so it never stands in for a target whose are not.
+        timeouts: the bounds on a call of it.
     """
 
     name: str
@@ -106,6 +131,13 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     surfaces: frozenset[Surface]
     price: Price | None
     simulated: bool = False
+    timeouts: Timeouts = Timeouts()
+
+    def answers(self, surface: Surface) -> Surface | None:
+        """In whose words to ask for `surface`: its own, else CHAT after translation; None where neither works."""
+        if surface in self.surfaces:
+            return surface
+        return Surface.CHAT if surface in CONVERSATIONS and Surface.CHAT in self.surfaces else None
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,22 +186,32 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):
-    """What an upstream is asked: the caller's fields with `model` still to be replaced."""
+    """What an upstream is asked.
+
+    Attributes:
+        surface: in whose words it is asked and answers.
+        fields: top-level fields of the body as raw JSON; `model` is still the caller's word for it.
+        deterministic: the same request must give the same answer.
+        timeouts: already inside the caller's deadline.
+    """
 
     target: Target
-    inference: Inference
+    surface: Surface
+    fields: Mapping[str, msgspec.Raw]
     request_id: str
+    deterministic: bool = False
+    timeouts: Timeouts = Timeouts()
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole answer: the upstream's JSON bytes, unchanged, and what they say of usage."""
+    """A whole answer: the upstream's JSON bytes, in the words of the call's surface, and what they say of usage."""
 
     body: bytes
     usage: Usage | None
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """Whole server-sent events as they came, in one piece.
+    """Whole server-sent events, in one piece, in the words of the call's surface.
 
     Attributes:
         data: bytes to forward.

@@ -9,8 +9,8 @@ import msgspec
 from homeport.core.errors import ConfigError
 from homeport.core.types import Surface
 
-ANY_SURFACE = frozenset(Surface)
 TEXT_SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION})
+ANY_SURFACE = TEXT_SURFACES | {Surface.EMBEDDING}
 
 
 class EngineSetup(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,12 +78,12 @@ class Dispatcher:
             # Policies may be a third party's; this is the last door before the data is out.
             raise InternalError("a policy chose a remote model for private data, so it was not sent")
         exchange.target = target
+        request = exchange.call_of(target)
         started = exchange.dispatched_ns = self._clock.monotonic_ns()
         if exchange.attempts:
             first = exchange.attempts[0]
             how = "restarted" if first.target == target.name else "failover"
             exchange.reason = f"{how}:{first.target}:{first.error}"
-        request = UpstreamCall(target=target, inference=exchange.inference, request_id=exchange.request_id)
         try:
             answer = await _keeping_the_contract(call(self._upstreams[target.upstream], request))
         except UpstreamError as error:

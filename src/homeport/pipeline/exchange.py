@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from msgspec import Raw
+
 from homeport.core.errors import HomeportError, RequestError, UpstreamRefused
 from homeport.core.money import Nano
-from homeport.core.ports import Dialect, Wire
+from homeport.core.ports import AnswerWriter, Dialect, Wire
 from homeport.core.types import (
     Attempt,
     Completion,
@@ -18,6 +20,7 @@ from homeport.core.types import (
     Receipt,
     Surface,
     Target,
+    UpstreamCall,
     Usage,
 )
 
@@ -66,6 +69,7 @@ class Exchange:
         self.attempts: list[Attempt] = []
         self.reason = ""
         self.completion: Completion | None = None
+        self.body = b""
         self.usage: Usage | None = None
         self.events = 0
         self.held: list[Frame] = []
@@ -74,6 +78,37 @@ class Exchange:
         self.reply: ErrorReply | None = None
         self.status = 200
         self.cost: Nano | None = None
+        self._writer: AnswerWriter | None = None
+        self._chat: Mapping[str, Raw] | None = None
+
+    def call_of(self, target: Target) -> UpstreamCall:
+        """What to ask of a target; its answer will come in the words of the call's surface.
+
+        Raises:
+            InvalidRequest: it needs translation, and something in it cannot be translated.
+        """
+        inference = self.inference
+        assert inference is not None
+        surface = target.answers(inference.surface)
+        assert surface is not None, "eligibility let a target through that cannot answer"
+        self._writer = self.dialect.writer(inference, surface)
+        if surface is inference.surface:
+            fields = inference.fields
+        else:
+            fields = self._chat = self._chat or self.dialect.as_chat(inference)
+        return UpstreamCall(
+            target=target,
+            surface=surface,
+            fields=fields,
+            request_id=self.request_id,
+            deterministic=inference.deterministic,
+            timeouts=target.timeouts,
+        )
+
+    @property
+    def writer(self) -> AnswerWriter:
+        assert self._writer is not None, "an answer without a call"
+        return self._writer
 
     def receipt(self) -> Receipt:
         target = self.target
@@ -101,13 +136,13 @@ class Exchange:
     async def finish(self) -> None:
         """Send what is left: the whole answer, the end of the stream, or the error."""
         if self.error is not None and self.streaming:
-            await self.wire.finish(self.dialect.error_event(self.error, self.request_id))
+            await self.wire.finish(self.writer.error_event(self.error, self.request_id))
         elif self.reply is not None:
             await self._finish_whole(self.reply.status, self.reply.body, self.reply.headers)
         elif self.completion is not None:
-            await self._finish_whole(200, self.completion.body, {})
+            await self._finish_whole(200, self.body, {})
         else:
-            await self.wire.finish(self.dialect.closing(self.held, self.receipt()))
+            await self.wire.finish(self.writer.closing(self.held, self.receipt()))
 
     async def _finish_whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         length = {"content-type": _JSON, "content-length": str(len(body))}

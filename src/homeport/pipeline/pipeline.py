@@ -97,6 +97,7 @@ class Pipeline:
         else:
             exchange.completion = await self._stages.dispatcher.complete(exchange, exchange.decision)
             exchange.usage = exchange.completion.usage
+            exchange.body = exchange.writer.whole(exchange.completion)
 
     def _settle(self, exchange: Exchange) -> None:
         """Price the request, make it durable, tell the observers. Nobody to bill: nothing to record."""

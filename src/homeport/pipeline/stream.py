@@ -24,8 +24,10 @@ async def relay(
                 if wants_usage or not frame.usage_only:
                     exchange.held.append(frame)
             else:
-                exchange.first_byte_ns = exchange.first_byte_ns or monotonic_ns()
-                await exchange.wire.send(frame.data)
+                data = exchange.writer.frame(frame)
+                if data:
+                    exchange.first_byte_ns = exchange.first_byte_ns or monotonic_ns()
+                    await exchange.wire.send(data)
             frame = await anext(rest, None)
     finally:
         await rest.aclose()

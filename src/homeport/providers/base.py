@@ -11,7 +11,7 @@ import msgspec
 
 from homeport.core.errors import ConfigError, UpstreamRefused
 from homeport.core.ports import Upstream
-from homeport.core.types import Timeouts
+from homeport.core.types import Surface
 from homeport.transport.http import Transport
 
 MAX_RETRY_AFTER_S = 3600
@@ -35,7 +35,6 @@ class ProviderSetup(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     api_key: str
     options: Mapping[str, Any]
-    timeouts: Timeouts
     transport: Transport
     seed: int
 
@@ -45,7 +44,13 @@ class ProviderSetup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderModule(Protocol):
-    """A module of this folder, or of the entry-point group `homeport.providers`."""
+    """A module of this folder, or of the entry-point group `homeport.providers`.
+
+    Attributes:
+        SURFACES: what the API understands as it is, unless the configuration says otherwise.
+    """
+
+    SURFACES: frozenset[Surface]
 
     def connect(self, setup: ProviderSetup) -> Upstream:
         """Check the settings and give the upstream; opens no connection.

@@ -29,6 +29,9 @@ _MAX_ERROR_BODY = 64 * 1024
 _AFTER_DONE_S = 0.1
 
 
+SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION})
+
+
 class OpenAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of this family.
 
@@ -71,8 +74,6 @@ class OpenAICompatible:
         self._url = setup.base_url.rstrip("/") + "/"
         self._headers = _headers(setup.api_key, options.headers)
         self._drop = frozenset(options.drop_fields)
-        total = setup.timeouts.total  # a whole answer is silent until it is all there
-        self._whole = msgspec.structs.replace(setup.timeouts, first_token=total, between_tokens=total)
         self._deterministic = {
             name: msgspec.Raw(msgspec.json.encode(value)) for name, value in options.deterministic_fields.items()
         }
@@ -82,7 +83,7 @@ class OpenAICompatible:
         response = await self._setup.transport.post(self._request(call, stream=False))
         if response.status >= 400:
             raise self._refusal(response.status, response.headers, response.body)
-        answer = read_answer(response.status, response.body, call.inference.surface)
+        answer = read_answer(response.status, response.body, call.surface)
         if error := value_of(answer.error):
             raise self._refusal(status_of(error), {}, response.body)
         return Completion(body=response.body, usage=read_usage(answer.usage, answer.timings))
@@ -106,15 +107,15 @@ class OpenAICompatible:
 
     def _request(self, call: UpstreamCall, *, stream: bool) -> HttpRequest:
         return HttpRequest(
-            url=self._url + call.inference.surface.value,
+            url=self._url + call.surface.value,
             headers=self._headers,
             body=msgspec.json.encode(self._fields(call, stream=stream)),
-            timeouts=self._setup.timeouts if stream else self._whole,
+            timeouts=call.timeouts if stream else call.timeouts.for_whole_answer(),
         )
 
     def _fields(self, call: UpstreamCall, *, stream: bool) -> dict[str, Any]:
-        fields: dict[str, Any] = dict(call.inference.fields)
-        if call.inference.deterministic:
+        fields: dict[str, Any] = dict(call.fields)
+        if call.deterministic:
             fields = self._deterministic | fields
         if stream:
             fields["stream_options"] = _with_usage(fields.get("stream_options"))

@@ -42,6 +42,9 @@ _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 _Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 
 
+SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING})
+
+
 class SimulatedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options. Rates are shares of requests, 0 to 1.
 
@@ -82,7 +85,6 @@ class Simulated:
     """An `Upstream` without a network."""
 
     def __init__(self, setup: ProviderSetup, options: SimulatedOptions) -> None:
-        self._timeouts = setup.timeouts
         self._seed = setup.seed
         self._options = options
         self._dice = random.Random(setup.seed)  # noqa: S311  chaos that can be repeated, not a secret
@@ -92,7 +94,7 @@ class Simulated:
     async def complete(self, call: UpstreamCall) -> Completion:
         """See `Upstream.complete`."""
         plan = self._plan(call)
-        pace = _Pace(self._timeouts, self._options.tokens_per_second)
+        pace = _Pace(call.timeouts, self._options.tokens_per_second)
         await self._admit(plan, pace)
         await pace.finish_step(plan.last_step)
         if plan.breaks:
@@ -105,7 +107,7 @@ class Simulated:
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[Frame]:
         """See `Upstream.stream`."""
         plan = self._plan(call)
-        pace = _Pace(self._timeouts, self._options.tokens_per_second)
+        pace = _Pace(call.timeouts, self._options.tokens_per_second)
         await self._admit(plan, pace)
         for step in range(plan.last_step + 1):
             await pace.finish_step(step)
@@ -284,8 +286,8 @@ def count_tokens(text: str) -> int:
 
 
 def _answer(call: UpstreamCall, seed: int, length: int, *, swapped: bool) -> _Answer:
-    fields = {name: _value(raw) for name, raw in call.inference.fields.items()}
-    surface, priced = call.inference.surface, call.target.model
+    fields = {name: _value(raw) for name, raw in call.fields.items()}
+    surface, priced = call.surface, call.target.model
     model = f"{priced}-swapped" if swapped else priced
     texts = _texts(fields, surface)
     digest = _digest(seed, model, surface.value, _whole(fields.get("seed"), 0), *texts)

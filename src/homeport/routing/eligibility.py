@@ -61,7 +61,7 @@ def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: D
     rules: tuple[tuple[str, Callable[[Target], bool]], ...] = (
         ("key", lambda target: permitted(key, target)),
         ("data_class", lambda target: target.local or data_class is not DataClass.PRIVATE),
-        ("surface", lambda target: inference.surface in target.surfaces),
+        ("surface", lambda target: target.answers(inference.surface) is not None),
     )
     for why, keep in rules:
         targets = tuple(target for target in targets if keep(target))

@@ -1,0 +1,46 @@
+"""The composition root: the only room that knows every adapter and puts them together."""
+
+import sys
+
+from homeport.bootstrap.engines import (
+    ENGINES,
+    PlannedEngine,
+    free_port,
+    plan_engines,
+    read_endpoints,
+    try_engine,
+    write_endpoints,
+)
+from homeport.bootstrap.gateway import Gateway, build_gateway, load_policy
+from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
+from homeport.bootstrap.storage import ensure_local_key, make_key, open_storage
+from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
+
+__all__ = [
+    "ENGINES",
+    "PROVIDERS",
+    "Gateway",
+    "PlannedEngine",
+    "build_gateway",
+    "build_targets",
+    "ensure_local_key",
+    "free_port",
+    "load_policy",
+    "make_key",
+    "needed_packages",
+    "open_storage",
+    "package_spec",
+    "plan_engines",
+    "pull_package",
+    "read_endpoints",
+    "try_engine",
+    "try_provider",
+    "verify_package",
+    "worker_argv",
+    "write_endpoints",
+]
+
+
+def worker_argv(*arguments: str) -> tuple[str, ...]:
+    """The command of another process of this same program."""
+    return (sys.executable, "-m", "homeport.cli.main", *arguments)

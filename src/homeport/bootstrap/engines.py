@@ -1,0 +1,89 @@
+"""The engines that the configuration names: how to start them, and where they are."""
+
+import secrets
+import socket
+from pathlib import Path
+
+import msgspec
+
+from homeport.api.auth import write_secret
+from homeport.config.home import Home
+from homeport.config.schema import EngineSettings, Settings
+from homeport.core import discovery
+from homeport.core.errors import StorageError
+from homeport.engines.base import Endpoint, EngineSetup, Launch
+from homeport.packages.layout import Store
+
+ENGINES = "homeport.engines"
+
+
+class PlannedEngine(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine that `homeport up` will start, or only watch when its launch has no command."""
+
+    name: str
+    package: str | None
+    launch: Launch
+
+
+def plan_engines(settings: Settings, home: Home) -> tuple[PlannedEngine, ...]:
+    """Render every engine that a target uses; its package must have been pulled."""
+    used = dict.fromkeys(active.target.engine for active in settings.active_targets() if active.target.engine)
+    return tuple(_plan_engine(name, settings.engines[name], home) for name in used)
+
+
+def try_engine(settings: Settings, name: str) -> None:
+    """Render an engine's launch, as `homeport up` will, without its weights. Raises ConfigError."""
+    engine = settings.engines[name]
+    _render(name, engine, Path(engine.package) if engine.package else None, port=0)
+
+
+def write_endpoints(home: Home, engines: tuple[PlannedEngine, ...]) -> None:
+    """Tell the gateway processes where the engines are (the file holds their tokens)."""
+    home.engines.unlink(missing_ok=True)
+    endpoints = {engine.name: engine.launch.endpoint for engine in engines}
+    write_secret(home.engines, msgspec.json.encode(endpoints))
+
+
+def read_endpoints(home: Home) -> dict[str, Endpoint]:
+    """Where `homeport up` put the engines; empty while it does not run."""
+    try:
+        return msgspec.json.decode(home.engines.read_bytes(), type=dict[str, Endpoint])
+    except FileNotFoundError:
+        return {}
+    except msgspec.MsgspecError as error:
+        raise StorageError(
+            f"{home.engines} cannot be read", code="run_state_invalid", hint="stop homeport and start it again"
+        ) from error
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _plan_engine(name: str, engine: EngineSettings, home: Home) -> PlannedEngine:
+    launch = _render(name, engine, _weights(home, engine.package), free_port())
+    return PlannedEngine(name=name, package=engine.package, launch=launch)
+
+
+def _render(name: str, engine: EngineSettings, weights: Path | None, port: int) -> Launch:
+    setup = EngineSetup(
+        name=name,
+        profile=engine.profile,
+        weights=weights,
+        url=engine.url or "",
+        api_key=engine.api_key.get_secret_value(),
+        port=port,
+        token=secrets.token_urlsafe(32),
+    )
+    launch: Launch = discovery.load(ENGINES, engine.engine).render(setup)
+    return launch
+
+
+def _weights(home: Home, package: str | None) -> Path | None:
+    if package is None:
+        return None
+    stored = Store(home.packages).get(package)
+    return stored.weights if stored else None

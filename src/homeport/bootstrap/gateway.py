@@ -1,0 +1,126 @@
+"""A gateway process."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import msgspec
+
+from homeport.api.app import App
+from homeport.bootstrap.engines import read_endpoints
+from homeport.bootstrap.storage import key_ring, open_storage, refresh_keys
+from homeport.bootstrap.upstreams import build_targets, build_upstreams
+from homeport.config.home import Home
+from homeport.config.schema import Settings
+from homeport.core import discovery
+from homeport.core.errors import StorageError
+from homeport.core.ports import Policy
+from homeport.core.types import Target
+from homeport.engines.health import HealthMonitor
+from homeport.ledger.pricing import RateCard
+from homeport.pipeline.admission import Admission
+from homeport.pipeline.dispatch import Dispatcher
+from homeport.pipeline.pipeline import Pipeline, Stages
+from homeport.routing.eligibility import Catalogue
+from homeport.storage.journal import Journal
+from homeport.telemetry.metrics import Metrics
+from homeport.transport.fallback import AiohttpTransport
+from homeport.transport.probe import HttpProbe
+
+POLICIES = "homeport.routing.policies"
+_RESTART_WAIT_SECONDS = 15.0
+
+
+class SystemClock:
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway process: the ASGI application and what runs beside it."""
+
+    app: App
+    background: Callable[[], contextlib.AbstractAsyncContextManager[None]]
+
+
+def load_policy(settings: Settings) -> Policy:
+    """The routing policy of the configuration. Raises ConfigError."""
+    policy: Policy = discovery.load(POLICIES, settings.routing.policy).create(settings.routing.options)
+    return policy
+
+
+def build_gateway(settings: Settings, home: Home) -> Gateway:
+    """Everything a gateway process needs, ready to run inside an event loop."""
+    clock = SystemClock()
+    transport, probe, metrics = AiohttpTransport(), HttpProbe(), Metrics()
+    endpoints = read_endpoints(home)
+    targets = build_targets(settings, endpoints)
+    health = HealthMonitor(
+        endpoints,
+        lambda endpoint: probe.answers(endpoint.health_url, endpoint.api_key),
+        lambda name, ready: metrics.upstream_ready.labels(name).set(ready),
+    )
+    upstreams = build_upstreams(settings, endpoints, transport)
+    keys = key_ring(open_storage(settings, home), home)
+    journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
+    catalogue = Catalogue(targets, settings.resolved_aliases())
+    stages = Stages(
+        keys=keys,
+        admission=Admission(settings.server.max_in_flight),
+        recorder=journal,
+        catalogue=catalogue,
+        policy=load_policy(settings),
+        dispatcher=Dispatcher(upstreams, health, clock, _RESTART_WAIT_SECONDS),
+        pricing=RateCard(),
+        observers=(metrics,),
+        clock=clock,
+    )
+    app = App(
+        pipeline=Pipeline(stages),
+        keys=keys,
+        catalogue=catalogue,
+        metrics=metrics,
+        readiness=lambda: _readiness(health, targets, journal),
+        clock=clock,
+        max_body=settings.server.max_body_bytes,
+    )
+
+    @contextlib.asynccontextmanager
+    async def background() -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(health.run()), asyncio.create_task(refresh_keys(keys))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for upstream in upstreams.values():
+                await upstream.close()
+            await transport.close()
+            await probe.close()
+            journal.close()
+
+    return Gateway(app=app, background=background)
+
+
+def _readiness(
+    health: HealthMonitor, targets: tuple[Target, ...], journal: Journal
+) -> tuple[bool, Mapping[str, object]]:
+    """Ready once every engine has answered, and as long as some target can and there is room for its record.
+
+    An engine that restarts later does not make the gateway unready: other tiers stand behind it.
+    """
+    tiers: dict[str, bool] = {}
+    for target in targets:
+        tiers[target.tier] = tiers.get(target.tier, False) or health.ready(target.upstream)
+    try:
+        journal.check_room()
+        recording = "ok"
+    except StorageError as error:
+        recording = error.code
+    ready = health.all_were_ready() and any(tiers.values()) and recording == "ok"
+    return ready, {"engines": health.states(), "tiers": tiers, "journal": recording}
