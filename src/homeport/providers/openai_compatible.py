@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from homeport.core.errors import ConfigError, UpstreamError, UpstreamRefused
-from homeport.core.types import Completion, Frame, UpstreamCall
+from homeport.core.types import Completion, Frame, Surface, UpstreamCall
 from homeport.providers.answers import UNREADABLE, not_an_answer, read_answer, read_usage, status_of, value_of
 from homeport.providers.base import (
     ProviderSetup,
