@@ -137,7 +137,10 @@ WRONG_CHANGES = {
     "unknown surface": (
         "{model: m,",
         "{model: m, surfaces: [chat],",
-        "8:31 tiers[0].targets[0].surfaces[0]: should be 'chat/completions', 'completions', 'embeddings', 'responses', 'messages', 'moderations' or 'rerank'",
+        (
+            "8:31 tiers[0].targets[0].surfaces[0]: should be 'chat/completions', 'completions', 'embeddings', "
+            "'responses', 'messages', 'moderations' or 'rerank'"
+        ),
     ),
     "no surfaces": (
         "{model: m,",

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from homeport.core.errors import ConfigError
+from homeport.core.types import Surface
 from homeport.engines.base import ANY_SURFACE, EngineSetup
 from homeport.engines.llamacpp import render
 
