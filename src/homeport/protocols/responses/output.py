@@ -63,7 +63,7 @@ class _Spoken:
 
     def object(self) -> dict[str, Any]:
         told: dict[str, Any] = {"id": self.place["item_id"], "type": self.kind, "status": self.status}
-        own = {"role": "assistant"} if self.kind == "message" else {"summary": []}
+        own: dict[str, Any] = {"role": "assistant"} if self.kind == "message" else {"summary": []}
         return {**told, **own, "content": [part.object() for part in self._parts]}
 
     def grow(self, kind: str, piece: str, logprobs: list[Any]) -> list[Event]:
