@@ -4,16 +4,18 @@ import os
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.api.auth import PREFIX, StoredKeyRing, bearer, digest, new_token, read_pepper, write_secret
+from homeport.api.auth import PREFIX, StoredKeyRing, another_token, bearer, digest, new_token, read_pepper, write_secret
 from homeport.core.errors import StorageError
 from homeport.core.types import DataClass, Key
 from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.keys import StoredKey, add_key, list_keys, revoke_key
-from tests.fakes.house import MID, House
+from tests.fakes.house import MID, OPEN, House
+from tests.fakes.upstream import whole
 
 PEPPER = b"p" * 32
 
@@ -76,6 +78,21 @@ def test_a_refresh_brings_and_takes_keys() -> None:
     ring.ring.refresh()
     assert ring.ring.find(old) is None
     assert ring.ring.find(new) is not None
+
+
+@pytest.mark.parametrize(("now", "both"), [(999.9, True), (1_000.0, False), (2_000.0, False)])
+def test_the_token_before_a_rotation_lives_for_its_grace(now: float, both: bool) -> None:
+    ring = Ring()
+    old = ring.add()
+    (stored,) = ring.stored
+    new = another_token(stored.key.id)
+    ring.stored[0] = msgspec.structs.replace(
+        stored, digest=digest(PEPPER, new), previous_digest=stored.digest, previous_until=1_000_000_000_000
+    )
+    ring.ring.refresh()
+    ring.now = now
+    assert ring.ring.find(new) == stored.key
+    assert (ring.ring.find(old) is not None) is both
 
 
 def test_a_refresh_that_fails_keeps_the_old_keys() -> None:
@@ -171,6 +188,15 @@ def test_only_equal_tokens_have_equal_digests(one: str, two: str) -> None:
 )
 def test_bearer(header: str | None, token: str | None) -> None:
     assert bearer(header) == token
+    assert bearer(header, " other ") == token or (token is None and bearer(header, "other") == "other")
+
+
+async def test_the_header_of_anthropics_clients() -> None:
+    house = House(MID)
+    house.upstreams["mid"].script(whole())
+    assert (await house.ask(token=None, headers=[("x-api-key", OPEN)])).status == 200
+    assert (await house.ask(token=None, headers=[("x-api-key", "hp-wrong")])).status == 401
+    assert (await house.ask(token=None, headers=[("x-api-key", " ")])).error["code"] == "missing_api_key"
 
 
 async def test_every_refusal_looks_the_same() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from homeport.storage.journal import Journal
+from homeport.storage.tables import SCHEMA_HEAD
 from tests.e2e.program import Program
 from tests.storage.events import finished
 
@@ -91,11 +92,35 @@ def test_keys(program: Program) -> None:
     assert program.execute("keys", "create", " ").returncode == 1
 
 
+def test_keys_are_changed_and_rotated(program: Program) -> None:
+    made = json.loads(program.run("keys", "create", "bot", "--rpm", "60", "--tier", "local", "--json"))
+    changed = json.loads(
+        program.run(
+            "keys", "update", made["id"], "--rpm", "0", "--tpm", "9", "--tier", "any", "--scope", "chat", "--json"
+        )
+    )
+    assert (changed["requests_per_minute"], changed["tokens_per_minute"], changed["tiers"]) == (None, 9, [])
+    assert (changed["name"], changed["scopes"]) == ("bot", ["chat"])
+    token = program.run("keys", "rotate", made["id"], "--grace", "2h").strip()
+    assert token != made["key"]
+    assert token.startswith(made["key"].rpartition("-")[0][:20])
+    (listed,) = json.loads(program.run("keys", "list", "--json"))
+    assert len(listed["tokens"]) == 2
+    shown = program.run("keys", "list")
+    assert "its token before" in shown
+    assert "9 tokens/min" in shown
+    for bad in ("soon", "1y", "-1s"):
+        assert program.execute("keys", "rotate", made["id"], f"--grace={bad}").returncode == 2
+    assert program.execute("keys", "rotate", "key_none").returncode == 1
+    assert program.execute("keys", "update", made["id"], "--tier", "nope").returncode == 2
+    assert "Changed" in program.run("keys", "update", made["id"], "--days", "1")
+
+
 def test_db(program: Program) -> None:
     assert program.execute("db", "status").returncode == 1
     assert "Upgraded" in program.run("db", "upgrade")
     assert "Already" in program.run("db", "upgrade")
-    assert json.loads(program.run("db", "status", "--json"))["schema"] == "0001"
+    assert json.loads(program.run("db", "status", "--json"))["schema"] == SCHEMA_HEAD
     (program.home / "homeport.db").write_bytes(b"broken" * 1000)
     done = program.execute("cost")
     assert done.returncode == 1

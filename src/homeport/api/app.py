@@ -16,7 +16,7 @@ from homeport.api.openai import OpenAIDialect
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
 from homeport.core.ports import Clock, KeyRing
 from homeport.core.types import Surface
-from homeport.pipeline.authenticate import authenticate
+from homeport.pipeline.authenticate import authenticate, permit_inference
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.pipeline import Pipeline
 from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
@@ -109,7 +109,7 @@ class App:
             exchange = Exchange(
                 request_id=request_id,
                 surface=surface,
-                token=bearer(connection.header(b"authorization")),
+                token=_token(connection),
                 data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
                 read_body=connection.read_body,
                 dialect=self._dialect,
@@ -133,7 +133,8 @@ class App:
         raise NotFound("there is no such model", code="model_not_found", hint="GET /v1/models lists them")
 
     def _listing(self, connection: Connection) -> list[dict[str, object]]:
-        key = authenticate(self._keys, bearer(connection.header(b"authorization")))
+        key = authenticate(self._keys, _token(connection))
+        permit_inference(key)
         return listing(self._catalogue, key, self._created)
 
     async def _refuse_method(self, connection: Connection, request_id: str, allowed: str) -> None:
@@ -163,6 +164,10 @@ class App:
         with contextlib.suppress(ConnectionError):
             await connection.start(reply.status, headers)
             await connection.finish(reply.body)
+
+
+def _token(connection: Connection) -> str | None:
+    return bearer(connection.header(b"authorization"), connection.header(b"x-api-key"))
 
 
 async def _reply(connection: Connection, body: Mapping[str, object], status: int = 200) -> None:

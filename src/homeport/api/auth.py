@@ -1,4 +1,4 @@
-"""Inference keys: made here, checked here, deny by default.
+"""Keys: tokens are made here and checked here, deny by default.
 
 A key is 256 random bits, so a fast keyed hash is enough: there is nothing to guess. Only the hash
 is stored; the pepper is a file of the state folder that a copy of the database does not contain.
@@ -17,14 +17,20 @@ from homeport.core.types import Key
 from homeport.storage.keys import StoredKey
 
 PREFIX = "hp-"
+_ID_PREFIX = "key_"
 _PEPPER_BYTES = 32
 _MAX_TOKEN = 256
 
 
 def new_token() -> tuple[str, str]:
     """A new key: its public id, and the token `hp-ID-SECRET` that only its owner will have."""
-    public = secrets.token_hex(8)
-    return f"key_{public}", f"{PREFIX}{public}-{secrets.token_urlsafe(32)}"
+    key_id = f"{_ID_PREFIX}{secrets.token_hex(8)}"
+    return key_id, another_token(key_id)
+
+
+def another_token(key_id: str) -> str:
+    """A new token for a key that exists."""
+    return f"{PREFIX}{key_id.removeprefix(_ID_PREFIX)}-{secrets.token_urlsafe(32)}"
 
 
 def digest(pepper: bytes, token: str) -> str:
@@ -86,14 +92,26 @@ class StoredKeyRing:
         if len(token) > _MAX_TOKEN or not token.startswith(PREFIX):
             return None
         public, _, _ = token.removeprefix(PREFIX).partition("-")
-        stored = self._live.get(f"key_{public}")
-        if stored is None or not hmac.compare_digest(stored.digest, digest(self._pepper, token)):
+        stored = self._live.get(_ID_PREFIX + public)
+        if stored is None or not self._matches(stored, digest(self._pepper, token)):
             return None
         expires_at = stored.key.expires_at
         return stored.key if expires_at is None or self._now() < expires_at else None
 
+    def _matches(self, stored: StoredKey, shown: str) -> bool:
+        if hmac.compare_digest(stored.digest, shown):
+            return True
+        if stored.previous_digest is None or stored.previous_until is None:
+            return False
+        in_grace = self._now() * 1e9 < stored.previous_until
+        return hmac.compare_digest(stored.previous_digest, shown) and in_grace
 
-def bearer(authorization: str | None) -> str | None:
-    """The token of an Authorization header, None where there is none."""
+
+def bearer(authorization: str | None, x_api_key: str | None = None) -> str | None:
+    """The token of an Authorization header or, as Anthropic's clients send it, of x-api-key; None where there is none.
+
+    A bearer token goes first: a client that sends both was told so by its user, and x-api-key may be a default.
+    """
     scheme, _, token = (authorization or "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    found = token.strip() if scheme.lower() == "bearer" else ""
+    return found or (x_api_key or "").strip() or None

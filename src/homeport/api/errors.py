@@ -14,6 +14,7 @@ _STATUS: tuple[tuple[type[errors.HomeportError], int, str], ...] = (
     (errors.NotFound, 404, "invalid_request_error"),
     (errors.WrongMethod, 405, "invalid_request_error"),
     (errors.RequestError, 400, "invalid_request_error"),
+    (errors.ConfigError, 422, "invalid_request_error"),
     (errors.CapacityError, 503, "overloaded_error"),
     (errors.StorageError, 503, "server_error"),
     (errors.PrivateTierUnavailable, 503, "server_error"),

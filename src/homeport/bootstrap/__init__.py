@@ -13,7 +13,7 @@ from homeport.bootstrap.engines import (
 )
 from homeport.bootstrap.gateway import Gateway, build_gateway, load_policy
 from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
-from homeport.bootstrap.storage import ensure_local_key, make_key, open_storage
+from homeport.bootstrap.storage import ensure_own_keys, key_registry, open_storage
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 
 __all__ = [
@@ -23,10 +23,10 @@ __all__ = [
     "PlannedEngine",
     "build_gateway",
     "build_targets",
-    "ensure_local_key",
+    "ensure_own_keys",
     "free_port",
+    "key_registry",
     "load_policy",
-    "make_key",
     "needed_packages",
     "open_storage",
     "package_spec",

@@ -4,17 +4,18 @@ import asyncio
 import contextlib
 import logging
 import time
+from pathlib import Path
 
-import msgspec
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from homeport.api.auth import StoredKeyRing, digest, new_token, read_pepper, write_secret
+from homeport.api.auth import StoredKeyRing, read_pepper, write_secret
+from homeport.api.keys import KeyFields, KeyRegistry, Offer
 from homeport.config.home import Home
 from homeport.config.schema import Settings
-from homeport.core.types import Key
+from homeport.core.types import Scope
 from homeport.storage.db import open_database, sqlite_url, upgrade
-from homeport.storage.keys import add_key, list_keys
+from homeport.storage.keys import list_keys
 
 logger = logging.getLogger(__name__)
 
@@ -28,23 +29,37 @@ def open_storage(settings: Settings, home: Home) -> Engine:
     return engine
 
 
-def make_key(engine: Engine, home: Home, key: Key) -> str:
-    """Store a key under a new id and return its token; only its hash is kept."""
-    key_id, token = new_token()
-    stored = msgspec.structs.replace(key, id=key_id)
-    add_key(engine, stored, digest(read_pepper(home.pepper), token), time.time_ns())
-    return token
+def key_registry(engine: Engine, settings: Settings, home: Home) -> KeyRegistry:
+    """What makes and changes keys. Raises StorageError for a pepper that is none."""
+    return KeyRegistry(engine, read_pepper(home.pepper), lambda: offer_of(settings), time.time_ns)
 
 
-def ensure_local_key(engine: Engine, home: Home) -> None:
-    """The key file of this machine's user (mode 0600); a new key when it is missing or no longer live."""
-    if home.local_key.exists():
-        if key_ring(engine, home).find(home.local_key.read_text().strip()) is not None:
+def offer_of(settings: Settings) -> Offer:
+    """The names that a key can be limited to."""
+    return Offer(
+        models=tuple(target.public_name for tier in settings.tiers for target in tier.targets),
+        tiers=tuple(tier.name for tier in settings.tiers),
+    )
+
+
+def ensure_own_keys(settings: Settings, home: Home) -> None:
+    """The key files of this machine's user (mode 0600), one to infer and one to administer.
+
+    A key is made where its file is missing, or the key in it is no longer live.
+    """
+    engine = open_storage(settings, home)
+    for path, scope in ((home.local_key, Scope.INFERENCE), (home.admin_key, Scope.ADMIN)):
+        _ensure_key(engine, settings, home, path, KeyFields(name=path.stem, scopes=[scope]))
+
+
+def _ensure_key(engine: Engine, settings: Settings, home: Home, path: Path, fields: KeyFields) -> None:
+    if path.exists():
+        if key_ring(engine, home).find(path.read_text().strip()) is not None:
             return
-        home.local_key.unlink()
-    token = make_key(engine, home, Key(id="", name="local"))
+        path.unlink()
+    token = key_registry(engine, settings, home).create(fields).token
     with contextlib.suppress(FileExistsError):
-        write_secret(home.local_key, f"{token}\n".encode())
+        write_secret(path, f"{token}\n".encode())
 
 
 def key_ring(engine: Engine, home: Home) -> StoredKeyRing:

@@ -1,6 +1,5 @@
 """`homeport cost`: what was spent."""
 
-import re
 import time
 from typing import Annotated
 
@@ -11,12 +10,11 @@ from rich.table import Table
 
 from homeport import bootstrap
 from homeport.cli.context import Context, Json
+from homeport.cli.spans import seconds_of
 from homeport.core.errors import ConfigError
 from homeport.core.money import format_usd
 from homeport.ledger.reports import GROUPS, Spend, spend
 from homeport.storage.ingest import ingest
-
-_UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
 
 def register(app: typer.Typer) -> None:
@@ -71,7 +69,7 @@ def _plain(row: Spend) -> dict[str, object]:
 def _since(text: str | None) -> int:
     if text is None:
         return 0
-    match = re.fullmatch(r"(\d{1,6})([mhd])", text)
-    if match is None:
+    seconds = seconds_of(text)
+    if seconds is None:
         raise ConfigError(f"{text!r} is not a span of time", code="since_invalid", hint="write 30m, 24h or 7d")
-    return time.time_ns() - int(match[1]) * _UNITS[match[2]] * 1_000_000_000
+    return time.time_ns() - seconds * 1_000_000_000

@@ -1,98 +1,203 @@
-"""`homeport keys`: make, list and revoke inference keys."""
+"""`homeport keys`: make, list, change, rotate and revoke keys."""
 
 import time
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import msgspec
 import typer
+from msgspec import UNSET
 from rich.table import Table
 
 from homeport import bootstrap
+from homeport.api.keys import KeyFields, KeyRegistry, view
 from homeport.cli.context import Context, Json
-from homeport.core.errors import ConfigError, HomeportError, NotFound
-from homeport.core.types import DataClass, Key
-from homeport.storage.keys import StoredKey, list_keys, revoke_key
+from homeport.cli.spans import seconds_of
+from homeport.core.errors import ConfigError
+from homeport.core.types import DataClass, Scope
 
-app = typer.Typer(help="Make, list and revoke inference keys.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, change, rotate and revoke keys.", no_args_is_help=True)
+
+_ANY = "any"
+
+KeyId = Annotated[str, typer.Argument(help="From `homeport keys list`.")]
+Scopes = Annotated[
+    list[Scope] | None,
+    typer.Option("--scope", help="Allow this; may be repeated. inference: everything but admin."),
+]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", help="Allow only this model; may be repeated. any: all of them.")
+]
+Tiers = Annotated[
+    list[str] | None, typer.Option("--tier", help="Allow only this tier; may be repeated. any: all of them.")
+]
+Class = Annotated[DataClass | None, typer.Option("--data-class", help="private: its requests never leave home.")]
+Days = Annotated[int | None, typer.Option(min=0, max=36500, help="It expires after so many days. 0: never.")]
+Requests = Annotated[int | None, typer.Option("--rpm", min=0, max=10**9, help="Requests a minute. 0: no limit.")]
+Tokens = Annotated[int | None, typer.Option("--tpm", min=0, max=10**9, help="Tokens a minute. 0: no limit.")]
+Concurrent = Annotated[
+    int | None, typer.Option("--concurrent", min=0, max=10**9, help="Requests at once. 0: no limit.")
+]
+Reserve = Annotated[
+    int | None,
+    typer.Option("--reserve", min=0, max=90, help="Per cent of server.max_in_flight that only it can take."),
+]
 
 
 @app.command()
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Who or what will use it.")],
-    model: Annotated[list[str] | None, typer.Option(help="Allow only this model; may be repeated.")] = None,
-    tier: Annotated[list[str] | None, typer.Option(help="Allow only this tier; may be repeated.")] = None,
-    data_class: Annotated[DataClass, typer.Option(help="private: its requests never leave home.")] = DataClass.OPEN,
-    days: Annotated[int | None, typer.Option(min=1, max=36500, help="It expires after so many days.")] = None,
+    scope: Scopes = None,
+    model: Models = None,
+    tier: Tiers = None,
+    data_class: Class = None,
+    days: Days = None,
+    requests: Requests = None,
+    tokens: Tokens = None,
+    concurrent: Concurrent = None,
+    reserve: Reserve = None,
     json: Json = False,
 ) -> None:
     """Make a key and print it, once: only its hash is kept. A running gateway knows it within a second.
 
-    Example: homeport keys create billing-bot --tier local --days 90
+    Example: homeport keys create billing-bot --tier local --days 90 --rpm 60
     """
     state: Context = context.obj
-    if not name.strip() or len(name) > 160:
-        raise HomeportError("a key's name has 1 to 160 characters", code="key_name_invalid")
-    _check_names(state, model or [], tier or [])
-    key = Key(
-        id="",
-        name=name,
-        data_class=data_class,
-        models=frozenset(model or ()),
-        tiers=frozenset(tier or ()),
-        expires_at=time.time() + days * 86_400 if days else None,
-    )
-    token = bootstrap.make_key(bootstrap.open_storage(state.settings, state.home), state.home, key)
+    fields = _fields(name, scope, model, tier, data_class, days, (requests, tokens, concurrent), reserve)
+    issued = _registry(state).create(fields)
     if json:
-        state.print_json({"name": name, "key": token})
+        state.print_json({**view(issued.stored, time.time_ns()), "key": issued.token})
     else:
-        state.console.print(token, soft_wrap=True)
+        state.console.print(issued.token, soft_wrap=True)
 
 
 @app.command("list")
 def list_(context: typer.Context, json: Json = False) -> None:
-    """Every key, revoked and expired ones too.
+    """Every key, revoked and expired ones too, and what each may do.
 
     Example: homeport keys list
     """
     state: Context = context.obj
-    stored = list_keys(bootstrap.open_storage(state.settings, state.home))
+    now = time.time_ns()
+    views = [view(stored, now) for stored in _registry(state).every()]
     if json:
-        state.print_json([{**msgspec.to_builtins(item.key), "state": _state(item)} for item in stored])
+        state.print_json(views)
         return
-    table = Table("id", "name", "state", "data class", "models", "tiers")
-    for item in stored:
-        key = item.key
-        limits = [", ".join(sorted(names)) or "any" for names in (key.models, key.tiers)]
-        table.add_row(key.id, key.name, _state(item), key.data_class, *limits)
+    table = Table("id", "name", "state", "scopes", "data class", "models", "tiers", "limits")
+    for item in views:
+        allowed = [", ".join(item[column]) or _ANY for column in ("models", "tiers")]
+        scopes = ", ".join(item["scopes"]) or "none"
+        table.add_row(item["id"], item["name"], item["state"], scopes, item["data_class"], *allowed, _limits(item))
+        for old in item["tokens"][1:]:
+            until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(old["expires_at"]))
+            table.add_row("", "its token before", f"until {until}")
     state.console.print(table)
 
 
 @app.command()
-def revoke(context: typer.Context, key_id: Annotated[str, typer.Argument(help="From `homeport keys list`.")]) -> None:
+def update(
+    context: typer.Context,
+    key_id: KeyId,
+    name: Annotated[str | None, typer.Option(help="Who or what uses it.")] = None,
+    scope: Scopes = None,
+    model: Models = None,
+    tier: Tiers = None,
+    data_class: Class = None,
+    days: Days = None,
+    requests: Requests = None,
+    tokens: Tokens = None,
+    concurrent: Concurrent = None,
+    reserve: Reserve = None,
+    json: Json = False,
+) -> None:
+    """Change what a key may do; what is not named stays. A running gateway follows within a second.
+
+    Example: homeport keys update key_0123456789abcdef --rpm 120 --tier any
+    """
+    state: Context = context.obj
+    fields = _fields(name, scope, model, tier, data_class, days, (requests, tokens, concurrent), reserve)
+    stored = _registry(state).update(key_id, fields)
+    if json:
+        state.print_json(view(stored, time.time_ns()))
+    else:
+        state.console.print(f"Changed {key_id}.")
+
+
+@app.command()
+def rotate(
+    context: typer.Context,
+    key_id: KeyId,
+    grace: Annotated[str, typer.Option(help="How long the old token stays good: 0s, 30m, 24h, 7d, ...")] = "24h",
+    json: Json = False,
+) -> None:
+    """Give a key a new token and print it, once. The old one stays good for the grace; one older than that ends now.
+
+    Example: homeport keys rotate key_0123456789abcdef --grace 24h
+    """
+    state: Context = context.obj
+    seconds = seconds_of(grace)
+    if seconds is None:
+        raise ConfigError(f"{grace!r} is not a span of time", code="grace_invalid", hint="write 0s, 30m, 24h or 7d")
+    issued = _registry(state).rotate(key_id, seconds)
+    if json:
+        state.print_json({**view(issued.stored, time.time_ns()), "key": issued.token})
+    else:
+        state.console.print(issued.token, soft_wrap=True)
+
+
+@app.command()
+def revoke(context: typer.Context, key_id: KeyId) -> None:
     """Revoke a key; a running gateway refuses it within a second.
 
     Example: homeport keys revoke key_0123456789abcdef
     """
     state: Context = context.obj
-    if not revoke_key(bootstrap.open_storage(state.settings, state.home), key_id, time.time_ns()):
-        raise NotFound(f"no live key has the id {key_id!r}", code="key_unknown", hint="homeport keys list")
+    _registry(state).revoke(key_id)
     state.console.print(f"Revoked {key_id}.")
 
 
-def _check_names(state: Context, models: list[str], tiers: list[str]) -> None:
-    known_tiers = [tier.name for tier in state.settings.tiers]
-    known_models = [target.public_name for tier in state.settings.tiers for target in tier.targets]
-    for kind, names, known in (("model", models, known_models), ("tier", tiers, known_tiers)):
-        for name in names:
-            if name not in known:
-                raise ConfigError(
-                    f"there is no {kind} {name!r}", code="key_limit_unknown", hint=f"use: {', '.join(known)}"
-                )
+def _registry(state: Context) -> KeyRegistry:
+    engine = bootstrap.open_storage(state.settings, state.home)
+    return bootstrap.key_registry(engine, state.settings, state.home)
 
 
-def _state(item: StoredKey) -> str:
-    if item.revoked_at is not None:
-        return "revoked"
-    expired = item.key.expires_at is not None and item.key.expires_at <= time.time()
-    return "expired" if expired else "live"
+def _fields(
+    name: str | None,
+    scopes: list[Scope] | None,
+    models: list[str] | None,
+    tiers: list[str] | None,
+    data_class: DataClass | None,
+    days: int | None,
+    limits: tuple[int | None, int | None, int | None],
+    reserve: int | None,
+) -> KeyFields:
+    requests, tokens, concurrent = (UNSET if limit is None else limit or None for limit in limits)
+    return KeyFields(
+        name=UNSET if name is None else name,
+        scopes=scopes or UNSET,
+        models=_names(models),
+        tiers=_names(tiers),
+        data_class=data_class or UNSET,
+        expires_in=UNSET if days is None else days * 86_400 or None,
+        requests_per_minute=requests,
+        tokens_per_minute=tokens,
+        concurrent_requests=concurrent,
+        reserved_percent=UNSET if reserve is None else reserve,
+    )
+
+
+def _names(names: list[str] | None) -> list[str] | msgspec.UnsetType:
+    if not names:
+        return UNSET
+    return [] if names == [_ANY] else names
+
+
+def _limits(item: dict[str, Any]) -> str:
+    said: Sequence[tuple[str, str]] = (
+        ("requests_per_minute", "{:,} requests/min"),
+        ("tokens_per_minute", "{:,} tokens/min"),
+        ("concurrent_requests", "{:,} at once"),
+        ("reserved_percent", "{} % reserved"),
+    )
+    return ", ".join(text.format(item[name]) for name, text in said if item[name]) or "none"

@@ -105,7 +105,7 @@ class _Up:
         state = self._state
         sock = listen_or_explain(state)
         state.home.address.write_text(f"http://{state.settings.server.host}:{state.settings.server.port}\n")
-        bootstrap.ensure_local_key(bootstrap.open_storage(state.settings, state.home), state.home)
+        bootstrap.ensure_own_keys(state.settings, state.home)
         progress = ByteProgress(state.console)
         for name in bootstrap.needed_packages(state.settings):
             await asyncio.to_thread(bootstrap.pull_package, state.settings, state.home, name, progress)

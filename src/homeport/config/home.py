@@ -25,6 +25,11 @@ class Home:
         return self.root / "local.key"
 
     @property
+    def admin_key(self) -> Path:
+        """The key that `homeport up` makes for this machine's user to administer with."""
+        return self.root / "admin.key"
+
+    @property
     def pepper(self) -> Path:
         return self.root / "pepper.key"
 

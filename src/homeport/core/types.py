@@ -34,6 +34,18 @@ class DataClass(StrEnum):
     PRIVATE = "private"
 
 
+class Scope(StrEnum):
+    """What a key may do. What it does not name is denied; `inference` names everything but `admin`."""
+
+    INFERENCE = "inference"
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+    MODERATIONS = "moderations"
+    BATCHES = "batches"
+    ADMIN = "admin"
+
+
 class Outcome(StrEnum):
     """How a request ended."""
 
@@ -140,15 +152,37 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         return Surface.CHAT if surface in CONVERSATIONS and Surface.CHAT in self.surfaces else None
 
 
+class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a key may use in a minute and at once; None where it is not limited."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent_requests: int | None = None
+
+
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """An inference key as the request path sees it. Empty `models` or `tiers` mean any."""
+    """A key as the request path sees it.
+
+    Attributes:
+        models, tiers: what it may use; empty means any.
+        scopes: what it may do; empty means nothing.
+        limits: None for a key without any, which then costs nothing to check.
+        reserved_percent: the share of `server.max_in_flight` that no other key can take.
+        expires_at: seconds since the epoch.
+    """
 
     id: str
     name: str
     data_class: DataClass = DataClass.OPEN
     models: frozenset[str] = frozenset()
     tiers: frozenset[str] = frozenset()
+    scopes: frozenset[Scope] = frozenset({Scope.INFERENCE})
+    limits: RateLimits | None = None
+    reserved_percent: int = 0
     expires_at: float | None = None
+
+    def allows(self, scope: Scope) -> bool:
+        return scope in self.scopes or (scope is not Scope.ADMIN and Scope.INFERENCE in self.scopes)
 
 
 class Inference(msgspec.Struct, frozen=True, kw_only=True):

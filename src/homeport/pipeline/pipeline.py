@@ -17,7 +17,7 @@ from homeport.core.ports import Clock, KeyRing, Observer, Policy, Pricing, Recor
 from homeport.core.types import Key, Outcome, Surface, Usage
 from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
-from homeport.pipeline.authenticate import authenticate
+from homeport.pipeline.authenticate import authenticate, permit, scope_of
 from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.stream import relay
@@ -71,6 +71,7 @@ class Pipeline:
     async def _answer(self, exchange: Exchange) -> None:
         exchange.key = key = authenticate(self._stages.keys, exchange.token)
         exchange.data_class = key.data_class
+        permit(key, scope_of(exchange.surface))
         exchange.data_class = classify(key.data_class, exchange.data_class_header)
         with self._stages.admission.admit():
             self._stages.recorder.check_room()

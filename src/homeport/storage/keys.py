@@ -1,37 +1,36 @@
-"""Inference keys at rest: never the key, only its keyed hash."""
+"""Keys at rest: never a token, only its keyed hash."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import Engine, RowMapping, insert, select, update
 
-from homeport.core.types import DataClass, Key
+from homeport.core.types import DataClass, Key, RateLimits, Scope
 from homeport.storage.db import writing
 from homeport.storage.tables import keys
 
 
 class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key as the database has it. Times are nanoseconds since the epoch."""
+    """A key as the database has it. Times are nanoseconds since the epoch.
+
+    Attributes:
+        previous_digest: of the token before the last rotation; it is good until `previous_until`.
+    """
 
     key: Key
     digest: str
     created_at: int
     revoked_at: int | None
+    rotated_at: int | None = None
+    previous_digest: str | None = None
+    previous_until: int | None = None
 
 
 def add_key(engine: Engine, key: Key, digest: str, created_at: int) -> None:
-    row = {
-        "id": key.id,
-        "name": key.name,
-        "digest": digest,
-        "created_at": created_at,
-        "expires_at": None if key.expires_at is None else int(key.expires_at * 1e9),
-        "data_class": str(key.data_class),
-        "models": msgspec.json.encode(sorted(key.models)).decode(),
-        "tiers": msgspec.json.encode(sorted(key.tiers)).decode(),
-    }
+    stored = StoredKey(key=key, digest=digest, created_at=created_at, revoked_at=None)
     with writing(engine) as connection:
-        connection.execute(insert(keys).values(row))
+        connection.execute(insert(keys).values(_row(stored)))
 
 
 def list_keys(engine: Engine) -> Sequence[StoredKey]:
@@ -41,14 +40,46 @@ def list_keys(engine: Engine) -> Sequence[StoredKey]:
         return [_stored(row) for row in rows]
 
 
-def revoke_key(engine: Engine, key_id: str, at: int) -> bool:
-    """Revoke a key; False if there is no such live key."""
+def change_key(engine: Engine, key_id: str, change: Callable[[StoredKey], StoredKey]) -> StoredKey | None:
+    """Read a key that is not revoked, change it and write it, as the only writer; None if there is none."""
     live = (keys.c.id == key_id) & keys.c.revoked_at.is_(None)
     with writing(engine) as connection:
-        return connection.execute(update(keys).where(live).values(revoked_at=at)).rowcount == 1
+        row = connection.execute(select(keys).where(live)).mappings().one_or_none()
+        if row is None:
+            return None
+        changed = change(_stored(row))
+        connection.execute(update(keys).where(live).values(_row(changed)))
+    return changed
+
+
+def revoke_key(engine: Engine, key_id: str, at: int) -> bool:
+    """Revoke a key; False if there is no such live key."""
+    return change_key(engine, key_id, lambda stored: msgspec.structs.replace(stored, revoked_at=at)) is not None
+
+
+def _row(stored: StoredKey) -> Mapping[str, Any]:
+    key = stored.key
+    return {
+        "id": key.id,
+        "name": key.name,
+        "digest": stored.digest,
+        "created_at": stored.created_at,
+        "expires_at": None if key.expires_at is None else int(key.expires_at * 1e9),
+        "revoked_at": stored.revoked_at,
+        "data_class": str(key.data_class),
+        "models": _array(key.models),
+        "tiers": _array(key.tiers),
+        "scopes": _array(key.scopes),
+        **msgspec.structs.asdict(key.limits or RateLimits()),
+        "reserved_percent": key.reserved_percent,
+        "rotated_at": stored.rotated_at,
+        "previous_digest": stored.previous_digest,
+        "previous_until": stored.previous_until,
+    }
 
 
 def _stored(row: RowMapping) -> StoredKey:
+    limits = RateLimits(**{name: row[name] for name in RateLimits.__struct_fields__})
     return StoredKey(
         key=Key(
             id=row["id"],
@@ -56,9 +87,19 @@ def _stored(row: RowMapping) -> StoredKey:
             data_class=DataClass(row["data_class"]),
             models=frozenset(msgspec.json.decode(row["models"], type=list[str])),
             tiers=frozenset(msgspec.json.decode(row["tiers"], type=list[str])),
+            scopes=frozenset(msgspec.json.decode(row["scopes"], type=list[Scope])),
+            limits=None if limits == RateLimits() else limits,
+            reserved_percent=row["reserved_percent"],
             expires_at=None if row["expires_at"] is None else row["expires_at"] / 1e9,
         ),
         digest=row["digest"],
         created_at=row["created_at"],
         revoked_at=row["revoked_at"],
+        rotated_at=row["rotated_at"],
+        previous_digest=row["previous_digest"],
+        previous_until=row["previous_until"],
     )
+
+
+def _array(names: frozenset[Any]) -> str:
+    return msgspec.json.encode(sorted(names)).decode()

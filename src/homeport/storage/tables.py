@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_HEAD = "0001"
+SCHEMA_HEAD = "0002"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -59,4 +59,12 @@ keys = Table(
     Column("data_class", String(16), nullable=False),
     Column("models", Text, nullable=False, comment="JSON array; empty means any"),
     Column("tiers", Text, nullable=False, comment="JSON array; empty means any"),
+    Column("scopes", Text, nullable=False, comment="JSON array; empty means nothing"),
+    Column("requests_per_minute", BigInteger, nullable=True, comment="NULL: not limited, as in the next two"),
+    Column("tokens_per_minute", BigInteger, nullable=True),
+    Column("concurrent_requests", BigInteger, nullable=True),
+    Column("reserved_percent", Integer, nullable=False, comment="of server.max_in_flight"),
+    Column("rotated_at", BigInteger, nullable=True),
+    Column("previous_digest", String(64), nullable=True, comment="of the token before the last rotation"),
+    Column("previous_until", BigInteger, nullable=True, comment="when that token ends"),
 )
