@@ -49,9 +49,9 @@ class OpenAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 def connect(setup: ProviderSetup) -> "OpenAICompatible":
     """See `ProviderModule.connect`. Other codes: provider_url_invalid, provider_key_invalid."""
     options = read_options(setup, OpenAIOptions)
-    if not all(_is_header_name(name) and _is_headervalue_of(value) for name, value in options.headers.items()):
+    if not all(_is_header_name(name) and _is_header_value(value) for name, value in options.headers.items()):
         raise option_error(setup, OpenAIOptions, "`headers` holds a name or a value that HTTP cannot carry")
-    if not _is_headervalue_of(setup.api_key):
+    if not _is_header_value(setup.api_key):
         raise ConfigError(
             f"the API key of provider {setup.name!r} has characters that HTTP cannot carry",
             code="provider_key_invalid",
@@ -171,7 +171,7 @@ def _is_header_name(name: str) -> bool:
     return _HEADER_NAME.fullmatch(name) is not None
 
 
-def _is_headervalue_of(value: str) -> bool:
+def _is_header_value(value: str) -> bool:
     return value.isascii() and (value.isprintable() or value == "")
 
 
