@@ -189,7 +189,7 @@ def fit(value: Any, kind: type[Kind], name: str) -> Kind:
 
 
 def too_deep() -> InvalidRequest:
-    return InvalidRequest("the JSON is nested too deeply", code="jsontoo_deep", hint="flatten it")
+    return InvalidRequest("the JSON is nested too deeply", code="json_too_deep", hint="flatten it")
 
 
 def _misfit(error: msgspec.ValidationError, name: str) -> InvalidRequest:
@@ -212,7 +212,7 @@ def camel_keys(value: Any, depth: int = 0) -> Any:
     """`value` with the protocol's own names in camel case; the caller's names stay.
 
     Raises:
-        InvalidRequest: jsontoo_deep.
+        InvalidRequest: json_too_deep.
     """
     if depth > _MAX_DEPTH:
         raise too_deep()
