@@ -25,7 +25,7 @@ from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.routing.eligibility import Catalogue
 from homeport.storage.journal import Journal
 from homeport.telemetry.metrics import Metrics
-from homeport.transport.fallback import AiohttpTransport
+from homeport.transport.pool import PooledTransport
 from homeport.transport.probe import HttpProbe
 
 POLICIES = "homeport.routing.policies"
@@ -56,7 +56,7 @@ def load_policy(settings: Settings) -> Policy:
 def build_gateway(settings: Settings, home: Home) -> Gateway:
     """Everything a gateway process needs, ready to run inside an event loop."""
     clock = SystemClock()
-    transport, probe, metrics = AiohttpTransport(), HttpProbe(), Metrics()
+    transport, probe, metrics = PooledTransport(), HttpProbe(), Metrics()
     endpoints = read_endpoints(home)
     targets = build_targets(settings, endpoints)
     health = HealthMonitor(

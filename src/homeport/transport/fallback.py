@@ -6,21 +6,13 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import aiohttp
-from yarl import URL
 
-from homeport.core.errors import BadAnswer, ConnectFailed, StreamCut, UpstreamTimeout
-from homeport.core.types import Timeouts
-from homeport.transport.http import HttpRequest, HttpResponse, HttpStream
+from homeport.core.errors import StreamCut
+from homeport.transport.deadlines import Deadlines, cut, disconnected, late, not_http, shut_down, too_large, unreachable
+from homeport.transport.http import DEFAULT_MAX_BODY, HttpRequest, HttpResponse, HttpStream
 
-DEFAULT_MAX_BODY = 64 * 1024 * 1024
 _KEEPALIVE_S = 30.0
 _DEFAULT_HEADERS = {"accept-encoding": "identity", "user-agent": "homeport"}
-_TIMEOUTS = {
-    "upstream_connect_timeout": "accepted no connection in time",
-    "upstream_first_token_timeout": "did not begin to answer in time",
-    "upstream_stalled": "stopped in the middle of an answer",
-    "upstream_total_timeout": "did not finish its answer in time",
-}
 
 
 class AiohttpTransport:
@@ -38,13 +30,13 @@ class AiohttpTransport:
         async with self.stream(request) as answer:
             body = await answer.read(self._max_body + 1)
             if len(body) > self._max_body:
-                raise _too_large(request.url, self._max_body)
+                raise too_large(request.url, self._max_body)
             return HttpResponse(status=answer.status, headers=answer.headers, body=body)
 
     @asynccontextmanager
     async def stream(self, request: HttpRequest) -> AsyncGenerator[HttpStream]:
         """See `Transport.stream`."""
-        deadlines = _Deadlines(request)
+        deadlines = Deadlines(request.timeouts)
         response = await self._open(request, deadlines)
         try:
             yield _AiohttpStream(response, deadlines)
@@ -59,7 +51,7 @@ class AiohttpTransport:
             if session is not None:
                 await session.close()
 
-    async def _open(self, request: HttpRequest, deadlines: "_Deadlines") -> aiohttp.ClientResponse:
+    async def _open(self, request: HttpRequest, deadlines: Deadlines) -> aiohttp.ClientResponse:
         connection = _Connection()
         try:
             return await _send(self._pooled(request.url), request, deadlines, connection)
@@ -85,7 +77,7 @@ class AiohttpTransport:
 
     def _check_open(self, url: str) -> None:
         if self._closed:
-            raise ConnectFailed(f"the connections to {_origin(url)} are closed: Homeport is shutting down")
+            raise shut_down(url)
 
 
 class _Connection:
@@ -94,39 +86,10 @@ class _Connection:
     reused = False
 
 
-class _Deadlines:
-    """When one call must have got how far, on the event loop's clock."""
-
-    def __init__(self, request: HttpRequest) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._origin = _origin(request.url)
-        self.timeouts: Timeouts = request.timeouts
-        now = self._loop.time()
-        self._first = now + request.timeouts.first_token
-        self._total = now + request.timeouts.total
-
-    def first_token(self) -> tuple[float, str]:
-        return self._bounded(self._first, "upstream_first_token_timeout")
-
-    def next_chunk(self) -> tuple[float, str]:
-        return self._bounded(self._loop.time() + self.timeouts.between_tokens, "upstream_stalled")
-
-    def _bounded(self, until: float, code: str) -> tuple[float, str]:
-        return (until, code) if until <= self._total else (self._total, "upstream_total_timeout")
-
-    def expired(self, code: str) -> UpstreamTimeout:
-        return UpstreamTimeout(
-            f"the upstream {_TIMEOUTS[code]}", code=code, hint="try again, or raise this upstream's timeouts"
-        )
-
-    def cut(self) -> StreamCut:
-        return StreamCut("the upstream closed the connection in the middle of its answer", hint="try again")
-
-
 class _AiohttpStream:
     """An `HttpStream`. It is its own iterator, so a reader may stop anywhere and leave nothing behind."""
 
-    def __init__(self, response: aiohttp.ClientResponse, deadlines: _Deadlines) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, deadlines: Deadlines) -> None:
         self._content = response.content
         self._deadlines = deadlines
         self._begun = False
@@ -145,9 +108,9 @@ class _AiohttpStream:
             async with asyncio.timeout_at(until):
                 chunk = await self._content.readany()
         except TimeoutError as error:
-            raise self._deadlines.expired(code) from error
+            raise late(code) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise self._deadlines.cut() from error
+            raise cut() from error
         if not chunk:
             raise StopAsyncIteration
         self._begun = True
@@ -165,33 +128,33 @@ class _AiohttpStream:
 
 
 async def _send(
-    session: aiohttp.ClientSession, request: HttpRequest, deadlines: _Deadlines, connection: _Connection
+    session: aiohttp.ClientSession, request: HttpRequest, deadlines: Deadlines, connection: _Connection
 ) -> aiohttp.ClientResponse:
     """Send and wait for the headers; every failure becomes an `UpstreamError`."""
     until, code = deadlines.first_token()
-    origin = _origin(request.url)
     try:
         async with asyncio.timeout_at(until):
             return await _post(session, request, connection)
     except aiohttp.ConnectionTimeoutError as error:
-        raise deadlines.expired("upstream_connect_timeout") from error
+        raise late("upstream_connect_timeout") from error
     except aiohttp.ClientConnectorError as error:
-        raise _unreachable(origin, f"cannot be reached: {error.strerror or type(error).__name__}") from error
+        raise unreachable(request.url, f"cannot be reached: {error.strerror or type(error).__name__}") from error
     except TimeoutError as error:
-        raise deadlines.expired(code) from error
+        raise late(code) from error
     except aiohttp.ClientConnectionError as error:
-        raise StreamCut(f"{origin} closed the connection without an answer", code="upstream_disconnected") from error
+        raise disconnected(request.url) from error
     except aiohttp.ClientResponseError as error:
-        raise BadAnswer(f"{origin} did not answer in HTTP", hint="check the upstream's base_url") from error
+        raise not_http(request.url) from error
     except (aiohttp.ClientError, ValueError):
         # What aiohttp says here quotes the whole URL or a header: it must not travel in the traceback.
-        raise _unreachable(origin, "cannot be asked: its base_url or a header is not valid") from None
+        raise unreachable(request.url, "cannot be asked: its base_url or a header is not valid") from None
 
 
 async def _post(
     session: aiohttp.ClientSession, request: HttpRequest, connection: _Connection
 ) -> aiohttp.ClientResponse:
-    return await session.post(
+    return await session.request(
+        request.method,
         request.url,
         data=request.body,
         headers=request.headers,
@@ -218,23 +181,3 @@ async def _note_reuse(
     session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams
 ) -> None:
     context.trace_request_ctx.reused = True
-
-
-def _unreachable(origin: str, why: str) -> ConnectFailed:
-    return ConnectFailed(f"{origin} {why}", hint="check that it runs and that its base_url is right")
-
-
-def _too_large(url: str, max_body: int) -> BadAnswer:
-    return BadAnswer(
-        f"the answer of {_origin(url)} is larger than {max_body} bytes",
-        code="upstream_answer_too_large",
-        hint="ask for less output, or stream it",
-    )
-
-
-def _origin(url: str) -> str:
-    """Scheme, host and port: what a message may name. Users, paths and queries may hold secrets."""
-    try:
-        return str(URL(url).origin())
-    except ValueError:
-        return "the upstream"

@@ -8,18 +8,22 @@ import msgspec
 
 from homeport.core.types import Timeouts
 
+DEFAULT_MAX_BODY = 64 << 20
+"""How many bytes a whole answer may have."""
+
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One POST. `timeouts` bound this call; `url` is absolute and comes from the configuration only."""
+    """One request. `timeouts` bound this call; `url` is absolute and comes from the configuration only."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
     timeouts: Timeouts
+    method: str = "POST"
 
     def __repr__(self) -> str:
         # Headers hold keys, the body holds prompts, a query may hold either: none belongs in a log.
-        return f"HttpRequest(POST {self.url.partition('?')[0]}, {len(self.body)} bytes)"
+        return f"HttpRequest({self.method} {self.url.partition('?')[0]}, {len(self.body)} bytes)"
 
 
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,11 +3,11 @@ import asyncio
 import pytest
 
 from homeport.core.errors import BadAnswer, ConnectFailed
-from homeport.transport.fallback import AiohttpTransport
+from homeport.transport.http import Transport
 from tests.transport.peers import CHUNKED, OK, SECRET, Peer, answer_all, ask, serving
 
 
-async def test_a_post_gives_the_whole_answer_and_keeps_the_connection(transport: AiohttpTransport) -> None:
+async def test_a_post_gives_the_whole_answer_and_keeps_the_connection(transport: Transport) -> None:
     async with serving(answer_all) as server:
         for _ in range(3):
             response = await transport.post(ask(server.url))
@@ -15,7 +15,7 @@ async def test_a_post_gives_the_whole_answer_and_keeps_the_connection(transport:
         assert server.connections == 1
 
 
-async def test_what_is_sent(transport: AiohttpTransport) -> None:
+async def test_what_is_sent(transport: Transport) -> None:
     seen: list[bytes] = []
 
     async def handler(peer: Peer) -> None:
@@ -31,7 +31,7 @@ async def test_what_is_sent(transport: AiohttpTransport) -> None:
     assert b"cookie" not in head.lower()
 
 
-async def test_a_stream_ends_and_gives_its_connection_back(transport: AiohttpTransport) -> None:
+async def test_a_stream_ends_and_gives_its_connection_back(transport: Transport) -> None:
     async with serving(lambda peer: answer_all(peer, CHUNKED + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")) as server:
         for _ in range(2):
             async with transport.stream(ask(server.url)) as answer:
@@ -41,7 +41,7 @@ async def test_a_stream_ends_and_gives_its_connection_back(transport: AiohttpTra
         assert server.connections == 1
 
 
-async def test_redirects_and_cookies_are_left_alone(transport: AiohttpTransport) -> None:
+async def test_redirects_and_cookies_are_left_alone(transport: Transport) -> None:
     redirect = b"HTTP/1.1 302 F\r\nLocation: /other\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
     seen: list[bytes] = []
 
@@ -57,13 +57,13 @@ async def test_redirects_and_cookies_are_left_alone(transport: AiohttpTransport)
     assert b"cookie" not in seen[1].lower()
 
 
-async def test_a_compressed_body_is_not_touched(transport: AiohttpTransport) -> None:
+async def test_a_compressed_body_is_not_touched(transport: Transport) -> None:
     zipped = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8bx"
     async with serving(lambda peer: answer_all(peer, zipped)) as server:
         assert (await transport.post(ask(server.url))).body == b"\x1f\x8bx"
 
 
-async def test_a_stale_connection_is_replaced_once(transport: AiohttpTransport) -> None:
+async def test_a_stale_connection_is_replaced_once(transport: Transport) -> None:
     async def one_answer_a_connection(peer: Peer) -> None:
         """Closes without saying so, and only when the next request is on its way: the client cannot know."""
         await peer.request()
@@ -77,7 +77,7 @@ async def test_a_stale_connection_is_replaced_once(transport: AiohttpTransport) 
         assert server.connections == 2
 
 
-async def test_the_replacement_is_new_even_if_the_whole_pool_is_stale(transport: AiohttpTransport) -> None:
+async def test_the_replacement_is_new_even_if_the_whole_pool_is_stale(transport: Transport) -> None:
     together = asyncio.Barrier(3)
 
     async def one_answer(peer: Peer) -> None:
@@ -93,7 +93,7 @@ async def test_the_replacement_is_new_even_if_the_whole_pool_is_stale(transport:
         assert server.connections == 4
 
 
-async def test_the_size_of_a_whole_answer_is_bounded(transport: AiohttpTransport) -> None:
+async def test_the_size_of_a_whole_answer_is_bounded(transport: Transport) -> None:
     async def handler(peer: Peer) -> None:
         size = 1000 if peer.number == 1 else 1001
         await peer.request()
@@ -106,14 +106,14 @@ async def test_the_size_of_a_whole_answer_is_bounded(transport: AiohttpTransport
         assert caught.value.code == "upstream_answer_too_large"
 
 
-async def test_reading_is_bounded(transport: AiohttpTransport) -> None:
+async def test_reading_is_bounded(transport: Transport) -> None:
     body = CHUNKED + b"5\r\nabcde\r\n0\r\n\r\n"
     async with serving(lambda peer: answer_all(peer, body)) as server, transport.stream(ask(server.url)) as answer:
         assert await answer.read(3) == b"abc"
 
 
 @pytest.mark.parametrize("before_headers", [True, False])
-async def test_cancelling_closes_the_connection(transport: AiohttpTransport, before_headers: bool) -> None:
+async def test_cancelling_closes_the_connection(transport: Transport, before_headers: bool) -> None:
     asked, closed = asyncio.Event(), asyncio.Event()
 
     async def handler(peer: Peer) -> None:
@@ -133,7 +133,7 @@ async def test_cancelling_closes_the_connection(transport: AiohttpTransport, bef
         await closed.wait()
 
 
-async def test_leaving_a_stream_early_closes_the_connection(transport: AiohttpTransport) -> None:
+async def test_leaving_a_stream_early_closes_the_connection(transport: Transport) -> None:
     closed = asyncio.Event()
 
     async def handler(peer: Peer) -> None:
@@ -148,8 +148,7 @@ async def test_leaving_a_stream_early_closes_the_connection(transport: AiohttpTr
         await closed.wait()
 
 
-async def test_after_close_nothing_is_sent() -> None:
-    transport = AiohttpTransport()
+async def test_after_close_nothing_is_sent(transport: Transport) -> None:
     async with serving(answer_all) as server:
         await transport.post(ask(server.url))
         await transport.close()

@@ -5,17 +5,16 @@ import pytest
 
 from homeport.core.errors import BadAnswer, ConnectFailed, StreamCut, UpstreamError, UpstreamTimeout
 from homeport.core.types import Timeouts
-from homeport.transport.fallback import AiohttpTransport
-from homeport.transport.http import HttpRequest
+from homeport.transport.http import HttpRequest, Transport
 from tests.transport.peers import CHUNKED, OK, PATIENT, SECRET, Handler, Peer, answer_all, ask, quick, serving
 
 
-async def read_all(transport: AiohttpTransport, request: HttpRequest) -> list[bytes]:
+async def read_all(transport: Transport, request: HttpRequest) -> list[bytes]:
     async with transport.stream(request) as answer:
         return [chunk async for chunk in answer.chunks()]
 
 
-async def test_a_fresh_connection_that_is_dropped_is_not_asked_again(transport: AiohttpTransport) -> None:
+async def test_a_fresh_connection_that_is_dropped_is_not_asked_again(transport: Transport) -> None:
     async def drop(peer: Peer) -> None:
         await peer.request()
 
@@ -26,7 +25,7 @@ async def test_a_fresh_connection_that_is_dropped_is_not_asked_again(transport: 
         assert server.connections == 1
 
 
-async def test_nothing_is_repeated_once_an_answer_began(transport: AiohttpTransport) -> None:
+async def test_nothing_is_repeated_once_an_answer_began(transport: Transport) -> None:
     async def second_is_cut(peer: Peer) -> None:
         await peer.request()
         await peer.send(OK)
@@ -41,7 +40,7 @@ async def test_nothing_is_repeated_once_an_answer_began(transport: AiohttpTransp
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal", CHUNKED + b"3\r\nhal\r\n"])
-async def test_a_cut_body(transport: AiohttpTransport, answer: bytes) -> None:
+async def test_a_cut_body(transport: Transport, answer: bytes) -> None:
     async def cut(peer: Peer) -> None:
         await peer.request()
         await peer.send(answer)
@@ -52,7 +51,7 @@ async def test_a_cut_body(transport: AiohttpTransport, answer: bytes) -> None:
         assert caught.value.code == "upstream_stream_cut"
 
 
-async def test_a_reset_inside_the_body(transport: AiohttpTransport) -> None:
+async def test_a_reset_inside_the_body(transport: Transport) -> None:
     async def reset(peer: Peer) -> None:
         await peer.request()
         await peer.send(CHUNKED + b"3\r\nhal\r\n")
@@ -100,7 +99,7 @@ async def drip(peer: Peer) -> None:
         (drip, quick(total=0.3), "upstream_total_timeout"),
     ],
 )
-async def test_timeouts(transport: AiohttpTransport, handler: Handler, timeouts: Timeouts, code: str) -> None:
+async def test_timeouts(transport: Transport, handler: Handler, timeouts: Timeouts, code: str) -> None:
     async with serving(handler) as server:
         with pytest.raises(UpstreamTimeout) as caught:
             await read_all(transport, ask(server.url, timeouts))
@@ -110,7 +109,7 @@ async def test_timeouts(transport: AiohttpTransport, handler: Handler, timeouts:
         assert caught.value.code == code
 
 
-async def test_connect_timeout(transport: AiohttpTransport) -> None:
+async def test_connect_timeout(transport: Transport) -> None:
     # A listener whose queue is full answers no handshake.
     with socket.socket() as listener, socket.socket() as filler:
         listener.bind(("127.0.0.1", 0))
@@ -127,7 +126,7 @@ async def not_tls(peer: Peer) -> None:
     await peer.send(b"HTTP/1.1 400 Bad\r\n\r\n")
 
 
-async def test_no_tls(transport: AiohttpTransport) -> None:
+async def test_no_tls(transport: Transport) -> None:
     async with serving(not_tls) as server:
         with pytest.raises(ConnectFailed) as caught:
             await transport.post(ask(server.url.replace("http:", "https:")))
@@ -148,7 +147,7 @@ async def test_no_tls(transport: AiohttpTransport) -> None:
         "",
     ],
 )
-async def test_unreachable(transport: AiohttpTransport, url: str) -> None:
+async def test_unreachable(transport: Transport, url: str) -> None:
     with pytest.raises(ConnectFailed) as caught:
         await transport.post(ask(url))
     assert caught.value.code == "upstream_unreachable"
@@ -156,7 +155,7 @@ async def test_unreachable(transport: AiohttpTransport, url: str) -> None:
     assert SECRET not in caught.value.message
 
 
-async def test_a_header_that_would_smuggle_another_is_not_sent(transport: AiohttpTransport) -> None:
+async def test_a_header_that_would_smuggle_another_is_not_sent(transport: Transport) -> None:
     async with serving(answer_all) as server:
         request = HttpRequest(url=server.url, headers={"x": "a\r\nevil: 1"}, body=b"", timeouts=PATIENT)
         with pytest.raises(ConnectFailed):
@@ -172,7 +171,7 @@ async def test_a_header_that_would_smuggle_another_is_not_sent(transport: Aiohtt
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
     ],
 )
-async def test_an_answer_that_is_not_http(transport: AiohttpTransport, answer: bytes) -> None:
+async def test_an_answer_that_is_not_http(transport: Transport, answer: bytes) -> None:
     async def handler(peer: Peer) -> None:
         await peer.request()
         await peer.send(answer)
@@ -184,7 +183,7 @@ async def test_an_answer_that_is_not_http(transport: AiohttpTransport, answer: b
 
 
 @pytest.mark.parametrize("answer", [b"Z\r\nabc\r\n", b"3\r\nabcdef\r\n", b"fffffffffffffffffff\r\nabc"])
-async def test_broken_chunks(transport: AiohttpTransport, answer: bytes) -> None:
+async def test_broken_chunks(transport: Transport, answer: bytes) -> None:
     async def handler(peer: Peer) -> None:
         await peer.request()
         await peer.send(CHUNKED + answer)

@@ -1,0 +1,294 @@
+"""One HTTP/1.1 connection to an upstream. llhttp (through httptools) parses; nothing is parsed here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import cast
+
+import httptools
+
+from homeport.core.errors import UpstreamError
+from homeport.transport.deadlines import Deadlines, cut, disconnected, late, not_http
+
+MAX_HEAD_BYTES = 64 << 10
+"""Bound on what the parser may hold back: a head, a trailer, the extensions of a chunk."""
+_HIGH_WATER = 256 << 10
+_SWITCHING_PROTOCOLS = 101
+_TOTAL = "upstream_total_timeout"
+
+
+class Connection(asyncio.Protocol):
+    """Carries one request at a time.
+
+    Args:
+        url: whose messages name it.
+        forget: called when the connection can carry no more requests; perhaps twice.
+    """
+
+    __slots__ = ("_answer", "_forget", "_parser", "_pending", "_stray", "_transport", "_url", "idle_since")
+
+    def __init__(self, url: str, forget: Callable[["Connection"], None]) -> None:
+        self._url = url
+        self._forget = forget
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._answer: Answer | None = None
+        self._pending = 0
+        self._stray = False
+        self.idle_since = 0.0
+
+    def send(self, request: bytes, deadlines: Deadlines) -> "Answer":
+        """Send a whole request; the connection must be idle."""
+        self._answer = answer = Answer(self, deadlines)
+        assert self._transport is not None
+        self._transport.write(request)
+        return answer
+
+    def finish(self) -> bool:
+        """The reader is done with its answer: True if the connection is idle again, else it was closed."""
+        answer, self._answer = self._answer, None
+        assert self._transport is not None
+        clean = answer is not None and answer.complete and answer.keep_alive and not self._stray
+        # An answer that came before the whole request was sent leaves half a request on the wire.
+        if clean and not self._transport.is_closing() and self._transport.get_write_buffer_size() == 0:
+            return True
+        self.abort()
+        return False
+
+    def abort(self) -> None:
+        self._forget(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass of it
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._answer
+        if answer is None:
+            self.abort()  # Nothing was asked, so whatever this is would be taken for the next answer.
+            return
+        answer.touched = True
+        self._pending += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._stray = True
+            answer.fail(cut() if answer.has_head else not_http(self._url))
+        if self._pending > MAX_HEAD_BYTES:
+            self._stray = True
+            answer.fail(not_http(self._url))
+        answer.wake()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._forget(self)
+        if self._answer is not None:
+            self._answer.lose(self._url, clean=error is None)
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self._stray = self._stray or self._answer is None or self._answer.complete
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._answer is not None and not self._answer.has_head:
+            self._answer.raw_headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if self._answer is None or self._stray:
+            return
+        if status == _SWITCHING_PROTOCOLS:
+            raise ValueError("nobody asked for another protocol")  # The parser stops, and reports it.
+        if sum(len(name) + len(value) for name, value in self._answer.raw_headers) > MAX_HEAD_BYTES:
+            raise ValueError("headers too large")
+        if status >= 200:
+            self._pending = 0
+            self._answer.begin(status)
+        else:
+            self._answer.raw_headers.clear()
+
+    def on_body(self, data: bytes) -> None:
+        if self._answer is not None and not self._stray:
+            self._pending = 0
+            self._answer.add(data)
+
+    def on_message_complete(self) -> None:
+        # An informational answer (100, 103) ends too; the real one follows.
+        if self._answer is not None and self._answer.has_head and not self._stray:
+            self._pending = 0
+            self._answer.end(self._parser.should_keep_alive())
+
+
+class Answer:
+    """An `HttpStream` that a `Connection` fills. It is its own iterator."""
+
+    __slots__ = (
+        "_deadlines",
+        "_error",
+        "_headers",
+        "_late_code",
+        "_late_time",
+        "_loop",
+        "_parts",
+        "_paused",
+        "_size",
+        "_timer",
+        "_waiter",
+        "complete",
+        "connection",
+        "has_head",
+        "keep_alive",
+        "raw_headers",
+        "status",
+        "touched",
+    )
+
+    def __init__(self, connection: Connection, deadlines: Deadlines) -> None:
+        self.connection = connection
+        self._deadlines = deadlines
+        self._loop = asyncio.get_running_loop()
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._paused = False
+        self._error: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._headers: Mapping[str, str] | None = None
+        self._late_time, self._late_code = deadlines.first_token()
+        self.raw_headers: list[tuple[bytes, bytes]] = []
+        self.status = 0
+        self.has_head = False
+        self.complete = False
+        self.keep_alive = False
+        self.touched = False
+
+    # The reader's side.
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; of a header that came twice, both values with a comma between."""
+        if self._headers is None:
+            headers: dict[str, str] = {}
+            for raw_name, raw_value in self.raw_headers:
+                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            self._headers = headers
+        return self._headers
+
+    async def head(self) -> None:
+        """Wait until status and headers are there."""
+        while not self.has_head:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._parts:
+            if self._error is not None:
+                raise self._error
+            if self.complete:
+                raise StopAsyncIteration
+            await self._wait()
+        return self._take()
+
+    async def read(self, limit: int) -> bytes:
+        """See `HttpStream.read`."""
+        parts = []
+        size = 0
+        async for chunk in self:
+            parts.append(chunk)
+            size += len(chunk)
+            if size >= limit:
+                break
+        return (parts[0] if len(parts) == 1 else b"".join(parts))[:limit]
+
+    def release(self) -> bool:
+        """Stop reading: True if the connection can carry another request."""
+        if self._timer is not None:
+            self._timer.cancel()
+        return self.connection.finish()
+
+    def _take(self) -> bytes:
+        parts, self._parts = self._parts, []
+        self._size = 0
+        if self._paused:
+            self._paused = False
+            self.connection.resume()
+        self._late_time, self._late_code = self._deadlines.next_chunk()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        self._arm()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _arm(self) -> None:
+        """One timer a call: it looks at the newest deadline when it fires, so most waits set none."""
+        if self._timer is None or self._timer.when() > self._late_time:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(self._late_time, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._loop.time() < self._late_time:
+            self._arm()
+        elif self._waiter is not None or self._late_code == _TOTAL:
+            self.fail(late(self._late_code))
+            self.connection.abort()  # Or a server that never pauses would go on for ever.
+            self.wake()
+
+    # The connection's side.
+
+    def begin(self, status: int) -> None:
+        self.status = status
+        self.has_head = True
+
+    def add(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > _HIGH_WATER and not self._paused:
+            self._paused = True
+            self.connection.pause()
+
+    def end(self, keep_alive: bool) -> None:
+        self.complete = True
+        self.keep_alive = keep_alive
+
+    def fail(self, error: UpstreamError) -> None:
+        if not self.complete and self._error is None:
+            self._error = error
+
+    def lose(self, url: str, *, clean: bool) -> None:
+        """The connection ended: that is the end of an answer without a length, and an error of any other."""
+        if clean and self.has_head and self._ends_with_connection():
+            self.complete = True
+        else:
+            self.fail(cut() if self.has_head else disconnected(url))
+        self.wake()
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _ends_with_connection(self) -> bool:
+        return "content-length" not in self.headers and "transfer-encoding" not in self.headers
