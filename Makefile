@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart lock clean
+.PHONY: help up test test-fast check quickstart bench-gateway bench-streams bench-soak lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -29,6 +29,15 @@ check: .venv/dev ## Format, lint, types, layers, structure.
 quickstart: .venv/runtime ## Summarise 20 real contract passages through the gateway.
 	@exec $(BIN)/homeport run -- $(BIN)/python examples/quickstart/quickstart.py
 
+bench-gateway: .venv/dev ## Measure the gateway beside LiteLLM and nginx (10 minutes on a quiet machine).
+	@exec $(BIN)/python -m bench.gateway $(ARGS)
+
+bench-streams: .venv/dev ## Hold 1,000 streams open at once.
+	@exec $(BIN)/python -m bench.streams $(ARGS)
+
+bench-soak: .venv/dev ## 100,000 requests, a tenth of them with faults: does anything leak?
+	@exec $(BIN)/python -m bench.soak $(ARGS)
+
 lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
 	$(PIP) install uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
@@ -38,7 +47,7 @@ lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
 	  --output-file requirements/dev.txt
 
 clean: ## Remove what the commands above made here (not the state folder).
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build bench/results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
