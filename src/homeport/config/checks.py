@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from homeport.config.fields import NAME
 from homeport.config.issues import KeyPath, suggest
+from homeport.config.slo import EVERYTHING
 
 AUTO = "auto"
 
@@ -45,6 +46,7 @@ def check(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from _check_targets(data)
     yield from _check_public_names(data)
     yield from _check_aliases(data)
+    yield from _check_objectives(data)
 
 
 def _text(value: object) -> str | None:
@@ -159,3 +161,25 @@ def _loops(alias: str, aliases: Mapping[str, object]) -> bool:
         seen.add(name)
         name = aliases[name]
     return name == alias
+
+
+def _check_objectives(data: Mapping[str, object]) -> Iterator[Problem]:
+    seen = set()
+    for path, fields in _rows(data, "slo"):
+        name, route = _text(fields.get("name")), _text(fields.get("route"))
+        if name is not None and not NAME.fullmatch(name):
+            yield Problem((*path, "name"), _BAD_NAME)
+        elif name in seen:
+            yield Problem((*path, "name"), f'an earlier objective is called "{name}" too')
+        if name is not None:
+            seen.add(name)
+        yield from _check_route((*path, "route"), route or EVERYTHING, data)
+
+
+def _check_route(path: KeyPath, route: str, data: Mapping[str, object]) -> Iterator[Problem]:
+    named = [AUTO, *_tier_names(data), *_public_names(data), *_section(data, "aliases")]
+    if route == EVERYTHING and EVERYTHING in named:
+        yield Problem(path, f'"{EVERYTHING}" means every request, and something has this name; rename that')
+    elif route not in {EVERYTHING, *named}:
+        known = [EVERYTHING, *named]
+        yield Problem(path, f'"{route}" is not {EVERYTHING}, auto, a tier, a model or an alias{suggest(route, known)}')

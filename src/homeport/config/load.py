@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from types import UnionType
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -168,6 +169,8 @@ def _keys_at(path: KeyPath) -> list[str]:
     for part in path:
         if _is_section(kind):
             kind = next(field.annotation for name, field in kind.model_fields.items() if part in {name, field.alias})
+            if get_origin(kind) is UnionType:
+                kind = get_args(kind)[0]
         else:
             kind = next(argument for argument in get_args(kind) if _is_section(argument))
     return [field.alias or name for name, field in kind.model_fields.items()]

@@ -39,7 +39,7 @@ Environment variables of Homeport itself:
 | `HOMEPORT_PORT` | | wins over `server.port` |
 | `HOMEPORT_DEBUG` | `false` | show tracebacks |
 """
-_BOUNDS = (("ge", "from"), ("gt", "above"), ("le", "up to"))
+_BOUNDS = (("ge", "from"), ("gt", "above"), ("le", "up to"), ("lt", "below"))
 _SIMPLE_TYPES = {str: "text", float: "number", int: "whole number", SecretStr: "secret text"}
 
 
@@ -79,7 +79,7 @@ def _section_of(annotation: Any) -> tuple[type[BaseModel] | None, str]:
     if _is_section(annotation):
         return annotation, ""
     section = next((argument for argument in get_args(annotation) if _is_section(argument)), None)
-    return section, ".<name>" if get_origin(annotation) is Mapping else "[]"
+    return section, {Mapping: ".<name>", tuple: "[]"}.get(get_origin(annotation), "")
 
 
 def _is_section(annotation: object) -> bool:

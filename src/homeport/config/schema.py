@@ -7,16 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from homeport.config.fields import (
     ApiKey,
@@ -35,15 +26,11 @@ from homeport.config.fields import (
     Whole,
     sends_in_clear,
 )
+from homeport.config.section import Section
+from homeport.config.slo import ObjectiveSettings
 from homeport.core.types import Surface, Timeouts
 
 SIMULATED = "simulated"
-
-
-class Section(BaseModel):
-    """Base of every part of the file: unknown keys are refused, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class ServerSettings(Section):
@@ -239,6 +226,9 @@ class Settings(Section):
     routing: RoutingSettings = Field(default_factory=RoutingSettings, description="How a target is chosen.")
     timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings, description="Bounds on upstream calls.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
+    slo: tuple[ObjectiveSettings, ...] = Field(
+        default=(), max_length=100, description="What is promised of routes: availability and times."
+    )
 
     _key_variables: Mapping[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
 
