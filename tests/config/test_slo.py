@@ -145,7 +145,7 @@ def test_one_wrong_thing_is_one_line(load_text: LoadText, objectives: str, line:
 def test_all_is_no_name_while_it_is_a_route(load_text: LoadText) -> None:
     named = BASE.replace("name: t", "name: all")
     assert load_text(named).tiers[0].name == "all"
-    with pytest.raises(ConfigError, match='slo\\[0\\]: "all" means every request|"all" means every request'):
+    with pytest.raises(ConfigError, match='"all" means every request'):
         load_text(named + "slo: [{name: n, availability: 0.9}]\n")
 
 

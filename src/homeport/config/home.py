@@ -71,3 +71,8 @@ class Home:
     def processes(self) -> Path:
         """Process ids by name, as JSON."""
         return self.run / "processes.json"
+
+    @property
+    def slo(self) -> Path:
+        """How the objectives stand, as the jobs worker counted last."""
+        return self.run / "slo.json"

@@ -4,20 +4,29 @@ Labels take values from the configuration only (tiers, models, stable error code
 cannot grow the number of series.
 """
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from homeport.core.events import RequestFinished
+from homeport.storage.standings import Standings
+from homeport.telemetry.slo import SloGauges
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = tuple(0.01 * 2**n for n in range(14))
 
 
 class Metrics:
-    """An `Observer` that counts, and the page that Prometheus scrapes."""
+    """An `Observer` that counts, and the page that Prometheus scrapes.
 
-    def __init__(self) -> None:
+    Args:
+        standings: how the objectives stand, if the jobs worker said so.
+    """
+
+    def __init__(self, standings: Callable[[], Standings | None] = lambda: None) -> None:
         registry = self._registry = CollectorRegistry()
+        registry.register(SloGauges(standings))
         by_model = ("tier", "model")
         self._requests = Counter(
             "homeport_requests", "Requests that ended", ("surface", *by_model, "outcome"), registry=registry
