@@ -13,6 +13,7 @@ from homeport.bootstrap.engines import (
 )
 from homeport.bootstrap.gateway import Gateway, build_gateway, load_policy
 from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
+from homeport.bootstrap.slo import watch_slo
 from homeport.bootstrap.storage import ensure_own_keys, key_registry, open_storage
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 
@@ -36,6 +37,7 @@ __all__ = [
     "try_engine",
     "try_provider",
     "verify_package",
+    "watch_slo",
     "worker_argv",
     "write_endpoints",
 ]

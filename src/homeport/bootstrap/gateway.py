@@ -24,6 +24,7 @@ from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.routing.eligibility import Catalogue
 from homeport.storage.journal import Journal
+from homeport.storage.standings import read_standings
 from homeport.telemetry.metrics import Metrics
 from homeport.transport.pool import PooledTransport
 from homeport.transport.probe import HttpProbe
@@ -56,7 +57,8 @@ def load_policy(settings: Settings) -> Policy:
 def build_gateway(settings: Settings, home: Home) -> Gateway:
     """Everything a gateway process needs, ready to run inside an event loop."""
     clock = SystemClock()
-    transport, probe, metrics = PooledTransport(), HttpProbe(), Metrics()
+    transport, probe = PooledTransport(), HttpProbe()
+    metrics = Metrics(lambda: read_standings(home.slo, clock.wall_ns()))
     endpoints = read_endpoints(home)
     targets = build_targets(settings, endpoints)
     health = HealthMonitor(

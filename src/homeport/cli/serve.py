@@ -46,7 +46,7 @@ def gateway(
 
 
 def jobs(context: typer.Context, supervised: Supervised = False) -> None:
-    """Bring the journal into the database, in this process.
+    """Bring the journal into the database and count how the objectives stand, in this process.
 
     Example: homeport jobs
     """
@@ -57,7 +57,10 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
     async def work() -> None:
         stop = asyncio.Event()
         async with _told_to_stop(stop.set, supervised):
-            await worker.work(lambda: ingest(engine, state.home.journal), stop)
+            await asyncio.gather(
+                worker.work(lambda: ingest(engine, state.home.journal), stop),
+                bootstrap.watch_slo(state.settings, state.home, engine, stop),
+            )
 
     asyncio.run(work())
 

@@ -205,5 +205,5 @@ class _Up:
             await child.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         home = self._state.home
-        for path in (home.address, home.engines, home.processes):
+        for path in (home.address, home.engines, home.processes, home.slo):
             path.unlink(missing_ok=True)
