@@ -52,7 +52,10 @@ def add(engine: Engine, *events: RequestFinished) -> None:
 
 def name_keys(engine: Engine, names: Iterable[tuple[str, str]]) -> None:
     """Give key ids a name."""
-    blank = {"created_at": 0, "data_class": "open", "models": "[]", "tiers": "[]"}
+    blank = {
+        **{"created_at": 0, "data_class": "open", "reserved_percent": 0},
+        **dict.fromkeys(("models", "tiers", "scopes"), "[]"),
+    }
     with engine.begin() as connection:
         for key_id, name in names:
             connection.execute(insert(keys), {**blank, "id": key_id, "name": name, "digest": key_id})
