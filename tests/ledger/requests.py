@@ -53,7 +53,9 @@ def add(engine: Engine, *events: RequestFinished) -> None:
 def name_keys(engine: Engine, names: Iterable[tuple[str, str]]) -> None:
     """Give key ids a name."""
     blank = {
-        **{"created_at": 0, "data_class": "open", "reserved_percent": 0},
+        "created_at": 0,
+        "data_class": "open",
+        "reserved_percent": 0,
         **dict.fromkeys(("models", "tiers", "scopes"), "[]"),
     }
     with engine.begin() as connection:
