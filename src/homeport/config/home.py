@@ -12,7 +12,7 @@ class Home:
 
     def create(self) -> None:
         """Make the folders, closed to other users."""
-        for folder in (self.root, self.logs, self.run, self.packages):
+        for folder in (self.root, self.logs, self.run, self.packages, self.files):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @property
@@ -44,6 +44,11 @@ class Home:
     @property
     def packages(self) -> Path:
         return self.root / "packages"
+
+    @property
+    def files(self) -> Path:
+        """What callers uploaded, and what batches gave."""
+        return self.root / "files"
 
     @property
     def logs(self) -> Path:

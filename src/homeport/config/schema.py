@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
+from homeport.config.batch import BatchSettings
 from homeport.config.fields import (
     ApiKey,
     DatabaseUrl,
@@ -225,6 +226,7 @@ class Settings(Section):
     )
     routing: RoutingSettings = Field(default_factory=RoutingSettings, description="How a target is chosen.")
     timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings, description="Bounds on upstream calls.")
+    batch: BatchSettings = Field(default_factory=BatchSettings, description="Files and batches.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
     slo: tuple[ObjectiveSettings, ...] = Field(
         default=(), max_length=100, description="What is promised of routes: availability and times."
