@@ -254,7 +254,9 @@ class BatchRun:
         await self._reread()
 
     async def _reread(self) -> None:
-        self._batch = await asyncio.to_thread(self._shop.store.read, self._batch.id) or self._batch
+        found = await asyncio.to_thread(self._shop.store.read, self._batch.id)
+        if found is not None:
+            self._batch = found
 
 
 def _columns(log: ResultsLog) -> dict[str, int]:

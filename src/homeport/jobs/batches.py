@@ -57,6 +57,7 @@ class _Round:
         self._pipeline = pipeline
         self._stop = stop
         self._active: dict[str, tuple[Batch, asyncio.Task[None]]] = {}
+        self._held: dict[str, int] = {}
 
     async def run(self) -> None:
         try:
@@ -70,7 +71,9 @@ class _Round:
             await self._end_all()
 
     def _start(self, batches: Sequence[Batch]) -> None:
-        for batch in choose(batches, [active for active, _ in self._active.values()], MAX_ACTIVE):
+        now = self._shop.clock.monotonic_ns()
+        waiting = [batch for batch in batches if self._held.get(batch.id, 0) <= now]
+        for batch in choose(waiting, [active for active, _ in self._active.values()], MAX_ACTIVE):
             run = BatchRun(batch, self._pipeline, self._shop, self._stop)
             self._active[batch.id] = batch, asyncio.create_task(run.run())
 
@@ -80,7 +83,17 @@ class _Round:
         for batch_id, (_, task) in list(self._active.items()):
             if task.done():
                 del self._active[batch_id]
-                task.result()
+                self._hold(batch_id, task.exception())
+
+    def _hold(self, batch_id: str, error: BaseException | None) -> None:
+        """One that ended and is still open failed, or is another worker's: not again at once."""
+        pause = _LOOK_EVERY
+        if isinstance(error, HomeportError | SQLAlchemyError | OSError):
+            logger.error("%s waits: %s", batch_id, _reason(error))
+            pause = _AFTER_FAILURE
+        elif error is not None:
+            raise error
+        self._held[batch_id] = self._shop.clock.monotonic_ns() + int(pause * 1e9)
 
     async def _end_all(self) -> None:
         tasks = [task for _, task in self._active.values()]
