@@ -30,10 +30,6 @@ OUTPUT = "batch_output"
 _DRAIN = 5.0
 _DISK_PAUSE = 5.0
 _NS = 1_000_000_000
-_UNANSWERED: Mapping[BatchStatus, tuple[str, str]] = {
-    BatchStatus.EXPIRED: ("batch_expired", "the batch's time was over before this line could be run"),
-    BatchStatus.CANCELLED: ("batch_cancelled", "the batch was cancelled before this line was run"),
-}
 
 
 class Workshop(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,7 +177,7 @@ class BatchRun:
             result = await answerer.answer(line)
         except Exception:  # a defect: run again, the line would only meet it again, and be billed for it
             logger.exception("unexpected error in line %d of %s", line.number, self._batch.id)
-            result = not_run(line, "internal_error", "an unexpected error happened; it was logged")
+            result = not_run(line, code="internal_error", message="an unexpected error happened; it was logged")
         await self._keep(result, log)
 
     async def _keep(self, result: Result, log: ResultsLog) -> None:
@@ -202,10 +198,9 @@ class BatchRun:
 
     def _write_files(self, log: ResultsLog, end: BatchStatus) -> tuple[str | None, str | None]:
         if end is not BatchStatus.COMPLETED and self._batch.in_progress_at is not None:
-            code, message = _UNANSWERED[end]
             for line in read(self._input, max_line_bytes=self._shop.max_line_bytes):
                 if line.number not in log:
-                    log.append(not_run(line, code, message))
+                    log.append(_unanswered(line, end))
         return self._write("output", log.entries(completed=True)), self._write("errors", log.entries(completed=False))
 
     def _write(self, name: str, entries: Iterable[bytes]) -> str | None:
@@ -261,3 +256,9 @@ class BatchRun:
 
 def _columns(log: ResultsLog) -> dict[str, int]:
     return {name: getattr(log.tally, name) for name in Tally.__struct_fields__}
+
+
+def _unanswered(line: Line, end: BatchStatus) -> Result:
+    if end is BatchStatus.CANCELLED:
+        return not_run(line, code="batch_cancelled", message="the batch was cancelled before this line was run")
+    return not_run(line, code="batch_expired", message="the batch's time was over before this line could be run")

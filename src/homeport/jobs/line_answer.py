@@ -132,7 +132,7 @@ class LineAnswerer:
         return _result(line, exchange, wire), exchange.error if wire.status in _WORTH_TRYING else None
 
 
-def not_run(line: Line, code: str, message: str) -> Result:
+def not_run(line: Line, *, code: str, message: str) -> Result:
     """The entry of a line that there is no answer to."""
     entry = _Entry(id=_entry_id(), custom_id=line.custom_id, response=None, error=_Problem(code=code, message=message))
     return Result(line=line.number, tally=Tally(failed=1), entry=Raw(msgspec.json.encode(entry)))

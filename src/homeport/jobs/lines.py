@@ -115,22 +115,24 @@ def _check_row(number: int, data: bytes, endpoint: str, max_line_bytes: int, see
 def _check_request(number: int, request: _Request, endpoint: str, seen: set[bytes]) -> BatchProblem | None:
     # A digest instead of the id: what is remembered of a line is small, whatever it says.
     identity = hashlib.blake2b(request.custom_id.encode(), digest_size=16).digest()
-    found: tuple[str, str, str] | None = None
-    if not 1 <= len(request.custom_id) <= MAX_CUSTOM_ID:
-        found = "invalid_value", f"custom_id should have 1 to {MAX_CUSTOM_ID} characters", "custom_id"
-    elif identity in seen:
-        found = "duplicate_custom_id", "an earlier line has this custom_id too", "custom_id"
-    elif request.method != "POST":
-        found = "invalid_method", "method should be POST", "method"
-    elif request.url != endpoint:
-        found = "mismatched_endpoint", f"url should be the batch's endpoint, {endpoint}", "url"
-    elif request.body.get("stream", _FALSE) not in (_FALSE, _NULL):
-        found = "stream_not_supported", "a line of a batch is answered whole: leave stream out", "body.stream"
+    is_new = identity not in seen
     seen.add(identity)
-    if found is None:
-        return None
-    code, message, param = found
-    return BatchProblem(code=code, message=message, line=number, param=param)
+
+    def wrong(message: str, param: str, code: str = "invalid_value") -> BatchProblem:
+        return BatchProblem(code=code, message=message, line=number, param=param)
+
+    if not 1 <= len(request.custom_id) <= MAX_CUSTOM_ID:
+        return wrong(f"custom_id should have 1 to {MAX_CUSTOM_ID} characters", "custom_id")
+    if not is_new:
+        return wrong("an earlier line has this custom_id too", "custom_id", code="duplicate_custom_id")
+    if request.method != "POST":
+        return wrong("method should be POST", "method")
+    if request.url != endpoint:
+        return wrong(f"url should be the batch's endpoint, {endpoint}", "url", code="mismatched_endpoint")
+    if request.body.get("stream", _FALSE) not in (_FALSE, _NULL):
+        message = "a line of a batch is answered whole: leave stream out"
+        return wrong(message, "body.stream", code="stream_not_supported")
+    return None
 
 
 def _too_many(max_lines: int) -> BatchProblem:

@@ -1,0 +1,15 @@
+"""A fresh database at the newest schema."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from homeport.storage.db import open_database, sqlite_url, upgrade
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    opened = open_database(sqlite_url(tmp_path / "homeport.db"))
+    upgrade(opened)
+    return opened
