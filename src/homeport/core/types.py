@@ -59,7 +59,9 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens and engine time of one answer.
 
     Attributes:
-        input_tokens: all prompt tokens; `cached_input_tokens` is a subset of them.
+        input_tokens: all prompt tokens; those read from a cache (`cached_input_tokens`) and those written
+            to one (`cache_write_tokens`) are two subsets of them without a common token.
+        long_cache_write_tokens: those of `cache_write_tokens` that are kept for an hour, and cost more.
         output_tokens: all generated tokens; `reasoning_tokens` is a subset of them.
         engine_ns: nanoseconds an own engine says it worked; 0 where unknown.
         estimated: the counts are ours, the upstream reported none.
@@ -67,6 +69,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
     input_tokens: int = 0
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    long_cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
     engine_ns: int = 0
