@@ -48,10 +48,10 @@ def as_json(report: Report, names: Mapping[str, str]) -> dict[str, object]:
 
 
 def as_csv(report: Report, names: Mapping[str, str]) -> str:
-    """One line for each objective and key."""
+    """One line for each objective and key, as RFC 4180 has it."""
     counts = [f"{indicator}_{what}" for indicator in Indicator for what in ("good", "valid")]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text)
     writer.writerow((*_COLUMNS, *counts, *_PAID))
     for part in report.objectives:
         for line in part.lines:
