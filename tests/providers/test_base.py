@@ -24,7 +24,7 @@ def body(message: Any, kind: Any = "server_error") -> bytes:
         (401, "upstream_auth_failed", True),
         (403, "upstream_auth_failed", True),
         (404, "upstream_model_missing", True),
-        (402, "upstream_failed", True),
+        (402, "upstream_unpaid", True),
         (408, "upstream_failed", True),
         (409, "upstream_failed", True),
         (425, "upstream_failed", True),
@@ -42,6 +42,19 @@ def test_statuses(status: int, code: str, retryable: bool) -> None:
     assert (refusal.status, refusal.code, refusal.retryable) == (status, code, retryable)
     assert refusal.retry_after == (7 if status == 429 else 0)
     assert refusal.hint
+
+
+@pytest.mark.parametrize("reason", ["insufficient_quota", "billing_hard_limit_reached"])
+def test_an_empty_account_is_no_rate_limit(reason: str) -> None:
+    said = json.dumps({"error": {"message": "You exceeded your current quota", "code": reason}}).encode()
+    refusal = classify_status(429, said)
+    assert (refusal.code, refusal.retryable, refusal.status) == ("upstream_unpaid", True, 429)
+
+
+def test_an_api_may_use_a_status_in_its_own_way() -> None:
+    refusal = classify_status(412, b"", as_status=402)
+    assert (refusal.code, refusal.retryable, refusal.status) == ("upstream_unpaid", True, 402)
+    assert "412" in refusal.message
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def option_error(setup: ProviderSetup, kind: type[msgspec.Struct], what: str) ->
 class _ErrorObject(msgspec.Struct):
     message: Any = ""
     type: Any = ""
+    code: Any = ""
 
 
 class _ErrorBody(msgspec.Struct):
@@ -98,12 +99,19 @@ class _ErrorBody(msgspec.Struct):
 _REJECTED = frozenset({400, 413, 422})
 # Our key, our bill or our model name is wrong there, or the server is: another candidate may do better.
 _RETRYABLE = frozenset({401, 402, 403, 404, 408, 409, 425, 429})
-_CODES = {401: "upstream_auth_failed", 403: "upstream_auth_failed", 404: "upstream_model_missing"} | {
-    429: "upstream_rate_limited"
+_CODES = {
+    401: "upstream_auth_failed",
+    402: "upstream_unpaid",
+    403: "upstream_auth_failed",
+    404: "upstream_model_missing",
+    429: "upstream_rate_limited",
 }
+# OpenAI says 429 to both; only one of them ends by waiting.
+_UNPAID = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _HINTS = {
     "upstream_rejected_request": "mend the request; no other upstream was tried",
-    "upstream_auth_failed": "check the API key of this provider",
+    "upstream_auth_failed": "check the API key of this provider, and that its API may be used from here",
+    "upstream_unpaid": "add credit at the provider, or raise the spending limit there",
     "upstream_model_missing": "check the model name and the base_url of this provider",
     "upstream_rate_limited": "wait, or raise the limit at the provider",
     "upstream_failed": "try again, or look at the upstream's status page or log",
@@ -116,7 +124,9 @@ _CALLERS_FAULT = re.compile(
 )
 
 
-def classify_status(status: int, body: bytes, *, retry_after: int = 0, secret: str = "") -> UpstreamRefused:
+def classify_status(
+    status: int, body: bytes, *, retry_after: int = 0, secret: str = "", as_status: int = 0
+) -> UpstreamRefused:
     """What a refusal means: whose fault it is, and whether another upstream may be tried.
 
     A request that is the caller's fault is told with the upstream's own words, so that it can be
@@ -127,14 +137,16 @@ def classify_status(status: int, body: bytes, *, retry_after: int = 0, secret: s
         body: the body of the error, or as much of it as was read.
         retry_after: in seconds, from the headers.
         secret: the API key, to be cut out of the words.
+        as_status: the status that says what this one means, where an API uses it in its own way.
     """
-    words, kind = _told(body)
-    if status in _REJECTED or (status == 500 and _is_callers_fault(words, kind)):
+    words, kind, reason = _told(body)
+    meaning = as_status or status
+    if meaning in _REJECTED or (meaning == 500 and _is_callers_fault(words, kind)):
         told = _redacted(words, secret) or "it gave no reason"
         # 400 even where llama.cpp says 500: the caller is to mend the request, not to repeat it.
-        return _refused(f"the upstream rejected the request: {told}", 400 if status == 500 else status)
-    code = _CODES.get(status, "upstream_failed")
-    return _refused(f"the upstream answered with HTTP status {status}", status, code=code, retry_after=retry_after)
+        return _refused(f"the upstream rejected the request: {told}", 400 if meaning == 500 else meaning)
+    code = "upstream_unpaid" if reason in _UNPAID else _CODES.get(meaning, "upstream_failed")
+    return _refused(f"the upstream answered with HTTP status {status}", meaning, code=code, retry_after=retry_after)
 
 
 def _refused(
@@ -150,15 +162,16 @@ def _is_callers_fault(words: str, kind: str) -> bool:
     return kind == "invalid_request_error" or _CALLERS_FAULT.search(words) is not None
 
 
-def _told(body: bytes) -> tuple[str, str]:
-    """The message and the type of an error body; "" for what is not there or not text."""
+def _told(body: bytes) -> tuple[str, str, str]:
+    """The message, the type and the code of an error body; "" for what is not there or not text."""
     try:
         said = msgspec.json.decode(body, type=_ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return "", ""
+        return "", "", ""
     error = _ErrorObject(message=said.error) if isinstance(said.error, str) else said.error
     words = next((text for text in (error.message, said.message, said.detail) if text and isinstance(text, str)), "")
-    return words, error.type if isinstance(error.type, str) else ""
+    kind, reason = (text if isinstance(text, str) else "" for text in (error.type, error.code))
+    return words, kind, reason
 
 
 _LOOKS_LIKE_A_KEY = re.compile(
@@ -187,6 +200,12 @@ def read_retry_after(headers: Mapping[str, str]) -> int:
         return min(math.ceil(float(value)), MAX_RETRY_AFTER_S)
     wait = _date_s(value) - _date_s(headers.get("date", ""))
     return max(0, min(math.ceil(wait), MAX_RETRY_AFTER_S)) if math.isfinite(wait) else 0
+
+
+def read_date(headers: Mapping[str, str]) -> int:
+    """When the upstream answered, by its own clock, in seconds since the epoch; 0 where it does not say."""
+    date = _date_s(headers.get("date", ""))
+    return max(0, int(date)) if math.isfinite(date) else 0
 
 
 def _date_s(value: str) -> float:

@@ -3,31 +3,23 @@
 Bytes are passed through. Only what is needed is parsed: the model name, usage, and how a stream ends.
 """
 
-import asyncio
-import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
-from homeport.core.errors import ConfigError, UpstreamError, UpstreamRefused
+from homeport.core.errors import UpstreamRefused
 from homeport.core.types import Completion, Frame, Surface, UpstreamCall
-from homeport.providers.answers import UNREADABLE, not_an_answer, read_answer, read_usage, status_of, value_of
+from homeport.providers.answers import UNREADABLE, read_answer, read_usage, status_of, value_of
 from homeport.providers.base import (
     ProviderSetup,
     classify_status,
-    option_error,
     read_options,
     read_retry_after,
 )
 from homeport.providers.frames import Framer
-from homeport.transport.http import HttpRequest, HttpStream
-
-_MAX_ERROR_BODY = 64 * 1024
-# How long a stream may take to end after it said that it is done. Waiting lets the connection be kept.
-_AFTER_DONE_S = 0.1
-
+from homeport.providers.http_api import base_url_of, expect_events, headers_of, read_out
+from homeport.transport.http import HttpRequest
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION})
 
@@ -46,34 +38,38 @@ class OpenAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     drop_fields: list[Annotated[str, msgspec.Meta(min_length=1)]] = []
 
 
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """What one API does its own way, though it speaks OpenAI's language.
+
+    Attributes:
+        base_url: where it is; "" where the configuration must say it.
+        drop_fields: fields of OpenAI's that it refuses, and that change no answer.
+        key_header: where it looks for the key; in `authorization` alone `Bearer` stands before it.
+        meanings: statuses that it uses in its own way -> the status that others use for it.
+    """
+
+    base_url: str = ""
+    drop_fields: frozenset[str] = frozenset()
+    key_header: str = "authorization"
+    meanings: Mapping[int, int] = {}
+
+
 def connect(setup: ProviderSetup) -> "OpenAICompatible":
     """See `ProviderModule.connect`. Other codes: provider_url_invalid, provider_key_invalid."""
-    options = read_options(setup, OpenAIOptions)
-    if not all(_is_header_name(name) and _is_header_value(value) for name, value in options.headers.items()):
-        raise option_error(setup, OpenAIOptions, "`headers` holds a name or a value that HTTP cannot carry")
-    if not _is_header_value(setup.api_key):
-        raise ConfigError(
-            f"the API key of provider {setup.name!r} has characters that HTTP cannot carry",
-            code="provider_key_invalid",
-            hint="look for a line break or a quote mark around the key",
-        )
-    if not _is_http_url(setup.base_url):
-        raise ConfigError(
-            f"the base_url of provider {setup.name!r} is not an http or https address",
-            code="provider_url_invalid",
-            hint="write it up to its version, such as https://api.openai.com/v1",
-        )
-    return OpenAICompatible(setup, options)
+    return OpenAICompatible(setup, read_options(setup, OpenAIOptions), Family())
 
 
 class OpenAICompatible:
     """An `Upstream` over HTTP."""
 
-    def __init__(self, setup: ProviderSetup, options: OpenAIOptions) -> None:
+    def __init__(self, setup: ProviderSetup, options: OpenAIOptions, family: Family) -> None:
         self._setup = setup
-        self._url = setup.base_url.rstrip("/") + "/"
-        self._headers = _headers(setup.api_key, options.headers)
-        self._drop = frozenset(options.drop_fields)
+        self._url = base_url_of(setup, family.base_url)
+        scheme = "Bearer " if family.key_header == "authorization" else ""
+        kind = type(options)
+        self._headers = headers_of(setup, kind, options.headers, key_header=family.key_header, scheme=scheme)
+        self._drop = family.drop_fields | set(options.drop_fields)
+        self._meanings = family.meanings
         self._deterministic = {
             name: msgspec.Raw(msgspec.json.encode(value)) for name, value in options.deterministic_fields.items()
         }
@@ -91,13 +87,13 @@ class OpenAICompatible:
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[Frame]:
         """See `Upstream.stream`. Closing the generator closes the connection."""
         async with self._setup.transport.stream(self._request(call, stream=True)) as answer:
-            await self._check(answer)
+            await expect_events(answer, self._refusal)
             framer = Framer(self._setup.api_key)
             async for chunk in answer.chunks():
                 for frame in framer.feed(chunk):
                     yield frame
                 if framer.done:
-                    await _read_out(answer)
+                    await read_out(answer)
                     return
             for frame in framer.close():
                 yield frame
@@ -105,9 +101,13 @@ class OpenAICompatible:
     async def close(self) -> None:
         """Nothing to do: the connections are the transport's."""
 
+    def url_of(self, call: UpstreamCall) -> str:
+        """Where a call goes."""
+        return f"{self._url}/{call.surface.value}"
+
     def _request(self, call: UpstreamCall, *, stream: bool) -> HttpRequest:
         return HttpRequest(
-            url=self._url + call.surface.value,
+            url=self.url_of(call),
             headers=self._headers,
             body=msgspec.json.encode(self._fields(call, stream=stream)),
             timeouts=call.timeouts if stream else call.timeouts.for_whole_answer(),
@@ -126,26 +126,14 @@ class OpenAICompatible:
         fields["model"] = call.target.model
         return fields
 
-    async def _check(self, answer: HttpStream) -> None:
-        """Raise unless a stream of events follows."""
-        if answer.status >= 400:
-            raise self._refusal(answer.status, answer.headers, await answer.read(_MAX_ERROR_BODY))
-        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if answer.status != 200 or kind != "text/event-stream":
-            raise not_an_answer(answer.status, "a stream of server-sent events")
-
     def _refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
-        return classify_status(status, body, retry_after=read_retry_after(headers), secret=self._setup.api_key)
-
-
-async def _read_out(answer: HttpStream) -> None:
-    """Read what little follows `[DONE]`, so that the connection can serve again."""
-    try:
-        async with asyncio.timeout(_AFTER_DONE_S):
-            async for _ in answer.chunks():
-                pass
-    except (TimeoutError, UpstreamError):
-        return  # The answer is complete, so how its connection ends no longer matters.
+        return classify_status(
+            status,
+            body,
+            retry_after=read_retry_after(headers),
+            secret=self._setup.api_key,
+            as_status=self._meanings.get(status, 0),
+        )
 
 
 def _with_usage(options: msgspec.Raw | None) -> dict[str, Any]:
@@ -155,29 +143,3 @@ def _with_usage(options: msgspec.Raw | None) -> dict[str, Any]:
     except UNREADABLE:
         kept = {}
     return {**kept, "include_usage": True}
-
-
-def _headers(api_key: str, extra: Mapping[str, str]) -> dict[str, str]:
-    headers = {"content-type": "application/json"}
-    if api_key:
-        headers["authorization"] = f"Bearer {api_key}"
-    return headers | {name.lower(): value for name, value in extra.items()}
-
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
-def _is_header_name(name: str) -> bool:
-    return _HEADER_NAME.fullmatch(name) is not None
-
-
-def _is_header_value(value: str) -> bool:
-    return value.isascii() and (value.isprintable() or value == "")
-
-
-def _is_http_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
