@@ -4,15 +4,13 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-
-import msgspec
+from collections.abc import Callable, Mapping, Sequence
 
 from homeport.api import errors
-from homeport.api.auth import bearer
 from homeport.api.connection import Connection, Receive, Scope, Send
 from homeport.api.models import listing
 from homeport.api.openai import OpenAIDialect
+from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, token_of
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
 from homeport.core.ports import Clock, KeyRing
 from homeport.core.types import Surface
@@ -25,11 +23,9 @@ from homeport.telemetry.metrics import CONTENT_TYPE, Metrics
 
 logger = logging.getLogger(__name__)
 
-Handler = Callable[[Connection, str], Awaitable[None]]
 Readiness = Callable[[], tuple[bool, Mapping[str, object]]]
 
 _OPENAI = (Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING)
-_JSON = {"content-type": "application/json"}
 _MODEL = "/v1/models/"
 
 
@@ -38,6 +34,7 @@ class App:
 
     Args:
         readiness: whether requests can be answered, with the detail that `/readyz` shows.
+        families: paths that have files of their own.
         started: seconds since the epoch, shown as `created` of the models.
     """
 
@@ -51,6 +48,7 @@ class App:
         readiness: Readiness,
         clock: Clock,
         max_body: int,
+        families: Sequence[Paths] = (),
     ) -> None:
         self._pipeline = pipeline
         self._keys = keys
@@ -59,15 +57,16 @@ class App:
         self._readiness = readiness
         self._created = clock.wall_ns() // 1_000_000_000
         self._max_body = max_body
+        self._families = families
         self._dialect = OpenAIDialect()
-        self._routes: dict[str, tuple[str, Handler]] = {
-            "/v1/models": ("GET", self._models),
-            "/livez": ("GET", self._livez),
-            "/readyz": ("GET", self._readyz),
-            "/metrics": ("GET", self._metrics_page),
+        self._routes: dict[str, Methods] = {
+            "/v1/models": {"GET": self._models},
+            "/livez": {"GET": self._livez},
+            "/readyz": {"GET": self._readyz},
+            "/metrics": {"GET": self._metrics_page},
         }
         for surface in _OPENAI:
-            self._routes[f"/v1/{surface}"] = ("POST", self._inference(surface))
+            self._routes[f"/v1/{surface}"] = {"POST": self._inference(surface)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,25 +90,29 @@ class App:
             connection.close()
 
     def _handler(self, method: str, path: str) -> Handler:
-        allowed, handler = self._route(path)
-        if method == allowed or (method == "HEAD" and allowed == "GET"):
+        methods = self._methods(path)
+        handler = methods.get("GET" if method == "HEAD" else method)
+        if handler is not None:
             return handler
-        return lambda connection, request_id: self._refuse_method(connection, request_id, allowed)
+        return lambda connection, request_id: self._refuse_method(connection, request_id, methods)
 
-    def _route(self, path: str) -> tuple[str, Handler]:
+    def _methods(self, path: str) -> Methods:
+        if path in self._routes:
+            return self._routes[path]
         if path.startswith(_MODEL):
             name = path.removeprefix(_MODEL)
-            return "GET", lambda connection, request_id: self._model(connection, request_id, name)
-        if path not in self._routes:
-            raise NotFound("there is nothing at this path", hint="the OpenAI API is below /v1")
-        return self._routes[path]
+            return {"GET": lambda connection, request_id: self._model(connection, request_id, name)}
+        for family in self._families:
+            if (methods := family.find(path)) is not None:
+                return methods
+        raise NotFound("there is nothing at this path", hint="the OpenAI API is below /v1")
 
     def _inference(self, surface: Surface) -> Handler:
         async def handle(connection: Connection, request_id: str) -> None:
             exchange = Exchange(
                 request_id=request_id,
                 surface=surface,
-                token=_token(connection),
+                token=token_of(connection),
                 data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
                 read_body=connection.read_body,
                 dialect=self._dialect,
@@ -123,32 +126,32 @@ class App:
         return handle
 
     async def _models(self, connection: Connection, _: str) -> None:
-        await _reply(connection, {"object": "list", "data": self._listing(connection)})
+        await reply(connection, {"object": "list", "data": self._listing(connection)})
 
     async def _model(self, connection: Connection, _: str, name: str) -> None:
         for model in self._listing(connection):
             if model["id"] == name:
-                await _reply(connection, model)
+                await reply(connection, model)
                 return
         raise NotFound("there is no such model", code="model_not_found", hint="GET /v1/models lists them")
 
     def _listing(self, connection: Connection) -> list[dict[str, object]]:
-        key = authenticate(self._keys, _token(connection))
+        key = authenticate(self._keys, token_of(connection))
         permit_inference(key)
         return listing(self._catalogue, key, self._created)
 
-    async def _refuse_method(self, connection: Connection, request_id: str, allowed: str) -> None:
+    async def _refuse_method(self, connection: Connection, request_id: str, methods: Methods) -> None:
         # RFC 9110, section 15.5.6: such a refusal says what is allowed.
-        allow = {"allow": "GET, HEAD" if allowed == "GET" else allowed}
-        await self._reply_error(connection, WrongMethod(f"this path answers {allowed} only"), request_id, allow)
+        error = WrongMethod(f"this path answers {' and '.join(methods)} only")
+        await self._reply_error(connection, error, request_id, {"allow": allowed(methods)})
 
     async def _livez(self, connection: Connection, _: str) -> None:
-        await _reply(connection, {"status": "alive"})
+        await reply(connection, {"status": "alive"})
 
     async def _readyz(self, connection: Connection, _: str) -> None:
         ready, detail = self._readiness()
         status = "ready" if ready else "not ready"
-        await _reply(connection, {"status": status, **detail}, status=200 if ready else 503)
+        await reply(connection, {"status": status, **detail}, status=200 if ready else 503)
 
     async def _metrics_page(self, connection: Connection, _: str) -> None:
         await connection.start(200, {"content-type": CONTENT_TYPE})
@@ -159,20 +162,11 @@ class App:
     ) -> None:
         if connection.started:
             return
-        reply = errors.reply(error, request_id)
-        headers = {**_JSON, "x-homeport-request-id": request_id, **reply.headers, **(extra or {})}
+        answer = errors.reply(error, request_id)
+        headers = {**JSON, "x-homeport-request-id": request_id, **answer.headers, **(extra or {})}
         with contextlib.suppress(ConnectionError):
-            await connection.start(reply.status, headers)
-            await connection.finish(reply.body)
-
-
-def _token(connection: Connection) -> str | None:
-    return bearer(connection.header(b"authorization"), connection.header(b"x-api-key"))
-
-
-async def _reply(connection: Connection, body: Mapping[str, object], status: int = 200) -> None:
-    await connection.start(status, _JSON)
-    await connection.finish(msgspec.json.encode(body))
+            await connection.start(answer.status, headers)
+            await connection.finish(answer.body)
 
 
 async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:

@@ -22,6 +22,7 @@ class Connection:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body: int) -> None:
         self._headers = _combined(scope["headers"])
+        self.query: bytes = scope.get("query_string", b"")
         self._receive = receive
         self._send = send
         self._max_body = max_body
