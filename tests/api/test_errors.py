@@ -14,6 +14,8 @@ from homeport.core.errors import HomeportError, NoAnswer, UpstreamRefused
 
 STATUSES: dict[type[HomeportError], tuple[int, str]] = {
     errors.HomeportError: (500, "server_error"),
+    errors.RateLimited: (429, "rate_limit_error"),
+    errors.RequestTimeout: (408, "invalid_request_error"),
     errors.ConfigError: (422, "invalid_request_error"),
     errors.StorageError: (503, "server_error"),
     errors.JournalFull: (503, "server_error"),

@@ -9,7 +9,7 @@ import msgspec
 from homeport.api.app import App
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
-from homeport.core.ports import KeyRing, Policy
+from homeport.core.ports import KeyRing, Limiter, Policy
 from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
@@ -21,6 +21,7 @@ from homeport.telemetry.metrics import Metrics
 from tests.fakes.clock import ManualClock
 from tests.fakes.health import SetHealth
 from tests.fakes.keyring import FixedKeyRing
+from tests.fakes.limiter import NoLimits
 from tests.fakes.recorder import MemoryRecorder, Observed
 from tests.fakes.upstream import ScriptedUpstream
 from tests.fakes.wire import Caller
@@ -69,6 +70,7 @@ class House:
         policy: Policy | None = None,
         keys: KeyRing | None = None,
         health: SetHealth | None = None,
+        limiter: Limiter | None = None,
         max_in_flight: int = 8,
         max_body: int = 100_000,
         restart_wait: float = 15.0,
@@ -89,6 +91,7 @@ class House:
         stages = Stages(
             keys=self.keys,
             admission=self.admission,
+            limiter=limiter or NoLimits(),
             recorder=self.recorder,
             catalogue=catalogue,
             policy=policy or Static(),

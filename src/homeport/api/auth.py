@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from homeport.core.errors import StorageError
@@ -87,6 +87,13 @@ class StoredKeyRing:
 
     def refresh(self) -> None:
         self._live = {stored.key.id: stored for stored in self._read() if stored.revoked_at is None}
+
+    def reservations(self) -> Mapping[str, int]:
+        """Key id -> per cent of the places, of the keys that are live now."""
+        now = self._now()
+        keys = [stored.key for stored in self._live.values()]
+        live = [key for key in keys if key.expires_at is None or now < key.expires_at]
+        return {key.id: key.reserved_percent for key in live if key.reserved_percent}
 
     def find(self, token: str) -> Key | None:
         if len(token) > _MAX_TOKEN or not token.startswith(PREFIX):

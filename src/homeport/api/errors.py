@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import msgspec
 
 from homeport.core import errors
-from homeport.core.types import ErrorReply
+from homeport.core.types import Allowance, ErrorReply
 
 _STATUS: tuple[tuple[type[errors.HomeportError], int, str], ...] = (
     (errors.RequestTooLarge, 413, "invalid_request_error"),
     (errors.NotAuthenticated, 401, "authentication_error"),
     (errors.NotPermitted, 403, "permission_error"),
+    (errors.RateLimited, 429, "rate_limit_error"),
+    (errors.RequestTimeout, 408, "invalid_request_error"),
     (errors.NotFound, 404, "invalid_request_error"),
     (errors.WrongMethod, 405, "invalid_request_error"),
     (errors.RequestError, 400, "invalid_request_error"),
@@ -49,6 +51,8 @@ def error_object(error: errors.HomeportError, request_id: str) -> dict[str, obje
     }
     if isinstance(error, errors.NoAnswer):
         body["attempts"] = error.attempts
+    if isinstance(error, errors.RateLimited) and error.allowances:
+        body["rate_limit"] = _rate_limit(error.allowances[0])
     return {"error": body}
 
 
@@ -60,9 +64,29 @@ def reply(error: errors.HomeportError, request_id: str) -> ErrorReply:
     )
 
 
+def _rate_limit(allowance: Allowance) -> Mapping[str, object]:
+    return {
+        "kind": allowance.kind,
+        "limit": allowance.limit,
+        "used": allowance.limit - allowance.remaining,
+        "reset_seconds": allowance.reset_ns / 1e9,
+    }
+
+
 def _headers(error: errors.HomeportError, status: int) -> Mapping[str, str]:
     if status == 401:
         return {"www-authenticate": "Bearer"}
+    if isinstance(error, errors.RequestTimeout):
+        return {"connection": "close"}  # RFC 9110, section 15.5.9: what is left of the request is not read.
+    if isinstance(error, errors.RateLimited):
+        return _when_to_retry(error.retry_after_ns)
     if isinstance(error, errors.CapacityError):
         return {"retry-after": str(error.retry_after)}
     return {"retry-after": "1"} if status == 503 else {}
+
+
+def _when_to_retry(wait_ns: int | None) -> Mapping[str, str]:
+    """Seconds for everybody; for the clients of OpenAI and Anthropic milliseconds, or that it is no use."""
+    if wait_ns is None:
+        return {"x-should-retry": "false"}
+    return {"retry-after": str(-(-wait_ns // 1_000_000_000)), "retry-after-ms": str(-(-wait_ns // 1_000_000))}

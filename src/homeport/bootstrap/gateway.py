@@ -24,6 +24,7 @@ from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.routing.eligibility import Catalogue
 from homeport.storage.journal import Journal
+from homeport.storage.ratelimits import SharedLimiter
 from homeport.storage.standings import read_standings
 from homeport.telemetry.metrics import Metrics
 from homeport.transport.pool import PooledTransport
@@ -69,10 +70,13 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
     upstreams = build_upstreams(settings, endpoints, transport)
     keys = key_ring(open_storage(settings, home), home)
     journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
+    limiter = SharedLimiter(home.limits)
+    admission = Admission(settings.server.max_in_flight)
     catalogue = Catalogue(targets, settings.resolved_aliases())
     stages = Stages(
         keys=keys,
-        admission=Admission(settings.server.max_in_flight),
+        admission=admission,
+        limiter=limiter,
         recorder=journal,
         catalogue=catalogue,
         policy=load_policy(settings),
@@ -93,7 +97,7 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
 
     @contextlib.asynccontextmanager
     async def background() -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(health.run()), asyncio.create_task(refresh_keys(keys))]
+        tasks = [asyncio.create_task(health.run()), asyncio.create_task(refresh_keys(keys, admission.reserve))]
         try:
             yield
         finally:
@@ -105,6 +109,7 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
             await transport.close()
             await probe.close()
             journal.close()
+            limiter.close()
 
     return Gateway(app=app, background=background)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -69,9 +70,10 @@ def key_ring(engine: Engine, home: Home) -> StoredKeyRing:
     return ring
 
 
-async def refresh_keys(keys: StoredKeyRing) -> None:
-    """Read them again each second, until cancelled."""
+async def refresh_keys(keys: StoredKeyRing, reserve: Callable[[Mapping[str, int]], None]) -> None:
+    """Read them again each second, and keep their places free, until cancelled."""
     while True:
+        reserve(keys.reservations())
         await asyncio.sleep(_KEY_REFRESH_SECONDS)
         try:
             await asyncio.to_thread(keys.refresh)

@@ -73,6 +73,11 @@ class Home:
         return self.run / "url"
 
     @property
+    def limits(self) -> Path:
+        """What the gateway processes have counted of each key's rate limits."""
+        return self.run / "limits"
+
+    @property
     def processes(self) -> Path:
         """Process ids by name, as JSON."""
         return self.run / "processes.json"

@@ -12,6 +12,8 @@ HomeportError                      code + message + hint (what to do next)
 │   ├── RequestTooLarge            body, header or depth beyond the bound
 │   ├── NotAuthenticated           no key, unknown key, expired key
 │   ├── NotPermitted               the key may not do this
+│   ├── RateLimited                the key has used what it may in a minute, or at once
+│   ├── RequestTimeout             the caller was too slow to send the request
 │   ├── NotFound                   no such model or path
 │   └── WrongMethod                the path exists, the method does not
 ├── CapacityError                  we are full or draining: come back later
@@ -27,6 +29,8 @@ HomeportError                      code + message + hint (what to do next)
 """
 
 from typing import ClassVar
+
+from homeport.core.types import Allowance
 
 
 class HomeportError(Exception):
@@ -95,6 +99,34 @@ class NotAuthenticated(RequestError):
 
 class NotPermitted(RequestError):
     default_code = "not_permitted"
+
+
+class RateLimited(RequestError):
+    """A limit of the key is used up.
+
+    Attributes:
+        allowances: where the key stands; the limit that refuses is the first.
+        retry_after_ns: nanoseconds until such a request is let in; None where it never will be.
+    """
+
+    default_code = "rate_limit_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        allowances: tuple[Allowance, ...] = (),
+        retry_after_ns: int | None = None,
+        code: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.allowances = allowances
+        self.retry_after_ns = retry_after_ns
+
+
+class RequestTimeout(RequestError):
+    default_code = "request_timeout"
 
 
 class NotFound(RequestError):

@@ -9,6 +9,7 @@ from homeport.core.errors import HomeportError
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
 from homeport.core.types import (
+    Allowance,
     Completion,
     Decision,
     ErrorReply,
@@ -62,6 +63,36 @@ class Health(Protocol):
 class KeyRing(Protocol):
     def find(self, token: str) -> Key | None:
         """The live key of a bearer token; None for unknown, revoked and expired ones."""
+
+
+class Ticket(Protocol):
+    """One request under the limits of its key, from `Limiter.enter` to `leave`."""
+
+    @property
+    def allowances(self) -> Sequence[Allowance]:
+        """Where the key stands, this request counted."""
+
+    def charge(self, least: int, expected: int) -> None:
+        """Count the tokens that the request is expected to use, at least those of its prompt.
+
+        Raises:
+            RateLimited: the key's minute has not so many left.
+        """
+
+    def leave(self, used: int) -> None:
+        """The request has ended: count the tokens that it did use instead. Called once."""
+
+
+class Limiter(Protocol):
+    """Rate limits of keys, the same for every gateway process."""
+
+    def enter(self, key: Key) -> Ticket:
+        """Count a request of a key that has limits.
+
+        Raises:
+            RateLimited: too many a minute or at once.
+            StorageError: the counts cannot be read, so nothing may be let in.
+        """
 
 
 class Policy(Protocol):

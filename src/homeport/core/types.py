@@ -189,6 +189,21 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         return scope in self.scopes or (scope is not Scope.ADMIN and Scope.INFERENCE in self.scopes)
 
 
+class Allowance(msgspec.Struct, frozen=True):
+    """Where a key stands against one of its limits.
+
+    Attributes:
+        kind: `requests`, `tokens` or `concurrent`.
+        remaining: how much more is allowed at this moment.
+        reset_ns: nanoseconds until all of it is allowed again.
+    """
+
+    kind: str
+    limit: int
+    remaining: int
+    reset_ns: int
+
+
 class Inference(msgspec.Struct, frozen=True, kw_only=True):
     """A decoded request.
 

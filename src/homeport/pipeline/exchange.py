@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import Raw
 
-from homeport.core.errors import HomeportError, RequestError, UpstreamRefused
+from homeport.core.errors import HomeportError, RateLimited, RequestError, UpstreamRefused
 from homeport.core.money import Nano
-from homeport.core.ports import AnswerWriter, Dialect, Wire
+from homeport.core.ports import AnswerWriter, Dialect, Ticket, Wire
 from homeport.core.types import (
     Attempt,
     Completion,
@@ -23,6 +23,7 @@ from homeport.core.types import (
     UpstreamCall,
     Usage,
 )
+from homeport.pipeline.limits import rate_headers
 
 _JSON = "application/json"
 _EVENTS = "text/event-stream; charset=utf-8"
@@ -73,6 +74,7 @@ class Exchange:
         self.usage: Usage | None = None
         self.events = 0
         self.held: list[Frame] = []
+        self.ticket: Ticket | None = None
         self.outcome = Outcome.COMPLETED
         self.error: HomeportError | None = None
         self.reply: ErrorReply | None = None
@@ -131,7 +133,7 @@ class Exchange:
 
     async def start_stream(self) -> None:
         self.streaming = True
-        await self.wire.start(200, {"content-type": _EVENTS, "cache-control": "no-cache", **_headers(self.receipt())})
+        await self.wire.start(200, {"content-type": _EVENTS, "cache-control": "no-cache", **self._headers()})
 
     async def finish(self) -> None:
         """Send what is left: the whole answer, the end of the stream, or the error."""
@@ -146,8 +148,14 @@ class Exchange:
 
     async def _finish_whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         length = {"content-type": _JSON, "content-length": str(len(body))}
-        await self.wire.start(status, {**length, **_headers(self.receipt()), **headers})
+        await self.wire.start(status, {**length, **self._headers(), **headers})
         await self.wire.finish(body)
+
+    def _headers(self) -> Mapping[str, str]:
+        headers = _headers(self.receipt())
+        if isinstance(self.error, RateLimited):
+            return {**headers, **rate_headers(self.error.allowances)}
+        return headers if self.ticket is None else {**headers, **rate_headers(self.ticket.allowances)}
 
 
 def _headers(receipt: Receipt) -> Mapping[str, str]:

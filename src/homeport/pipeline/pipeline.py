@@ -13,13 +13,14 @@ from homeport.core.errors import (
 )
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
-from homeport.core.ports import Clock, KeyRing, Observer, Policy, Pricing, Recorder
+from homeport.core.ports import Clock, KeyRing, Limiter, Observer, Policy, Pricing, Recorder
 from homeport.core.types import Key, Outcome, Surface, Usage
 from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.authenticate import authenticate, permit, scope_of
 from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.limits import expected_tokens
 from homeport.pipeline.stream import relay
 from homeport.privacy.classify import classify
 from homeport.routing.eligibility import Catalogue, eligible
@@ -32,6 +33,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
 
     keys: KeyRing
     admission: Admission
+    limiter: Limiter
     recorder: Recorder
     catalogue: Catalogue
     policy: Policy
@@ -73,14 +75,19 @@ class Pipeline:
         exchange.data_class = key.data_class
         permit(key, scope_of(exchange.surface))
         exchange.data_class = classify(key.data_class, exchange.data_class_header)
-        with self._stages.admission.admit():
+        with self._stages.admission.admit(key):
             self._stages.recorder.check_room()
+            if key.limits is not None:
+                exchange.ticket = self._stages.limiter.enter(key)
             await self._decode(exchange)
             self._decide(exchange, key)
             await self._dispatch(exchange)
 
     async def _decode(self, exchange: Exchange) -> None:
         exchange.inference = exchange.dialect.decode(exchange.surface, await exchange.read_body())
+
+        if exchange.ticket is not None:
+            exchange.ticket.charge(*expected_tokens(exchange.inference))
 
     def _decide(self, exchange: Exchange, key: Key) -> None:
         assert exchange.inference is not None
@@ -108,6 +115,8 @@ class Pipeline:
         usage = self._billable(exchange)
         if exchange.target is not None:
             exchange.cost = self._stages.pricing.cost(exchange.target, usage, now - exchange.dispatched_ns)
+        if exchange.ticket is not None:
+            exchange.ticket.leave(usage.input_tokens + usage.output_tokens)
         event = _finished(exchange, exchange.key, usage, now)
         try:
             self._stages.recorder.record(event)
