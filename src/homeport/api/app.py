@@ -10,9 +10,10 @@ from homeport.api import errors
 from homeport.api.connection import Connection, Receive, Scope, Send
 from homeport.api.models import listing
 from homeport.api.openai import OpenAIDialect
+from homeport.api.responses import ResponsesDialect
 from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, token_of
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
-from homeport.core.ports import Clock, KeyRing
+from homeport.core.ports import Clock, Dialect, KeyRing
 from homeport.core.types import Surface
 from homeport.pipeline.authenticate import authenticate, permit_inference
 from homeport.pipeline.exchange import Exchange
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 Readiness = Callable[[], tuple[bool, Mapping[str, object]]]
 
-_OPENAI = (Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING)
 _MODEL = "/v1/models/"
 
 
@@ -58,15 +58,14 @@ class App:
         self._created = clock.wall_ns() // 1_000_000_000
         self._max_body = max_body
         self._families = families
-        self._dialect = OpenAIDialect()
         self._routes: dict[str, Methods] = {
             "/v1/models": {"GET": self._models},
             "/livez": {"GET": self._livez},
             "/readyz": {"GET": self._readyz},
             "/metrics": {"GET": self._metrics_page},
         }
-        for surface in _OPENAI:
-            self._routes[f"/v1/{surface}"] = {"POST": self._inference(surface)}
+        for surface, dialect in _dialects().items():
+            self._routes[f"/v1/{surface}"] = {"POST": self._inference(surface, dialect)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,7 +106,7 @@ class App:
                 return methods
         raise NotFound("there is nothing at this path", hint="the OpenAI API is below /v1")
 
-    def _inference(self, surface: Surface) -> Handler:
+    def _inference(self, surface: Surface, dialect: Dialect) -> Handler:
         async def handle(connection: Connection, request_id: str) -> None:
             exchange = Exchange(
                 request_id=request_id,
@@ -115,7 +114,7 @@ class App:
                 token=token_of(connection),
                 data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
                 read_body=connection.read_body,
-                dialect=self._dialect,
+                dialect=dialect,
                 wire=connection,
             )
             with self._metrics.in_flight.track_inprogress():
@@ -167,6 +166,16 @@ class App:
         with contextlib.suppress(ConnectionError):
             await connection.start(answer.status, headers)
             await connection.finish(answer.body)
+
+
+def _dialects() -> dict[Surface, Dialect]:
+    openai = OpenAIDialect()
+    return {
+        Surface.CHAT: openai,
+        Surface.COMPLETION: openai,
+        Surface.EMBEDDING: openai,
+        Surface.RESPONSES: ResponsesDialect(),
+    }
 
 
 async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from homeport.api import errors
-from homeport.core.errors import HomeportError, InvalidRequest
+from homeport.api import bodies, errors
+from homeport.api.receipts import receipt_comment, receipt_object
+from homeport.core.errors import HomeportError
 from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface
 from homeport.transport.sse import data_of
 
@@ -119,14 +120,11 @@ class _Embedding(Struct):
     user: str | None = None
 
 
-_decoders: dict[
-    Surface, msgspec.json.Decoder[_Chat] | msgspec.json.Decoder[_Completion] | msgspec.json.Decoder[_Embedding]
-] = {
+_decoders: dict[Surface, msgspec.json.Decoder[Any]] = {
     Surface.CHAT: msgspec.json.Decoder(_Chat),
     Surface.COMPLETION: msgspec.json.Decoder(_Completion),
     Surface.EMBEDDING: msgspec.json.Decoder(_Embedding),
 }
-_fields_decoder = msgspec.json.Decoder(dict[str, Raw])
 
 
 class OpenAIDialect:
@@ -138,7 +136,8 @@ class OpenAIDialect:
         Raises:
             InvalidRequest: codes invalid_json, invalid_utf8, json_too_deep, invalid_value.
         """
-        request, fields = _parse(surface, body)
+        request: _Chat | _Completion | _Embedding
+        request, fields = bodies.read(body, _decoders[surface])
         match request:
             case _Chat() | _Completion():
                 stream = bool(request.stream)
@@ -175,42 +174,9 @@ class OpenAIDialect:
         return b"data: " + msgspec.json.encode(errors.error_object(error, request_id)) + b"\n\n"
 
     def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
-        """The usage chunk with the cost in it, the receipt as a comment, and `[DONE]`.
-
-        A header cannot carry a stream's cost: it is known when the stream is over. So the comment
-        `: x-homeport-cost: USD` (which every parser skips) carries it for callers who read bytes,
-        and the usage chunk, where it was asked for, carries a `homeport` object for clients.
-        """
+        """The usage chunk, where it was asked for, with the receipt in it; the receipt's comment; and `[DONE]`."""
         parts = [_with_receipt(frame.data, receipt) for frame in frames if frame.usage_only]
-        return b"".join([*parts, f": x-homeport-cost: {receipt.cost_usd}\n\n".encode(), _DONE])
-
-
-def receipt_object(receipt: Receipt) -> dict[str, object]:
-    return {
-        "request_id": receipt.request_id,
-        "tier": receipt.tier,
-        "model": receipt.model,
-        "reason": receipt.reason,
-        "cost_usd": receipt.cost_usd,
-        "cost_nanodollars": receipt.cost,
-    }
-
-
-def _parse(surface: Surface, body: bytes) -> tuple[_Chat | _Completion | _Embedding, dict[str, Raw]]:
-    try:
-        body.decode()
-        return _decoders[surface].decode(body), _fields_decoder.decode(body)
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(
-            f"the body is not UTF-8 (byte {error.start})", code="invalid_utf8", hint="encode the JSON as UTF-8"
-        ) from None
-    except RecursionError:
-        raise InvalidRequest("the JSON is nested too deeply", code="json_too_deep", hint="flatten it") from None
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        raise InvalidRequest(message, param=path.strip("`").removeprefix("$").removeprefix(".")) from None
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(str(error), code="invalid_json", hint="send one JSON object") from None
+        return b"".join([*parts, receipt_comment(receipt), _DONE])
 
 
 def _input_chars(request: _Chat | _Completion | _Embedding) -> int:
@@ -237,8 +203,8 @@ def _prompt_chars(prompt: Prompt | list[Token]) -> int:
 
 def _with_receipt(event: bytes, receipt: Receipt) -> bytes:
     try:
-        chunk = _fields_decoder.decode(data_of(event) or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        chunk = bodies.FIELDS.decode(data_of(event) or b"")
+    except bodies.UNREADABLE:
         return event  # What cannot be read goes on as it came: the request is billed, so its stream must end.
     chunk["homeport"] = Raw(msgspec.json.encode(receipt_object(receipt)))
     return b"data: " + msgspec.json.encode(chunk) + b"\n\n"

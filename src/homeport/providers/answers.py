@@ -12,6 +12,14 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MAX_TOKENS = 1_000_000_000
 _MAX_ENGINE_MS = 1e9
 _NULL = msgspec.Raw(b"null")
+# OpenAI's words for the error of a response, where it is not the server's.
+_STATUS_OF_CODE = {"rate_limit_exceeded": 429, "invalid_prompt": 400}
+_CONTENT = {
+    Surface.EMBEDDING: "data",
+    Surface.RESPONSES: "output",
+    Surface.MODERATION: "results",
+    Surface.RERANK: "results",
+}
 
 
 class Answer(msgspec.Struct):
@@ -19,6 +27,8 @@ class Answer(msgspec.Struct):
 
     choices: list[msgspec.Raw] | None = None
     data: list[msgspec.Raw] | None = None
+    output: list[msgspec.Raw] | None = None
+    results: list[msgspec.Raw] | None = None
     usage: msgspec.Raw = _NULL
     timings: msgspec.Raw = _NULL
     error: msgspec.Raw = _NULL
@@ -43,13 +53,14 @@ def usage_of(body: bytes) -> Usage | None:
 def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
     """What `usage` and llama.cpp's `timings` say; None where they say nothing that makes sense."""
     usage = value_of(reported)
-    prompt = _count(usage, "prompt_tokens")
-    # Embeddings generate nothing, so they report no such field.
-    output = _count(usage, "completion_tokens", missing=0)
+    asked, told = _names(usage)
+    prompt = _count(usage, asked)
+    # Embeddings and rerankings generate nothing, so they report no such field.
+    output = _count(usage, told, missing=0)
     if prompt is None or output is None:
         return None
-    cached = _count(_field(usage, "prompt_tokens_details"), "cached_tokens") or 0
-    reasoning = _count(_field(usage, "completion_tokens_details"), "reasoning_tokens") or 0
+    cached = _count(_field(usage, f"{asked}_details"), "cached_tokens") or 0
+    reasoning = _count(_field(usage, f"{told}_details"), "reasoning_tokens") or 0
     return Usage(
         input_tokens=prompt,
         cached_input_tokens=min(cached, prompt),
@@ -57,6 +68,14 @@ def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
         reasoning_tokens=min(reasoning, output),
         engine_ns=_engine_ns(value_of(timings)),
     )
+
+
+def _names(usage: Any) -> tuple[str, str]:
+    """What the two counts are called: by chats, by responses, and by rerankers that tell a total only."""
+    if _field(usage, "input_tokens") is not None:
+        return "input_tokens", "output_tokens"
+    has_only_total = _field(usage, "prompt_tokens") is None and _field(usage, "completion_tokens") is None
+    return ("total_tokens" if has_only_total else "prompt_tokens"), "completion_tokens"
 
 
 def value_of(raw: msgspec.Raw) -> Any:
@@ -100,7 +119,7 @@ def read_answer(status: int, body: bytes, surface: Surface) -> Answer:
         answer = ANSWER.decode(body)
     except UNREADABLE as error:
         raise not_an_answer(status, "a JSON answer") from error
-    has_content = answer.data is not None if surface is Surface.EMBEDDING else answer.choices is not None
+    has_content = getattr(answer, _CONTENT.get(surface, "choices")) is not None
     if status >= 300 or not (has_content or value_of(answer.error)):
         raise not_an_answer(status, f"an answer to {surface.value}")
     return answer
@@ -118,4 +137,6 @@ def not_an_answer(status: int, wanted: str) -> BadAnswer:
 def status_of(error: Any) -> int:
     """The HTTP status that an error inside a 200 answer stands for."""
     code = _count(error, "code")
-    return code if code is not None and 400 <= code <= 599 else 500
+    if code is not None and 400 <= code <= 599:
+        return code
+    return _STATUS_OF_CODE.get(str(_field(error, "code")), 500)

@@ -19,6 +19,7 @@ from homeport.providers.base import (
 )
 from homeport.providers.frames import Framer
 from homeport.providers.http_api import base_url_of, expect_events, headers_of, read_out
+from homeport.providers.response_frames import ResponseFramer
 from homeport.transport.http import HttpRequest
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION})
@@ -88,7 +89,7 @@ class OpenAICompatible:
         """See `Upstream.stream`. Closing the generator closes the connection."""
         async with self._setup.transport.stream(self._request(call, stream=True)) as answer:
             await expect_events(answer, self._refusal)
-            framer = Framer(self._setup.api_key)
+            framer = (ResponseFramer if call.surface is Surface.RESPONSES else Framer)(self._setup.api_key)
             async for chunk in answer.chunks():
                 for frame in framer.feed(chunk):
                     yield frame
@@ -117,7 +118,7 @@ class OpenAICompatible:
         fields: dict[str, Any] = dict(call.fields)
         if call.deterministic:
             fields = self._deterministic | fields
-        if stream:
+        if stream and call.surface is not Surface.RESPONSES:
             fields["stream_options"] = _with_usage(fields.get("stream_options"))
         for name in self._drop:
             fields.pop(name, None)

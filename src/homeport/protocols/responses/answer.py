@@ -73,7 +73,8 @@ def _with_places(said: chunk.Said) -> chunk.Said:
 class Response:
     """All of a response but its output."""
 
-    def __init__(self, asked: Mapping[str, Raw], stem: str) -> None:
+    def __init__(self, asked: Mapping[str, Raw], stem: str, told: Mapping[str, Raw] | None = None) -> None:
+        """`told` are fields of a response that was begun already."""
         self._fields: dict[str, Any] = {
             "id": f"resp_{stem}",
             "created_at": 0,
@@ -81,6 +82,7 @@ class Response:
             "text": _text(asked.get("text")),
             **{name: _given(asked.get(name), default) for name, default in _REPEATED.items()},
             **_TRUE_OF_EVERY_CHAT,
+            **(told or {}),
         }
         self._usage: dict[str, Any] | None = None
         self._finish = ""

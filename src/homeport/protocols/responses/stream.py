@@ -17,13 +17,17 @@ class ResponseStream:
     Args:
         asked: the request's fields.
         stem: what the ids of the response and its items are made of.
+        resumed: the response object of a stream that somebody else began, to be ended here.
+        sequence: number of the next event.
     """
 
-    def __init__(self, asked: Mapping[str, Raw], stem: str) -> None:
-        self._response = Response(asked, stem)
+    def __init__(
+        self, asked: Mapping[str, Raw], stem: str, *, resumed: Mapping[str, Raw] | None = None, sequence: int = 0
+    ) -> None:
+        self._response = Response(asked, stem, resumed or {})
         self._output = Output(stem)
-        self._sequence = 0
-        self._begun = False
+        self._sequence = sequence
+        self._begun = resumed is not None
 
     def feed(self, data: bytes) -> bytes:
         """The events that one chunk of the chat brings. Raises `BadAnswer` for what is no chunk."""
