@@ -115,9 +115,9 @@ WRONG_CHANGES = {
     "missing model": ("{model: m, engine: e}", "{engine: e}", "8:9 tiers[0].targets[0].model: is required"),
     "empty model": ("model: m", 'model: ""', "8:17 tiers[0].targets[0].model: is empty"),
     "two models of one name": (
-        "model: s",
-        "model: m",
-        '9:17 tiers[0].targets[1].model: "m" is already the name of an earlier target; give this target another `name`',
+        "{model: s, provider: p}",
+        "{model: m, engine: e}",
+        '9:17 tiers[0].targets[1].model: "m" is at this upstream already; a replica of it is at another',
     ),
     "model called as its tier": (
         "{model: m,",

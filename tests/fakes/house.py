@@ -1,6 +1,7 @@
 """The real request path with a scripted world around it."""
 
 import json
+import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,8 +14,11 @@ from homeport.core.ports import KeyRing, Limiter, Policy
 from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
-from homeport.pipeline.dispatch import Dispatcher
+from homeport.pipeline.breaker import BreakerPolicy
+from homeport.pipeline.deployments import Deployments
+from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.pipeline import Pipeline, Stages
+from homeport.pipeline.retry import RetryPolicy
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.policies.static import Static
 from homeport.telemetry.metrics import Metrics
@@ -43,6 +47,7 @@ API_PRICE = TokenPrice(
 )
 OWN_PRICE = MachinePrice(source="hourly:own", hourly=Nano(360_000_000), slots=2)
 ALL = frozenset(Surface)
+NO_RETRIES = Resilience(retry=RetryPolicy(rounds=1))
 
 
 def target(name: str, *, tier: str = "", local: bool = False, price: Price | None = None, **more: Any) -> Target:
@@ -73,7 +78,7 @@ class House:
         limiter: Limiter | None = None,
         max_in_flight: int = 8,
         max_body: int = 100_000,
-        restart_wait: float = 15.0,
+        resilience: Resilience | None = None,
     ) -> None:
         self.log: list[str] = []
         self.clock = ManualClock()
@@ -84,6 +89,8 @@ class House:
         self.metrics = Metrics()
         self.admission = Admission(max_in_flight)
         self.ready = True
+        self.deployments = Deployments(BreakerPolicy())
+        self.slept: list[float] = []
         placed = targets or (OWN, MID)
         self.upstreams = {target.name: ScriptedUpstream() for target in placed}
         by_upstream = {target.upstream: self.upstreams[target.name] for target in placed}
@@ -95,8 +102,18 @@ class House:
             recorder=self.recorder,
             catalogue=catalogue,
             policy=policy or Static(),
-            dispatcher=Dispatcher(by_upstream, self.health, self.clock, restart_wait),
+            dispatcher=Dispatcher(
+                upstreams=by_upstream,
+                health=self.health,
+                deployments=self.deployments,
+                pricing=RateCard(),
+                clock=self.clock,
+                resilience=resilience or NO_RETRIES,
+                dice=random.Random(1),
+                sleep=self._sleep,
+            ),
             pricing=RateCard(),
+            longest_s=600.0,
             observers=(self.metrics, self.observed),
             clock=self.clock,
         )
@@ -109,6 +126,10 @@ class House:
             clock=self.clock,
             max_body=max_body,
         )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.advance(round(seconds * 1e9))
 
     def caller(
         self,

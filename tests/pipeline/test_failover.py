@@ -14,6 +14,8 @@ from homeport.core.errors import (
     UpstreamTimeout,
 )
 from homeport.core.types import Outcome
+from homeport.pipeline.dispatch import Resilience
+from homeport.pipeline.retry import RetryPolicy, may_have_worked
 from tests.fakes.house import CHAT, EMBED, MID, OWN, PRIVATE, STREAM, TOP, House, target
 from tests.fakes.upstream import Step, counted, said, spoken, whole
 
@@ -54,7 +56,8 @@ async def test_another_answers(error: UpstreamError, body: dict[str, Any]) -> No
     assert attempts(house) == [("mid", error.code), ("top", "")]
     event = house.event
     assert (event.outcome, event.target, event.reason) == (Outcome.COMPLETED, "top", f"failover:mid:{error.code}")
-    assert event.cost == 1_250_000
+    assert event.cost == 1_250_000 + event.attempts[0].cost
+    assert event.attempts[0].cost == (8_000 if may_have_worked(error) else 0), "a prompt that was worked on is paid"
 
 
 @BOTH
@@ -120,7 +123,7 @@ async def test_the_status_is_that_of_the_last_attempt(case: str) -> None:
     house.upstreams["top"].script(error)
     caller = await house.ask()
     assert (caller.status, caller.error["type"]) == (status, "upstream_error")
-    assert caller.headers.get("retry-after") == ("1" if status == 503 else None)
+    assert caller.headers.get("retry-after") == ("1" if status in {429, 503} else None)
 
 
 async def test_an_engine_that_is_down_is_passed_over() -> None:
@@ -136,7 +139,7 @@ async def test_an_engine_that_is_down_is_passed_over() -> None:
 
 @BOTH
 async def test_an_engine_is_waited_for_when_nobody_else_answers(body: dict[str, Any]) -> None:
-    house = House(OWN, MID, restart_wait=7)
+    house = House(OWN, MID, resilience=Resilience(retry=RetryPolicy(rounds=1), restart_wait=7))
     house.health.down = house.health.restarting = {"at-own"}
     house.upstreams["own"].script(answering(body))
     house.upstreams["mid"].script(LIMITED)

@@ -16,6 +16,7 @@ from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMe
 from homeport.core.ports import Clock, Dialect, KeyRing
 from homeport.core.types import Surface
 from homeport.pipeline.authenticate import authenticate, permit_inference
+from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.pipeline import Pipeline
 from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
@@ -112,6 +113,7 @@ class App:
                 request_id=request_id,
                 surface=surface,
                 token=token_of(connection),
+                timeout_header=connection.header(DEADLINE_HEADER.encode()),
                 data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
                 read_body=connection.read_body,
                 dialect=dialect,

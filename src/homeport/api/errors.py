@@ -80,6 +80,8 @@ def _headers(error: errors.HomeportError, status: int) -> Mapping[str, str]:
         return {"connection": "close"}  # RFC 9110, section 15.5.9: what is left of the request is not read.
     if isinstance(error, errors.RateLimited):
         return _when_to_retry(error.retry_after_ns)
+    if isinstance(error, errors.NoAnswer) and status in {429, 503}:
+        return {"retry-after": str(error.retry_after)}
     if isinstance(error, errors.CapacityError):
         return {"retry-after": str(error.retry_after)}
     return {"retry-after": "1"} if status == 503 else {}

@@ -12,9 +12,13 @@ def listing(catalogue: Catalogue, key: Key, created: int) -> list[dict[str, obje
     tiers = dict.fromkeys(target.tier for target in targets)
     names: dict[str, list[Target]] = {AUTO: targets} if targets else {}
     names |= {tier: [target for target in targets if target.tier == tier] for tier in tiers}
-    names |= {target.name: [target] for target in targets}
+    names |= {name: [target for target in targets if target.name == name] for name in _names(targets)}
     names |= {alias: names[name] for alias, name in catalogue.aliases.items() if name in names}
     return [_model(name, group, created) for name, group in names.items()]
+
+
+def _names(targets: Iterable[Target]) -> Iterable[str]:
+    return dict.fromkeys(target.name for target in targets)
 
 
 def _model(name: str, targets: list[Target], created: int) -> dict[str, object]:

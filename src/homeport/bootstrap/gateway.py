@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -12,6 +13,7 @@ from homeport.bootstrap.engines import read_endpoints
 from homeport.bootstrap.storage import key_ring, open_storage, refresh_keys
 from homeport.bootstrap.upstreams import build_targets, build_upstreams
 from homeport.config.home import Home
+from homeport.config.resilience import BreakerSettings
 from homeport.config.schema import Settings
 from homeport.core import discovery
 from homeport.core.errors import StorageError
@@ -20,8 +22,12 @@ from homeport.core.types import Target
 from homeport.engines.health import HealthMonitor
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
-from homeport.pipeline.dispatch import Dispatcher
+from homeport.pipeline.breaker import BreakerPolicy
+from homeport.pipeline.deployments import Deployments
+from homeport.pipeline.dispatch import Dispatcher, Resilience
+from homeport.pipeline.hedge import HedgePolicy
 from homeport.pipeline.pipeline import Pipeline, Stages
+from homeport.pipeline.retry import RetryPolicy
 from homeport.routing.eligibility import Catalogue
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
@@ -31,7 +37,6 @@ from homeport.transport.pool import PooledTransport
 from homeport.transport.probe import HttpProbe
 
 POLICIES = "homeport.routing.policies"
-_RESTART_WAIT_SECONDS = 15.0
 
 
 class SystemClock:
@@ -80,8 +85,17 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
         recorder=journal,
         catalogue=catalogue,
         policy=load_policy(settings),
-        dispatcher=Dispatcher(upstreams, health, clock, _RESTART_WAIT_SECONDS),
+        dispatcher=Dispatcher(
+            upstreams=upstreams,
+            health=health,
+            deployments=Deployments(_breaker_policy(settings.breaker)),
+            pricing=RateCard(),
+            clock=clock,
+            resilience=_resilience(settings),
+            dice=random.Random(),  # noqa: S311  it spreads load and retries, and protects nothing
+        ),
         pricing=RateCard(),
+        longest_s=settings.timeouts.total,
         observers=(metrics,),
         clock=clock,
     )
@@ -112,6 +126,21 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
             limiter.close()
 
     return Gateway(app=app, background=background)
+
+
+def _breaker_policy(breaker: BreakerSettings) -> BreakerPolicy:
+    return BreakerPolicy(failures=breaker.failures, window=breaker.window, pause=breaker.pause_seconds)
+
+
+def _resilience(settings: Settings) -> Resilience:
+    retries, hedging = settings.retries, settings.hedging
+    retry = RetryPolicy(
+        rounds=retries.rounds,
+        base=retries.base_seconds,
+        longest_wait=retries.longest_wait_seconds,
+        budget=retries.budget,
+    )
+    return Resilience(retry=retry, hedge=HedgePolicy(quantile=hedging.quantile, budget=hedging.budget))
 
 
 def _readiness(

@@ -30,6 +30,14 @@ class _Target(NamedTuple):
     fields: Mapping[str, object]
 
     @property
+    def tier(self) -> object:
+        return self.path[1]
+
+    @property
+    def upstream(self) -> object:
+        return self.fields.get("engine") or self.fields.get("provider")
+
+    @property
     def name_key(self) -> str:
         return "model" if self.fields.get("name") is None else "name"
 
@@ -127,15 +135,19 @@ def _check_targets(data: Mapping[str, object]) -> Iterator[Problem]:
 
 def _check_public_names(data: Mapping[str, object]) -> Iterator[Problem]:
     taken = dict.fromkeys(_tier_names(data), "a tier") | {AUTO: "any tier"}
+    places: dict[tuple[object, str], set[object]] = {}
     for target in _targets(data):
         name, path = target.name, (*target.path, target.name_key)
         if name is None:
             continue
         if not NAME.fullmatch(name):
             yield Problem(path, _BAD_NAME if target.name_key == "name" else f"needs a `name` beside it: {_BAD_NAME}")
-        elif name in taken:
+        elif name in taken and (target.tier, name) not in places:
             yield Problem(path, f'"{name}" is already the name of {taken[name]}; give this target another `name`')
-        taken.setdefault(name, "an earlier target")
+        elif target.upstream in places.get((target.tier, name), ()):
+            yield Problem(path, f'"{name}" is at this upstream already; a replica of it is at another')
+        taken.setdefault(name, "a target of another tier")
+        places.setdefault((target.tier, name), set()).add(target.upstream)
 
 
 def _check_aliases(data: Mapping[str, object]) -> Iterator[Problem]:

@@ -27,6 +27,7 @@ from homeport.config.fields import (
     Whole,
     sends_in_clear,
 )
+from homeport.config.resilience import BreakerSettings, HedgingSettings, RetrySettings
 from homeport.config.section import Section
 from homeport.config.slo import ObjectiveSettings
 from homeport.core.types import Surface, Timeouts
@@ -146,7 +147,11 @@ class TargetSettings(Section):
     model: Text = Field(description="Model name that the upstream knows.")
     engine: str | None = Field(default=None, description="Name of the engine pool; write it or `provider`.")
     provider: str | None = Field(default=None, description="Name of the provider.")
-    name: str | None = Field(default=None, description="Public name that callers use. Left out: `model`.")
+    name: str | None = Field(
+        default=None,
+        description="Public name that callers use. Left out: `model`. Targets of one tier that share it are replicas: "
+        "load is balanced between them.",
+    )
     price: PriceReference | None = Field(
         default=None,
         description="Price reference `provider:model`, such as openai:gpt-5.4; for providers.",
@@ -226,6 +231,13 @@ class Settings(Section):
     )
     routing: RoutingSettings = Field(default_factory=RoutingSettings, description="How a target is chosen.")
     timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings, description="Bounds on upstream calls.")
+    retries: RetrySettings = Field(default_factory=RetrySettings, description="When a failed call is made again.")
+    breaker: BreakerSettings = Field(
+        default_factory=BreakerSettings, description="When a model at an upstream is left alone."
+    )
+    hedging: HedgingSettings = Field(
+        default_factory=HedgingSettings, description="A second call when the first token is late."
+    )
     batch: BatchSettings = Field(default_factory=BatchSettings, description="Files and batches.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
     slo: tuple[ObjectiveSettings, ...] = Field(

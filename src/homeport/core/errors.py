@@ -193,16 +193,30 @@ class StreamCut(UpstreamError):
 
 
 class NoAnswer(HomeportError):
-    """Every candidate was tried. `attempts`: "target: code" in order; `status`: what to tell the caller."""
+    """Every candidate was tried.
+
+    Attributes:
+        attempts: "target: code" in order.
+        status: what to tell the caller.
+        retry_after: seconds after which one of them may be tried again.
+    """
 
     default_code = "upstream_unavailable"
 
     def __init__(
-        self, message: str, *, attempts: tuple[str, ...], code: str = "", hint: str = "", status: int = 503
+        self,
+        message: str,
+        *,
+        attempts: tuple[str, ...],
+        code: str = "",
+        hint: str = "",
+        status: int = 503,
+        retry_after: int = 1,
     ) -> None:
         super().__init__(message, code=code, hint=hint)
         self.attempts = attempts
         self.status = status
+        self.retry_after = retry_after
 
 
 class InternalError(HomeportError):

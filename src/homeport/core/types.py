@@ -130,7 +130,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One model at one upstream: what a request can be sent to.
 
     Attributes:
-        name: the public model name; unique, and valid as `model` in a request.
+        name: the public model name, valid as `model` in a request. Targets of one tier that share it are replicas.
         upstream: key of the upstream that serves it (a provider's or an engine's name).
         model: the model name the upstream knows.
         surfaces: what its upstream understands as it is; see `answers` for what translation adds.
@@ -230,12 +230,18 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of one upstream. `error` is its stable code, "" when it answered."""
+    """One call of one upstream, or why it was not called.
+
+    Attributes:
+        error: a stable code; "" for the call that answered.
+        cost: nano-dollars of a call that gave no answer and may be billed all the same.
+    """
 
     target: str
     error: str
     started_ns: int
     ended_ns: int
+    cost: Nano = Nano(0)
 
 
 class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,29 +1,48 @@
 """Executing a decision: candidates in order until one answers.
 
-Another candidate is tried only while the caller has seen nothing. An own engine that is restarting
-is waited for when nothing else could answer: it is back in seconds.
+Another candidate is tried, or the same one again, only while the caller has seen nothing. An own
+engine that is restarting is waited for when nothing else could answer: it is back in seconds.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import TypeVar
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
 
 from homeport.core.errors import (
     ConnectFailed,
     InternalError,
-    NoAnswer,
-    PrivateTierUnavailable,
     StreamCut,
     UpstreamError,
 )
-from homeport.core.ports import Clock, Health, Upstream
-from homeport.core.types import Attempt, Completion, DataClass, Decision, Frame, Target, UpstreamCall
+from homeport.core.money import Nano
+from homeport.core.ports import Clock, Health, Pricing, Upstream
+from homeport.core.types import Attempt, Completion, DataClass, Decision, Frame, Outcome, Target, UpstreamCall, Usage
+from homeport.ledger.usage import estimate
+from homeport.pipeline.balance import balanced
+from homeport.pipeline.deployments import Deployment, Deployments
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.hedge import HedgeBudget, HedgePolicy, race
+from homeport.pipeline.refusal import NOT_READY, no_answer
+from homeport.pipeline.retry import RetryBudget, RetryPolicy, may_have_worked, pause_s, worth_repeating
 
 Answer = TypeVar("Answer")
-Call = Callable[[Upstream, UpstreamCall], Awaitable[Answer]]
+Call = Callable[[Upstream, UpstreamCall], Coroutine[Any, Any, Answer]]
 
-NOT_READY = "not_ready"
-_STATUS_OF_LAST_ERROR = {"upstream_rate_limited": 429, "upstream_bad_answer": 502, "upstream_stream_cut": 502}
+HEDGE_LOST = "hedge_lost"
+_PREFIX_BYTES = 1024
+_ANSWER_TOKENS = 256
+_FREE = Nano(0)
+
+
+class Resilience(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done against failures. `restart_wait`: seconds to wait for an own engine that restarts."""
+
+    retry: RetryPolicy = RetryPolicy()
+    hedge: HedgePolicy = HedgePolicy()
+    restart_wait: float = 15.0
 
 
 class Dispatcher:
@@ -31,79 +50,270 @@ class Dispatcher:
 
     Args:
         upstreams: by name.
-        restart_wait: seconds to wait for an own engine when no other candidate answered.
+        deployments: shared with the dispatcher of the former configuration, if there was one.
     """
 
-    def __init__(self, upstreams: Mapping[str, Upstream], health: Health, clock: Clock, restart_wait: float) -> None:
+    def __init__(
+        self,
+        *,
+        upstreams: Mapping[str, Upstream],
+        health: Health,
+        deployments: Deployments,
+        pricing: Pricing,
+        clock: Clock,
+        resilience: Resilience,
+        dice: random.Random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._upstreams = upstreams
         self._health = health
+        self._deployments = deployments
+        self._pricing = pricing
         self._clock = clock
-        self._restart_wait = restart_wait
+        self._policy = resilience
+        self._dice = dice
+        self._sleep = sleep
+        self._retries = RetryBudget(resilience.retry)
+        self._hedges = HedgeBudget(resilience.hedge)
 
     async def complete(self, exchange: Exchange, decision: Decision) -> Completion:
         """A whole answer from the first candidate that gives one."""
-        return await self._first_answer(exchange, decision, lambda upstream, call: upstream.complete(call))
+        return await self._first_answer(exchange, decision, _complete)
 
     async def stream(self, exchange: Exchange, decision: Decision) -> tuple[Frame, AsyncGenerator[Frame, None]]:
         """The first frame, and the rest, from the first candidate that begins to answer."""
         return await self._first_answer(exchange, decision, _open)
 
+    def broke(self, exchange: Exchange, error: UpstreamError) -> None:
+        """The answer that had begun did not end well."""
+        if exchange.deployment is not None:
+            exchange.deployment.failed(error, self._clock.monotonic_ns())
+
+    def release(self, exchange: Exchange) -> None:
+        """The request is over: its tokens are no load any more."""
+        if exchange.deployment is not None:
+            exchange.deployment.end(_tokens(exchange))
+            if exchange.outcome is Outcome.COMPLETED:
+                exchange.deployment.breaker.succeeded()
+
     async def _first_answer(self, exchange: Exchange, decision: Decision, call: Call[Answer]) -> Answer:
-        waiting: list[Target] = []
-        for target in decision.candidates:
-            if not self._health.ready(target.upstream):
-                self._note(exchange, target, NOT_READY, self._clock.monotonic_ns())
-                waiting.append(target)
-                continue
-            try:
-                return await self._attempt(exchange, target, call)
-            except UpstreamError as error:
-                if not error.retryable:
-                    raise
-                if isinstance(error, ConnectFailed | StreamCut):
-                    self._health.report_failure(target.upstream)
-                    waiting.append(target)
-        for target in waiting:
-            if target.local and await self._health.wait_ready(target.upstream, self._restart_wait):
+        self._retries.deposit()
+        self._hedges.deposit()
+        targets = self._in_order(exchange, decision.candidates)
+        rounds = _Rounds(exchange, targets)
+        for number in range(self._policy.retry.rounds):
+            for target in targets:
+                if not self._may_ask(rounds, target, number):
+                    continue
                 try:
-                    return await self._attempt(exchange, target, call)
+                    return await self._ask(exchange, target, targets, call)
                 except UpstreamError as error:
                     if not error.retryable:
                         raise
-        raise _no_answer(exchange)
+                    self._learn(rounds, target, error)
+            if number + 1 == self._policy.retry.rounds or not await self._pause(rounds, number):
+                break
+        return await self._after_restart(rounds, call)
+
+    def _in_order(self, exchange: Exchange, candidates: Sequence[Target]) -> list[Target]:
+        if len(candidates) == 1:
+            return list(candidates)
+        return balanced(candidates, lambda target: self._of(target).outstanding, _prefix(exchange), self._dice)
+
+    def _of(self, target: Target) -> Deployment:
+        return self._deployments.of(target)
+
+    def _may_ask(self, rounds: "_Rounds", target: Target, number: int) -> bool:
+        """Whether to call it in this round; where not, the attempts say why."""
+        now = self._clock.monotonic_ns()
+        ready = self._health.ready(target.upstream)
+        closed = self._of(target).closed(now) if ready else NOT_READY
+        if not closed and rounds.repeats(target) and not self._retries.withdraw():
+            closed = "retry_budget_spent"
+        if not closed:
+            rounds.asked.add(target.name)
+        elif number == 0:
+            self._note(rounds.exchange, target, closed, now)
+            if not ready:
+                rounds.waiting.append(target)
+        return not closed
+
+    def _learn(self, rounds: "_Rounds", target: Target, error: UpstreamError) -> None:
+        if isinstance(error, ConnectFailed | StreamCut):
+            self._health.report_failure(target.upstream)
+            rounds.waiting.append(target)
+        rounds.again = rounds.again or (worth_repeating(error) and self._health.ready(target.upstream))
+
+    async def _pause(self, rounds: "_Rounds", number: int) -> bool:
+        """Wait before the next round; False where there is no use in one."""
+        now = self._clock.monotonic_ns()
+        waits = [self._of(target).wait_s(now) for target in rounds.targets if self._health.ready(target.upstream)]
+        if not waits or not (rounds.again or min(waits) > 0):
+            return False
+        rounds.again = False
+        pause = pause_s(self._policy.retry, number, min(waits), self._dice.random())
+        if pause > self._policy.retry.longest_wait or pause >= self._left_s(rounds.exchange):
+            return False
+        await self._sleep(pause)
+        return True
+
+    async def _after_restart(self, rounds: "_Rounds", call: Call[Answer]) -> Answer:
+        for target in rounds.waiting:
+            patience = min(self._policy.restart_wait, self._left_s(rounds.exchange))
+            if target.local and await self._health.wait_ready(target.upstream, patience):
+                try:
+                    return await self._attempt(rounds.exchange, target, call)
+                except UpstreamError as error:
+                    if not error.retryable:
+                        raise
+        now = self._clock.monotonic_ns()
+        raise no_answer(rounds.exchange, min(self._of(target).wait_s(now) for target in rounds.targets))
+
+    async def _ask(self, exchange: Exchange, target: Target, targets: Sequence[Target], call: Call[Answer]) -> Answer:
+        hedge = self._policy.hedge
+        late = self._of(target).quantile_s(hedge.quantile) if hedge.quantile else None
+        if late is None:
+            return await self._attempt(exchange, target, call)
+        return await self._hedged(exchange, target, self._spare(target, targets), call, max(late, hedge.shortest_wait))
+
+    def _spare(self, target: Target, targets: Sequence[Target]) -> Target:
+        """Another replica if there is one that may be called, else the same."""
+        now = self._clock.monotonic_ns()
+        replicas = [other for other in targets if other.name == target.name and other is not target]
+        return next((other for other in replicas if not self._of(other).closed(now)), target)
+
+    async def _hedged(
+        self, exchange: Exchange, target: Target, spare: Target, call: Call[Answer], wait: float
+    ) -> Answer:
+        """Race two calls. Both are paid: the one that answers by its usage, the other by what it was sent."""
+        first, second = _Try(target), _Try(spare)
+        winner: _Try | None = None
+        try:
+            answer, late_one_won = await race(
+                lambda: self._call(exchange, first, call),
+                lambda: self._call(exchange, second, call, committed=False),
+                wait=wait,
+                may_hedge=self._hedges.withdraw,
+                discard=_discard,
+            )
+            winner = second if late_one_won else first
+            if late_one_won:
+                self._commit(exchange, second)
+                exchange.reason = f"hedge:{target.name}"
+            self._won(exchange, winner)
+            return answer
+        finally:
+            # A caller who left is billed for the first call as for any other; the second is always extra.
+            loser = first if winner is second else second
+            self._lost(exchange, loser)
 
     async def _attempt(self, exchange: Exchange, target: Target, call: Call[Answer]) -> Answer:
-        assert exchange.inference is not None
+        attempt = _Try(target)
+        answer = await self._call(exchange, attempt, call)
+        self._won(exchange, attempt)
+        return answer
+
+    async def _call(self, exchange: Exchange, attempt: "_Try", call: Call[Answer], *, committed: bool = True) -> Answer:
+        """Call an upstream; a failure is noted. Committed: whoever leaves now pays for this call."""
+        target = attempt.target
         if exchange.data_class is DataClass.PRIVATE and not target.local:
             # Policies may be a third party's; this is the last door before the data is out.
             raise InternalError("a policy chose a remote model for private data, so it was not sent")
-        exchange.target = target
-        request = exchange.call_of(target)
-        started = exchange.dispatched_ns = self._clock.monotonic_ns()
-        if exchange.attempts:
-            first = exchange.attempts[0]
-            how = "restarted" if first.target == target.name else "failover"
-            exchange.reason = f"{how}:{first.target}:{first.error}"
+        request = exchange.call_of(target, self._left_s(exchange))
+        deployment, tokens = self._of(target), _tokens(exchange)
+        attempt.started = self._clock.monotonic_ns()
+        if committed:
+            self._commit(exchange, attempt)
+            _give_reason(exchange)
+        deployment.begin(tokens)
         try:
             answer = await _keeping_the_contract(call(self._upstreams[target.upstream], request))
         except UpstreamError as error:
-            self._note(exchange, target, error.code, started)
-            exchange.target = None
+            deployment.end(tokens)
+            deployment.failed(error, self._clock.monotonic_ns())
+            attempt.failed = True
+            cost = self._spent(exchange, attempt) if may_have_worked(error) else _FREE
+            self._note(exchange, target, error.code, attempt.started, cost)
+            if committed:
+                exchange.target = None
             raise
-        self._note(exchange, target, "", started)
+        except BaseException:  # a caller who left, or the loser of a race: it says nothing; raised again
+            deployment.end(tokens)
+            deployment.breaker.abandoned()
+            raise
+        deployment.began(self._clock.monotonic_ns() - attempt.started)
+        attempt.answered = True
         return answer
 
-    def _note(self, exchange: Exchange, target: Target, error: str, started: int) -> None:
+    def _commit(self, exchange: Exchange, attempt: "_Try") -> None:
+        assert exchange.inference is not None
+        surface = attempt.target.answers(exchange.inference.surface)
+        assert surface is not None, "eligibility let a target through that cannot answer"
+        exchange.begin(attempt.target, surface, attempt.started)
+
+    def _won(self, exchange: Exchange, attempt: "_Try") -> None:
+        exchange.deployment = self._of(attempt.target)
+        self._note(exchange, attempt.target, "", attempt.started)
+
+    def _lost(self, exchange: Exchange, attempt: "_Try") -> None:
+        """Note a call that nobody needed any more, with what it cost; one that failed is noted already."""
+        if not attempt.started or attempt.failed:
+            return
+        if attempt.answered:
+            self._of(attempt.target).end(_tokens(exchange))
+        self._note(exchange, attempt.target, HEDGE_LOST, attempt.started, self._spent(exchange, attempt))
+
+    def _spent(self, exchange: Exchange, attempt: "_Try") -> Nano:
+        """What a call that gave no answer costs: the prompt, where it was sent; the time, at an own engine."""
+        usage = estimate(exchange.inference.input_chars, 0) if exchange.inference else Usage()
+        return self._pricing.cost(attempt.target, usage, self._clock.monotonic_ns() - attempt.started)
+
+    def _left_s(self, exchange: Exchange) -> float:
+        """Seconds until the caller's deadline."""
+        if exchange.deadline_ns is None:
+            return float("inf")
+        return (exchange.deadline_ns - self._clock.monotonic_ns()) / 1e9
+
+    def _note(self, exchange: Exchange, target: Target, error: str, started: int, cost: Nano = _FREE) -> None:
         ended = self._clock.monotonic_ns()
-        exchange.attempts.append(Attempt(target=target.name, error=error, started_ns=started, ended_ns=ended))
+        exchange.attempts.append(
+            Attempt(target=target.name, error=error, started_ns=started, ended_ns=ended, cost=cost)
+        )
 
 
-async def _keeping_the_contract(answer: Awaitable[Answer]) -> Answer:
-    """An adapter may be a third party's: an OSError it lets through must not look like a caller who left."""
-    try:
-        return await answer
-    except OSError as error:
-        raise UpstreamError(f"the upstream's adapter failed: {type(error).__name__}", code="upstream_failed") from error
+class _Try:
+    """One call of one upstream, while it is made. `started` is 0 before, in monotonic nanoseconds."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.started = 0
+        self.answered = False
+        self.failed = False
+
+
+class _Rounds:
+    """What is known after some candidates failed.
+
+    Attributes:
+        asked: names of models that were called.
+        waiting: targets whose engine may come back.
+        again: some upstream may do better in a moment.
+    """
+
+    def __init__(self, exchange: Exchange, targets: list[Target]) -> None:
+        self.exchange = exchange
+        self.targets = targets
+        self.asked: set[str] = set()
+        self.waiting: list[Target] = []
+        self.again = False
+
+    def repeats(self, target: Target) -> bool:
+        """Whether calling it repeats a call of this request: asking another model does not."""
+        return target.name in self.asked
+
+
+async def _complete(upstream: Upstream, call: UpstreamCall) -> Completion:
+    return await upstream.complete(call)
 
 
 async def _open(upstream: Upstream, call: UpstreamCall) -> tuple[Frame, AsyncGenerator[Frame, None]]:
@@ -117,18 +327,38 @@ async def _open(upstream: Upstream, call: UpstreamCall) -> tuple[Frame, AsyncGen
         raise
 
 
-def _no_answer(exchange: Exchange) -> NoAnswer | PrivateTierUnavailable:
-    attempts = tuple(f"{attempt.target}: {attempt.error}" for attempt in exchange.attempts)
-    if exchange.data_class is DataClass.PRIVATE:
-        return PrivateTierUnavailable(
-            f"this request is private and no model at home could answer it ({'; '.join(attempts)})",
-            hint="homeport status shows the engines; the request was not sent elsewhere",
-        )
-    last = exchange.attempts[-1].error
-    status = 504 if "timeout" in last or last == "upstream_stalled" else _STATUS_OF_LAST_ERROR.get(last, 503)
-    return NoAnswer(
-        f"no model could answer ({'; '.join(attempts)})",
-        attempts=attempts,
-        status=status,
-        hint="try again; homeport status shows what is up",
-    )
+async def _discard(answer: object) -> None:
+    """Close a stream that came too late."""
+    if isinstance(answer, tuple):
+        await answer[1].aclose()
+
+
+async def _keeping_the_contract(answer: Awaitable[Answer]) -> Answer:
+    """An adapter may be a third party's: an OSError it lets through must not look like a caller who left."""
+    try:
+        return await answer
+    except OSError as error:
+        raise UpstreamError(f"the upstream's adapter failed: {type(error).__name__}", code="upstream_failed") from error
+
+
+def _give_reason(exchange: Exchange) -> None:
+    if exchange.attempts:
+        first = exchange.attempts[0]
+        assert exchange.target is not None
+        same = "restarted" if exchange.target.local else "again"
+        how = same if first.target == exchange.target.name else "failover"
+        exchange.reason = f"{how}:{first.target}:{first.error}"
+
+
+def _tokens(exchange: Exchange) -> int:
+    """What a request weighs: its prompt, and an answer of ordinary length."""
+    assert exchange.inference is not None
+    return exchange.inference.input_chars // 4 + _ANSWER_TOKENS
+
+
+def _prefix(exchange: Exchange) -> bytes:
+    """The beginning of a prompt: what requests of one conversation, or of one template, share."""
+    assert exchange.inference is not None
+    fields = exchange.inference.fields
+    prompt = fields.get("messages") or fields.get("input") or fields.get("prompt")
+    return bytes(prompt)[:_PREFIX_BYTES] if prompt else b""

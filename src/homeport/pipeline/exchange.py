@@ -23,6 +23,7 @@ from homeport.core.types import (
     UpstreamCall,
     Usage,
 )
+from homeport.pipeline.deployments import Deployment
 from homeport.pipeline.limits import rate_headers
 
 _JSON = "application/json"
@@ -48,11 +49,13 @@ class Exchange:
         read_body: Callable[[], Awaitable[bytes]],
         dialect: Dialect,
         wire: Wire,
+        timeout_header: str | None = None,
     ) -> None:
         self.request_id = request_id
         self.surface = surface
         self.token = token
         self.data_class_header = data_class_header
+        self.timeout_header = timeout_header
         self.read_body = read_body
         self.dialect = dialect
         self.wire = wire
@@ -67,6 +70,8 @@ class Exchange:
         self.decision: Decision | None = None
         self.target: Target | None = None
         self.dispatched_ns = 0
+        self.deadline_ns: int | None = None
+        self.deployment: Deployment | None = None
         self.attempts: list[Attempt] = []
         self.reason = ""
         self.completion: Completion | None = None
@@ -83,8 +88,8 @@ class Exchange:
         self._writer: AnswerWriter | None = None
         self._chat: Mapping[str, Raw] | None = None
 
-    def call_of(self, target: Target) -> UpstreamCall:
-        """What to ask of a target; its answer will come in the words of the call's surface.
+    def call_of(self, target: Target, seconds: float) -> UpstreamCall:
+        """What to ask of a target, to be answered within so many seconds.
 
         Raises:
             InvalidRequest: it needs translation, and something in it cannot be translated.
@@ -93,7 +98,6 @@ class Exchange:
         assert inference is not None
         surface = target.answers(inference.surface)
         assert surface is not None, "eligibility let a target through that cannot answer"
-        self._writer = self.dialect.writer(inference, surface)
         if surface is inference.surface:
             fields = inference.fields
         else:
@@ -104,8 +108,15 @@ class Exchange:
             fields=fields,
             request_id=self.request_id,
             deterministic=inference.deterministic,
-            timeouts=target.timeouts,
+            timeouts=target.timeouts if seconds >= target.timeouts.total else target.timeouts.within(seconds),
         )
+
+    def begin(self, target: Target, surface: Surface, now: int) -> None:
+        """`target` is asked in the words of `surface`: it is who will be billed, and its answer is written."""
+        assert self.inference is not None
+        self.target = target
+        self.dispatched_ns = now
+        self._writer = self.dialect.writer(self.inference, surface)
 
     @property
     def writer(self) -> AnswerWriter:

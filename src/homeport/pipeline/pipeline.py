@@ -10,6 +10,7 @@ from homeport.core.errors import (
     HomeportError,
     InternalError,
     StorageError,
+    UpstreamError,
 )
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
@@ -18,6 +19,7 @@ from homeport.core.types import Key, Outcome, Surface, Usage
 from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.authenticate import authenticate, permit, scope_of
+from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.limits import expected_tokens
@@ -41,6 +43,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     pricing: Pricing
     observers: Sequence[Observer]
     clock: Clock
+    longest_s: float
 
 
 class Pipeline:
@@ -67,6 +70,7 @@ class Pipeline:
             logger.exception("unexpected error in request %s", exchange.request_id)
             exchange.fail(InternalError("an unexpected error happened; it was logged"))
         finally:
+            self._stages.dispatcher.release(exchange)
             self._settle(exchange)
         await exchange.finish()
 
@@ -75,6 +79,8 @@ class Pipeline:
         exchange.data_class = key.data_class
         permit(key, scope_of(exchange.surface))
         exchange.data_class = classify(key.data_class, exchange.data_class_header)
+        seconds = seconds_left(exchange.timeout_header, self._stages.longest_s)
+        exchange.deadline_ns = exchange.started_ns + round(seconds * 1e9)
         with self._stages.admission.admit(key):
             self._stages.recorder.check_room()
             if key.limits is not None:
@@ -101,7 +107,11 @@ class Pipeline:
         assert exchange.decision is not None
         if exchange.inference.stream:
             first, rest = await self._stages.dispatcher.stream(exchange, exchange.decision)
-            await relay(exchange, first, rest, self._stages.clock.monotonic_ns)
+            try:
+                await relay(exchange, first, rest, self._stages.clock.monotonic_ns)
+            except UpstreamError as error:
+                self._stages.dispatcher.broke(exchange, error)
+                raise
         else:
             exchange.completion = await self._stages.dispatcher.complete(exchange, exchange.decision)
             exchange.usage = exchange.completion.usage
@@ -114,7 +124,8 @@ class Pipeline:
         now = self._stages.clock.monotonic_ns()
         usage = self._billable(exchange)
         if exchange.target is not None:
-            exchange.cost = self._stages.pricing.cost(exchange.target, usage, now - exchange.dispatched_ns)
+            cost = self._stages.pricing.cost(exchange.target, usage, now - exchange.dispatched_ns)
+            exchange.cost = Nano(cost + _lost(exchange))
         if exchange.ticket is not None:
             exchange.ticket.leave(usage.input_tokens + usage.output_tokens)
         event = _finished(exchange, exchange.key, usage, now)
@@ -137,9 +148,14 @@ class Pipeline:
         return exchange.usage or estimate(exchange.inference.input_chars, exchange.events, chars)
 
 
+def _lost(exchange: Exchange) -> int:
+    """Nano-dollars of calls that gave no answer and may be billed all the same."""
+    return sum(attempt.cost for attempt in exchange.attempts)
+
+
 def _finished(exchange: Exchange, key: Key, usage: Usage, now: int) -> RequestFinished:
     target, inference, cost = exchange.target, exchange.inference, exchange.cost
-    latency = now - exchange.started_ns
+    latency, lost = now - exchange.started_ns, _lost(exchange)
     first_byte = exchange.first_byte_ns - exchange.started_ns if exchange.first_byte_ns else 0
     return RequestFinished(
         request_id=exchange.request_id,
@@ -162,8 +178,8 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int) -> RequestFi
         cached_input_tokens=usage.cached_input_tokens,
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        estimated=usage.estimated,
-        cost=cost or Nano(0),
+        estimated=usage.estimated or lost > 0,
+        cost=Nano((cost or Nano(0)) if target else lost),
         price_source=target.price.source if target and target.price else "",
         latency_ns=latency,
         ttft_ns=latency if exchange.completion is not None else first_byte,

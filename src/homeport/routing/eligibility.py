@@ -24,7 +24,11 @@ class Catalogue:
     def __init__(self, targets: Iterable[Target], aliases: Mapping[str, str]) -> None:
         self.targets = tuple(targets)
         self.aliases = dict(aliases)
-        self._by_name: dict[str, tuple[Target, ...]] = {target.name: (target,) for target in self.targets}
+        self._by_name: dict[str, tuple[Target, ...]] = {}
+        for target in self.targets:
+            # Replicas share a name.
+            self._by_name[target.name] = (*self._by_name.get(target.name, ()), target)
+        self._models = frozenset(self._by_name)
         for target in self.targets:
             tier = tuple(other for other in self.targets if other.tier == target.tier)
             self._by_name.setdefault(target.tier, tier)
@@ -45,7 +49,7 @@ class Catalogue:
                 hint="GET /v1/models lists the models; `auto` lets the policy choose",
                 param="model",
             )
-        return self._by_name[name], name in {target.name for target in self.targets}
+        return self._by_name[name], name in self._models
 
 
 def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: DataClass) -> Eligible:

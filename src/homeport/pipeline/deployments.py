@@ -1,0 +1,84 @@
+"""What this process knows of each model at each upstream: its load, its failures, its speed.
+
+It outlives a change of the configuration.
+"""
+
+import math
+from collections import deque
+
+from homeport.core.errors import UpstreamError, UpstreamRefused
+from homeport.core.types import Target
+from homeport.pipeline.breaker import Breaker, BreakerPolicy
+from homeport.pipeline.retry import counts_as_failure
+
+CIRCUIT_OPEN = "circuit_open"
+COOLING_DOWN = "cooling_down"
+_SAMPLES = 256
+_ENOUGH = 20
+
+
+class Deployment:
+    """One model at one upstream. Times are monotonic nanoseconds.
+
+    Attributes:
+        outstanding: tokens of the requests that it works on.
+        breaker: opens when it keeps failing.
+    """
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self.outstanding = 0
+        self.breaker = Breaker(policy)
+        self._resume_at = 0
+        self._first_tokens: deque[int] = deque(maxlen=_SAMPLES)
+
+    def closed(self, now: int) -> str:
+        """Why it must not be called now; "" where it may."""
+        if now < self._resume_at:
+            return COOLING_DOWN
+        return "" if self.breaker.allows(now) else CIRCUIT_OPEN
+
+    def wait_s(self, now: int) -> float:
+        """Seconds until it may be called again."""
+        return max(self.breaker.wait_s(now), (self._resume_at - now) / 1e9, 0.0)
+
+    def begin(self, tokens: int) -> None:
+        self.outstanding += tokens
+        self.breaker.begin()
+
+    def end(self, tokens: int) -> None:
+        self.outstanding -= tokens
+
+    def began(self, elapsed: int) -> None:
+        """It began to answer (a stream), or answered (the whole), after so many nanoseconds."""
+        self._first_tokens.append(elapsed)
+        if self.breaker.is_open:
+            self.breaker.succeeded()  # Others need not wait for the end of a long stream.
+
+    def failed(self, error: UpstreamError, now: int) -> None:
+        if isinstance(error, UpstreamRefused) and error.retry_after:
+            self._resume_at = now + error.retry_after * 1_000_000_000
+        if counts_as_failure(error):
+            self.breaker.failed(now)
+        else:
+            self.breaker.abandoned()
+
+    def quantile_s(self, quantile: float) -> float | None:
+        """Seconds to the first token that this share of the last calls stayed below; None while too few are known."""
+        if len(self._first_tokens) < _ENOUGH:
+            return None
+        ordered = sorted(self._first_tokens)
+        return ordered[min(len(ordered) - 1, math.ceil(quantile * len(ordered)) - 1)] / 1e9
+
+
+class Deployments:
+    """All of them, made when they are first asked for."""
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self._policy = policy
+        self._by_place: dict[tuple[str, str], Deployment] = {}
+
+    def of(self, target: Target) -> Deployment:
+        place = (target.upstream, target.model)
+        if place not in self._by_place:
+            self._by_place[place] = Deployment(self._policy)
+        return self._by_place[place]

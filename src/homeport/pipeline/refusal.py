@@ -1,0 +1,39 @@
+"""What the caller is told when nobody answered."""
+
+import math
+
+from homeport.core.errors import NoAnswer, PrivateTierUnavailable
+from homeport.core.types import DataClass
+from homeport.pipeline.deployments import COOLING_DOWN
+from homeport.pipeline.exchange import Exchange
+
+NOT_READY = "not_ready"
+_STATUS_OF_LAST_ERROR = {
+    "upstream_rate_limited": 429,
+    COOLING_DOWN: 429,
+    "upstream_bad_answer": 502,
+    "upstream_stream_cut": 502,
+}
+
+
+def no_answer(exchange: Exchange, wait_s: float) -> NoAnswer | PrivateTierUnavailable:
+    """The error after every attempt failed.
+
+    Args:
+        wait_s: seconds until one of the candidates may be asked again.
+    """
+    attempts = tuple(f"{attempt.target}: {attempt.error}" for attempt in exchange.attempts)
+    if exchange.data_class is DataClass.PRIVATE:
+        return PrivateTierUnavailable(
+            f"this request is private and no model at home could answer it ({'; '.join(attempts)})",
+            hint="homeport status shows the engines; the request was not sent elsewhere",
+        )
+    last = exchange.attempts[-1].error
+    status = 504 if "timeout" in last or last == "upstream_stalled" else _STATUS_OF_LAST_ERROR.get(last, 503)
+    return NoAnswer(
+        f"no model could answer ({'; '.join(attempts)})",
+        attempts=attempts,
+        status=status,
+        hint="try again; homeport status shows what is up",
+        retry_after=max(1, math.ceil(wait_s)),
+    )
