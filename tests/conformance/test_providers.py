@@ -19,10 +19,12 @@ from homeport.core.types import Frame, Surface, Timeouts, UpstreamCall
 from homeport.providers.base import ProviderSetup
 from homeport.transport.fallback import AiohttpTransport
 from homeport.transport.http import Transport
+from tests.fakes.gemini_server import GeminiServer
 from tests.fakes.openai_server import Fault, OpenAIServer
 from tests.providers.calls import CHAT, PATIENT, call, setup, text_of
 
 PACKAGE = "homeport.providers"
+OPENAI = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING})
 SHORT = Timeouts(connect=5, first_token=0.3, between_tokens=0.3, total=20)
 
 
@@ -46,17 +48,20 @@ class Peer:
     broken: list[Callable[[], dict[str, Any]]] = field(default_factory=list)
     stall: Callable[[], dict[str, Any]] = dict
     idle: Callable[[], Any] = nothing_to_wait_for
-    surfaces: tuple[Surface, ...] = tuple(Surface)
+    surfaces: frozenset[Surface] = OPENAI
 
 
 @asynccontextmanager
-async def over_http() -> AsyncIterator[Peer]:
-    async with OpenAIServer() as server:
+async def over_http(
+    server: OpenAIServer, surfaces: frozenset[Surface] = OPENAI, options: dict[str, Any] | None = None
+) -> AsyncIterator[Peer]:
+    well = options or {}
+    async with server:
 
         def breaking(fault: Fault, status: int = 500) -> Callable[[], dict[str, Any]]:
             def arrange() -> dict[str, Any]:
                 server.fault, server.status = fault, status
-                return {}
+                return well
 
             return arrange
 
@@ -65,6 +70,8 @@ async def over_http() -> AsyncIterator[Peer]:
         statuses = [400, 401, 403, 404, 408, 409, 413, 418, 422, 425, 429, 500, 502, 503, 504, 529]
         yield Peer(
             base_url=server.base_url,
+            options=well,
+            surfaces=surfaces,
             broken=faults + [breaking(Fault.STATUS, status) for status in statuses],
             stall=breaking(Fault.STALL),
             idle=server.wait_idle,
@@ -83,8 +90,13 @@ async def in_process() -> AsyncIterator[Peer]:
 
 
 FIXTURES: dict[str, Callable[[], AbstractAsyncContextManager[Peer]]] = {
-    "openai_compatible": over_http,
+    "azure": lambda: over_http(OpenAIServer(path="/openai/v1/{surface:.+}")),
+    "fireworks": lambda: over_http(OpenAIServer()),
+    "gemini": lambda: over_http(GeminiServer(), frozenset({Surface.CHAT, Surface.EMBEDDING})),
+    "openai": lambda: over_http(OpenAIServer()),
+    "openai_compatible": lambda: over_http(OpenAIServer()),
     "simulated": in_process,
+    "together": lambda: over_http(OpenAIServer()),
 }
 
 
@@ -95,6 +107,11 @@ class Bench:
         self.name = name
         self.peer = peer
         self.transport = transport
+
+    def needs(self, surface: Surface) -> None:
+        """Skip where the API behind this provider has no such surface."""
+        if surface not in self.peer.surfaces:
+            pytest.skip(f"{self.name} does not answer {surface.value}")
 
     def settings(self, options: dict[str, Any]) -> ProviderSetup:
         return setup(self.transport, base_url=self.peer.base_url, **options)
@@ -141,6 +158,7 @@ def test_every_provider_has_a_fixture() -> None:
 
 @pytest.mark.parametrize("surface", ANSWERS)
 async def test_a_whole_answer_is_json_with_usage(bench: Bench, surface: Surface) -> None:
+    bench.needs(surface)
     completion = await bench.connect().complete(ask(surface))
     answer = json.loads(completion.body)
     assert answer["data"] if surface is Surface.EMBEDDING else answer["choices"]
@@ -152,6 +170,7 @@ async def test_a_whole_answer_is_json_with_usage(bench: Bench, surface: Surface)
 
 @pytest.mark.parametrize("surface", STREAMS)
 async def test_a_stream_says_what_the_whole_answer_says(bench: Bench, surface: Surface) -> None:
+    bench.needs(surface)
     upstream = bench.connect()
     completion = await upstream.complete(ask(surface))
     choice = json.loads(completion.body)["choices"][0]
@@ -163,6 +182,7 @@ async def test_a_stream_says_what_the_whole_answer_says(bench: Bench, surface: S
 @pytest.mark.parametrize("surface", STREAMS)
 async def test_frames(bench: Bench, surface: Surface) -> None:
     """Content first, each frame of whole events; then the usage chunk, then `[DONE]`, each by itself."""
+    bench.needs(surface)
     frames = await frames_of(bench.connect(), surface)
     *content, usage, done = frames
     assert all(not frame.closing and not frame.usage_only and frame.usage is None for frame in content)

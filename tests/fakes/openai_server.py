@@ -77,6 +77,7 @@ class OpenAIServer:
     requests: list[Received] = field(default_factory=list)
     running: int = 0
     port: int = 0
+    path: str = "/v1/{surface:.+}"
 
     def __post_init__(self) -> None:
         self._closing = asyncio.Event()
@@ -90,7 +91,7 @@ class OpenAIServer:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_get("/v1/models", self._models)
-        app.router.add_post("/v1/{surface:.+}", self._answer)
+        app.router.add_post(self.path, self._answer)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -112,6 +113,17 @@ class OpenAIServer:
         async with self._idle:
             await self._idle.wait_for(lambda: self.running > 0)
 
+    # What a server of another API says in its own way.
+
+    def wants_stream(self, request: web.Request, fields: dict[str, Any]) -> bool:
+        return bool(fields.get("stream"))
+
+    def whole(self, request: web.Request, fields: dict[str, Any], *, usage: bool) -> dict[str, Any]:
+        return whole_answer(request.match_info["surface"], fields, usage=usage)
+
+    def events(self, request: web.Request, fields: dict[str, Any], fault: Fault) -> list[bytes]:
+        return stream_events(request.match_info["surface"], fields, fault)
+
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "fake", "object": "model"}]})
 
@@ -125,7 +137,7 @@ class OpenAIServer:
             early = await self._instead(request, fault)
             if early is not None:
                 return early
-            if fields.get("stream"):
+            if self.wants_stream(request, fields):
                 return await self._stream(request, fields, fault)
             return await self._whole(request, fields, fault)
 
@@ -162,7 +174,7 @@ class OpenAIServer:
         return None
 
     async def _whole(self, request: web.Request, fields: dict[str, Any], fault: Fault) -> web.StreamResponse:
-        body = json.dumps(whole_answer(request.match_info["surface"], fields, usage=fault is not Fault.MISSING_USAGE))
+        body = json.dumps(self.whole(request, fields, usage=fault is not Fault.MISSING_USAGE))
         if fault is Fault.GARBAGE:
             body = body[: len(body) // 2]
         if fault is Fault.TRUNCATED:
@@ -182,7 +194,7 @@ class OpenAIServer:
         if fault is Fault.GARBAGE:
             await response.write(b"\xff\xfe not events \x00" * 20)
             return response
-        pieces = stream_events(request.match_info["surface"], fields, fault)
+        pieces = self.events(request, fields, fault)
         for number, piece in enumerate(pieces):
             if number == 2 and fault in _BREAKS:
                 return await self._break(request, response, fault)

@@ -1,0 +1,13 @@
+"""OpenAI's own API. Source: https://platform.openai.com/docs/api-reference."""
+
+from homeport.core.types import Surface
+from homeport.providers.base import ProviderSetup, read_options
+from homeport.providers.openai_compatible import Family, OpenAICompatible, OpenAIOptions
+
+SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING, Surface.RESPONSES, Surface.MODERATION})
+_FAMILY = Family(base_url="https://api.openai.com/v1")
+
+
+def connect(setup: ProviderSetup) -> OpenAICompatible:
+    """See `ProviderModule.connect`; needs an api_key only."""
+    return OpenAICompatible(setup, read_options(setup, OpenAIOptions), _FAMILY)
