@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from homeport.core.errors import ConfigError, StreamCut, UpstreamError, UpstreamRefused, UpstreamTimeout
 from homeport.core.types import Completion, Frame, Surface, Timeouts, UpstreamCall
-from homeport.providers.simulated import Simulated, connect, count_tokens
+from homeport.providers.simulated import Simulated, connect
+from homeport.providers.simulated.text import count_tokens
 from homeport.transport.fallback import AiohttpTransport
 from tests.providers.calls import CHAT, call, chunks_of, setup, text_of
 

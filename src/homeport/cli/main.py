@@ -10,7 +10,7 @@ from rich.markup import escape
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 import homeport
-from homeport.cli import chat, check, cost, db, init, keys, package, run, serve, sla, status, up
+from homeport.cli import chat, check, cost, db, init, keys, package, run, serve, sim, sla, status, up
 from homeport.cli.context import Context
 from homeport.core.errors import ConfigError, HomeportError, StorageError
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (up, init, check, chat, status, cost, run, serve):
+for module in (up, init, check, chat, status, cost, run, serve, sim):
     module.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(package.app, name="package")
