@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -80,6 +81,7 @@ def sim(
     def say(server: SimServer) -> None:
         if json:
             state.print_json({"url": server.url, "control_url": server.control_url})
+            sys.stdout.flush()  # A program waits for it on a pipe.
             return
         state.console.print(f"Simulated upstream at {server.url} (control: {server.control_url}/sim/)", soft_wrap=True)
 

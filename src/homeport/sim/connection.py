@@ -14,6 +14,8 @@ from homeport.sim.wire import Wire, reset
 
 MAX_BODY_BYTES = 64 << 20
 MAX_HEAD_BYTES = 256 << 10
+_LINGER_S = 1.0
+_CLOSING = frozenset({"close", "until-close", "refuse"})
 
 
 class Host(Protocol):
@@ -25,8 +27,6 @@ class Host(Protocol):
     async def answer(self, request: Request, wire: Wire, seen: Seen) -> Faults: ...
 
     async def control(self, request: Request, wire: Wire) -> None: ...
-
-    def outage(self, seconds: float) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -40,6 +40,8 @@ class Connection(asyncio.Protocol):
         self._idle: asyncio.TimerHandle | None = None
         self._reset_on_reuse = False
         self._last = False
+        self._pending = 0
+        self._refused = False
         host.record.connections += 1
         self.number = host.record.connections
 
@@ -55,7 +57,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._host.open_connections.discard(self)
         self._stop_idling()
-        self._wire.resume()
+        self._wire.lose()
         if self._task is not None:
             if self._seen is not None and not self._seen.ended:
                 self._seen.cancelled = True
@@ -63,14 +65,21 @@ class Connection(asyncio.Protocol):
         self._host.record.wake()
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         self._stop_idling()
         if self._reset_on_reuse:
             reset(self.transport)
             return
+        # The parser keeps what it has not understood yet, so that is what is counted.
+        self._pending += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse()
+        else:
+            if self._pending > MAX_HEAD_BYTES:
+                self._refuse()
 
     def pause_writing(self) -> None:
         self._wire.pause()
@@ -94,32 +103,29 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[str, str]] = []
         self._body: list[bytes] = []
         self._size = 0
-        self._head_size = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
-        self._count_head(len(name) + len(value))
-
-    def _count_head(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > MAX_HEAD_BYTES:
-            raise ValueError("the head is too large")  # The parser stops with an error of its own.
 
     def on_headers_complete(self) -> None:
+        self._pending = 0
+        if len(self._url) + sum(len(name) + len(value) for name, value in self._headers) > MAX_HEAD_BYTES:
+            raise ValueError("the head is too large")  # The parser stops with an error of its own.
         if any(name == "expect" and value.lower() == "100-continue" for name, value in self._headers):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
+        self._pending = 0
         self._body.append(body)
         self._size += len(body)
         if self._size > MAX_BODY_BYTES:
-            raise ValueError("the body is too large")
+            raise ValueError("the body is too large")  # Likewise.
 
     def on_message_complete(self) -> None:
+        self._pending = 0
         path, _, query = self._url.decode("latin-1").partition("?")
         request = Request(
             method=self._parser.get_method().decode("latin-1"),
@@ -151,18 +157,16 @@ class Connection(asyncio.Protocol):
             faults = await self._host.answer(request, self._wire, seen)
             seen.ended = True
         finally:
-            seen.bytes_sent -= min(seen.bytes_sent, self._wire.unsent())
+            seen.bytes_sent -= min(seen.bytes_sent, self._wire.unsent)
             self._host.record.end(seen)
             self._seen = None
         return faults
 
     async def _follow(self, faults: Faults) -> None:
         """What becomes of the connection between two requests."""
-        if "refuse" in faults:
-            self._host.outage(number(faults, "refuse"))
         if "close-reset" in faults:
             await self._wire.reset()
-        elif "close" in faults or "until-close" in faults or (self._last and not self._requests):
+        elif not _CLOSING.isdisjoint(faults) or (self._last and not self._requests):
             self.transport.close()
         elif "close-idle" in faults:
             self._idle = asyncio.get_running_loop().call_later(number(faults, "close-idle"), self.transport.close)
@@ -177,4 +181,7 @@ class Connection(asyncio.Protocol):
         body = b'{"error": {"message": "Simulated: this is not a valid HTTP request", "type": "invalid_request_error"}}'
         head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
-        self.transport.close()
+        # Closing now, with bytes unread, would reset the connection, and the client might miss why.
+        self.transport.write_eof()
+        self._refused = True
+        self._idle = asyncio.get_running_loop().call_later(_LINGER_S, self.transport.close)

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -25,10 +25,15 @@ STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "
 
 
 class Exchange:
-    """Answers requests, all by the same settings, script and limits."""
+    """Answers requests, all by the same settings, script and limits.
 
-    def __init__(self, settings: Settings, script: Script) -> None:
+    Args:
+        outage: refuse connections for so many seconds.
+    """
+
+    def __init__(self, settings: Settings, script: Script, outage: Callable[[float], Awaitable[None]]) -> None:
         self.script = script
+        self._outage = outage
         self.change(settings)
 
     def change(self, settings: Settings) -> None:
@@ -43,7 +48,7 @@ class Exchange:
             fate = self.script.next(request.path, request.headers.get("x-sim-fault", ""))
         except InvalidRequest as error:
             fate = Fate({})
-            reply = refusing(request).refusal(Refused(400, error.message, code=error.code))
+            reply = refusing(request).refusal(Refused(400, error.message, openai_code=error.code))
         else:
             reply = self._reply(request, fate.faults)
         faults = fate.faults
@@ -53,6 +58,8 @@ class Exchange:
             await _drop(wire, faults)
             return faults
         await _pause(number(faults, "delay"))
+        if "refuse" in faults:
+            await self._outage(number(faults, "refuse"))
         if "continue" in faults:
             await wire.interim()
         headers = {"date": _now(), "x-request-id": f"req_sim{seen.number}", **self.limits.headers(), **reply.headers}

@@ -91,7 +91,7 @@ KINDS: Mapping[str, Kind] = {
     "close-reset": Kind("Reset the connection after the answer (RST)."),
     "close-idle": Kind("End the connection after it was idle for VALUE seconds.", 0.05),
     "close-reuse": Kind("Reset the connection when the next request arrives on it."),
-    "refuse": Kind("After the answer, refuse connections for VALUE seconds.", 1),
+    "refuse": Kind("Refuse other connections for VALUE seconds; this one is answered, and ends.", 1),
     # The answer
     "model": Kind("Say that model VALUE answered.", "swapped"),
     "tokens": Kind("An answer of VALUE tokens, instead of the setting.", 48, 1, 100_000),

@@ -31,7 +31,9 @@ class Listener:
         self._connect = connect
         self._held: list[socket.socket] = []
         self._accepting: asyncio.Task[None] | None = None
-        self._reopening: asyncio.TimerHandle | None = None
+        self._reopening: asyncio.Task[None] | None = None
+        self._is_open = asyncio.Event()
+        self._is_open.set()
         self._socket: socket.socket | None = _listen(host, port)
         self._address: tuple[str, int] = self._socket.getsockname()[:2]
         self.mode = Mode.OPEN
@@ -56,9 +58,13 @@ class Listener:
             else:
                 self._socket.listen(_BACKLOG)
                 self.start()
+        self._is_open.set() if mode is Mode.OPEN else self._is_open.clear()
         if seconds:
-            loop = asyncio.get_running_loop()
-            self._reopening = loop.call_later(seconds, lambda: loop.create_task(self.change(Mode.OPEN)))
+            self._reopening = asyncio.get_running_loop().create_task(self._reopen(seconds))
+
+    async def wait_open(self) -> None:
+        """Until connections are received as always."""
+        await self._is_open.wait()
 
     async def close(self) -> None:
         await self._pause()
@@ -84,6 +90,10 @@ class Listener:
             transport.write(_GARBAGE)
             transport.close()
 
+    async def _reopen(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.change(Mode.OPEN)
+
     async def _fill(self) -> None:
         """Fill the queue of connections with our own, so that the kernel drops what comes after."""
         assert self._socket is not None
@@ -97,9 +107,9 @@ class Listener:
         await asyncio.sleep(0.05)
 
     async def _pause(self) -> None:
-        if self._reopening is not None:
+        if self._reopening is not None and self._reopening is not asyncio.current_task():
             self._reopening.cancel()
-            self._reopening = None
+        self._reopening = None
         if self._accepting is not None:
             self._accepting.cancel()
             await asyncio.gather(self._accepting, return_exceptions=True)

@@ -31,7 +31,9 @@ def error_body(refused: Refused) -> dict[str, Any]:
     fallback = "server_error" if refused.status >= 500 else "invalid_request_error"
     kind, code, words = _TYPES.get(refused.status, (fallback, None, "The request was refused."))
     message = f"Simulated: {refused.message or words}"
-    return {"error": {"message": message, "type": kind, "param": refused.param or None, "code": refused.code or code}}
+    return {
+        "error": {"message": message, "type": kind, "param": refused.param or None, "code": refused.openai_code or code}
+    }
 
 
 class OpenAI:
@@ -43,6 +45,7 @@ class OpenAI:
         if request.path.endswith("/embeddings"):
             if "input" not in fields:
                 raise Refused(400, "you must provide an input", "input")
+            knobs.check_model(model)
             vectors = Embeddings(fields, knobs.model or model, knobs.seed)
             return Reply(body=encode(vectors.body(usage=knobs.usage)), tokens=vectors.input_tokens)
         chat = request.path.endswith("/chat/completions")

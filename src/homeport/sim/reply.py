@@ -46,16 +46,16 @@ class Refused(Exception):
         status: the HTTP status.
         message: what is wrong.
         param: the field that is wrong, or "".
-        code: OpenAI's code, or "".
+        openai_code: OpenAI's word for it, or "" for the usual one.
         retry_after: seconds, or 0.
     """
 
-    def __init__(self, status: int, message: str, param: str = "", code: str = "", retry_after: int = 0) -> None:
+    def __init__(self, status: int, message: str, param: str = "", openai_code: str = "", retry_after: int = 0) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.param = param
-        self.code = code
+        self.openai_code = openai_code
         self.retry_after = retry_after
 
 
@@ -109,6 +109,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int = 0
     models: tuple[str, ...] = ()
+    only_models: bool = False
     length: int = 48
     model: str = ""
     usage: bool = True
@@ -120,8 +121,14 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     big: int = 0
     bad_bytes: bool = False
 
+    def check_model(self, model: str) -> None:
+        """Raises `Refused` for a model that is not served."""
+        if self.only_models and model not in self.models:
+            raise Refused(404, f"the model '{model}' does not exist", "model")
+
     def draft(self, ask: Ask) -> Draft:
         """The answer to `ask`, with what these knobs do to it."""
+        self.check_model(ask.model)
         made = draft(ask, self.seed, self.length)
         if not (self.model or self.filtered or self.big or self.bad_bytes):
             return made
@@ -158,6 +165,7 @@ def knobs_of(settings: Settings, faults: Faults) -> Knobs:
     return Knobs(
         seed=settings.seed,
         models=settings.models,
+        only_models=settings.only_models,
         length=int(number(faults, "tokens", settings.output_tokens)),
         model=model if isinstance(model, str) else "",
         usage="missing-usage" not in faults,

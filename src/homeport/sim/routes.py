@@ -19,11 +19,11 @@ def route(request: Request) -> Dialect:
     """
     matching = [(method, dialect) for method, path, dialect in _ROUTES if path.search(request.path)]
     if not matching:
-        raise Refused(404, f"there is nothing at {request.method} {request.path}", code="unknown_url")
+        raise Refused(404, f"there is nothing at {request.method} {request.path}", openai_code="unknown_url")
     for method, dialect in matching:
         if method == request.method:
             return dialect
-    raise Refused(405, f"{request.path} is not for {request.method}", code="method_not_supported")
+    raise Refused(405, f"{request.path} is not for {request.method}", openai_code="method_not_supported")
 
 
 def refusing(request: Request) -> Dialect:

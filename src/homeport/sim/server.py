@@ -6,8 +6,8 @@ async with SimServer(Settings(seed=1)) as sim:
     assert sim.requests[0].fields["model"] == "m"
 """
 
-import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 from homeport.sim.connection import Connection
@@ -45,9 +45,8 @@ class SimServer:
         self.open_connections: set[Connection] = set()
         self._host = host
         self._script = Script(self.settings)
-        self._exchange = Exchange(self.settings, self._script)
+        self._exchange = Exchange(self.settings, self._script, partial(self.listen, Mode.REFUSE))
         self._control = Control(self)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._listener = Listener(host, port, lambda: Connection(self))
         self._second = None if control_port is None else Listener(host, control_port, lambda: Connection(self))
 
@@ -74,8 +73,6 @@ class SimServer:
         for listener in (self._listener, self._second):
             if listener:
                 await listener.close()
-        for task in self._tasks:
-            task.cancel()
         for connection in list(self.open_connections):
             connection.transport.abort()
         await self.wait_until(lambda: not self.open_connections and self.record.running == 0)
@@ -87,12 +84,6 @@ class SimServer:
     async def control(self, request: Request, wire: Wire) -> None:
         """See `Host`."""
         await self._control.answer(request, wire)
-
-    def outage(self, seconds: float) -> None:
-        """Refuse connections for a while; open ones are reset as soon as they are idle."""
-        task = asyncio.get_running_loop().create_task(self.listen(Mode.REFUSE, seconds))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def listen(self, mode: Mode, seconds: float = 0.0) -> None:
         """Receive connections in another way. Except for `open`, idle connections are reset, so that clients see it."""
@@ -145,6 +136,10 @@ class SimServer:
         """Until `done`; it is asked again whenever a request or a connection begins or ends."""
         while not done():
             await self.record.changed()
+
+    async def wait_listening(self) -> None:
+        """Until connections are received as always."""
+        await self._listener.wait_open()
 
     async def wait_idle(self) -> None:
         """Until no request is being answered: clients are served or gone."""

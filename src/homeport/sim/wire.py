@@ -18,7 +18,11 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus} | {529: "Site 
 
 
 class Wire:
-    """Writes to a transport; a slow reader holds the writer back."""
+    """Writes to a transport; a slow reader holds the writer back.
+
+    Attributes:
+        unsent: bytes that did not leave this process when a slow reader was last noticed.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -28,6 +32,7 @@ class Wire:
         self._seen: Seen | None = None
         self._chunked = False
         self._held: list[bytes] = []
+        self.unsent = 0
 
     def begin(self, faults: Faults, seen: Seen | None = None) -> None:
         """The next response, with its faults."""
@@ -35,9 +40,17 @@ class Wire:
         self._seen = seen
 
     def pause(self) -> None:
+        """The transport holds more than it can send."""
+        self.unsent = self._transport.get_write_buffer_size()
         self._free.clear()
 
     def resume(self) -> None:
+        """It sent most of that."""
+        self.unsent = 0
+        self._free.set()
+
+    def lose(self) -> None:
+        """The connection is lost: nobody waits for it any more."""
         self._free.set()
 
     async def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -115,7 +128,7 @@ class Wire:
     async def reset(self) -> None:
         """RST, after what was written left this process."""
         await asyncio.sleep(0)
-        while self.unsent() and not self._transport.is_closing():  # noqa: ASYNC110  a transport has no event for this
+        while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110  a transport has no event for this
             await asyncio.sleep(0.001)
         reset(self._transport)
 
@@ -136,10 +149,6 @@ class Wire:
             self._seen.bytes_sent += len(data)
         if not self._free.is_set():
             await self._free.wait()
-
-    def unsent(self) -> int:
-        """Bytes that did not leave this process."""
-        return self._transport.get_write_buffer_size()
 
 
 def odd_chunks(data: bytes) -> bytes:

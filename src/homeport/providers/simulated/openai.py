@@ -58,7 +58,7 @@ def texts_of(value: Any) -> list[str]:
 def text_of(content: Any) -> str:
     """The text of a message's content, a prompt or a list of tokens; "" for what has none."""
     if isinstance(content, list):
-        parts = (part.get("text", "") if isinstance(part, dict) else part for part in content)
+        parts = (part.get("text") if isinstance(part, dict) else part for part in content)
         return " ".join(str(part) for part in parts if isinstance(part, str | int))
     return content if isinstance(content, str) else ""
 
