@@ -1,0 +1,46 @@
+"""Running recognizers over text. What was found is told by kind and place, never by its text."""
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+import msgspec
+
+from homeport.core import discovery
+from homeport.privacy.recognizers.base import RecognizerModule
+
+RECOGNIZERS = "homeport.privacy.recognizers"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One occurrence: `recognizer` is the kind, the rest is as in `Span`."""
+
+    recognizer: str
+    start: int
+    end: int
+    score: float
+
+
+class Recognizers:
+    """Some recognizers, by name."""
+
+    def __init__(self, modules: Mapping[str, RecognizerModule]) -> None:
+        self._modules = dict(modules)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._modules)
+
+    def find(self, text: str) -> list[Finding]:
+        """Everything that any of them finds, by place. Findings of different kinds may overlap."""
+        found = [
+            Finding(recognizer=name, start=span.start, end=span.end, score=span.score)
+            for name, module in self._modules.items()
+            for span in module.find(text)
+        ]
+        return sorted(found, key=lambda finding: (finding.start, finding.end, finding.recognizer))
+
+
+def load_recognizers(names: Iterable[str] | None = None) -> Recognizers:
+    """The recognizers of these names; by default all that are installed. Raises ConfigError."""
+    wanted = discovery.discover(RECOGNIZERS) if names is None else names
+    return Recognizers({name: cast(RecognizerModule, discovery.load(RECOGNIZERS, name)) for name in wanted})
