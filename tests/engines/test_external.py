@@ -6,11 +6,13 @@ import pytest
 
 from homeport.core.errors import ConfigError
 from homeport.core.types import Surface
-from homeport.engines.base import EngineSetup
+from homeport.engines.base import TEXT_SURFACES, EngineSetup
 from homeport.engines.external import render
 
+URL = "http://127.0.0.1:11434/v1"
 
-def setup(url: str = "http://127.0.0.1:11434/v1", **profile: Any) -> EngineSetup:
+
+def setup(url: str = URL, **profile: Any) -> EngineSetup:
     return EngineSetup(name="ollama", profile=profile, weights=None, url=url, api_key="k", port=1, token="t")
 
 
@@ -51,6 +53,12 @@ def test_bad_options(profile: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         render(setup(**profile))
     assert caught.value.code == "engine_option_invalid"
+
+
+@pytest.mark.parametrize(("option", "surface"), [("embeddings", Surface.EMBEDDING), ("rerank", Surface.RERANK)])
+def test_what_it_answers_is_said(option: str, surface: Surface) -> None:
+    assert surface not in render(setup()).endpoint.surfaces
+    assert render(setup(url=URL, **{option: True})).endpoint.surfaces == TEXT_SURFACES | {surface}
 
 
 def test_without_an_address() -> None:

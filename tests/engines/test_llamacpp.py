@@ -25,6 +25,10 @@ def test_the_endpoint() -> None:
     assert endpoint.deterministic_fields == {"cache_prompt": False}
 
 
+def test_a_reranker_reranks_and_nothing_else() -> None:
+    assert render(setup(rerank=True)).endpoint.surfaces == {Surface.RERANK}
+
+
 def test_without_embeddings() -> None:
     assert Surface.EMBEDDING not in render(setup(embeddings=False)).endpoint.surfaces
 

@@ -10,7 +10,7 @@ import msgspec
 from homeport.api.app import App
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
-from homeport.core.ports import KeyRing, Limiter, Policy
+from homeport.core.ports import KeyRing, Limiter, Policy, Upstream
 from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
@@ -93,7 +93,7 @@ class House:
         self.slept: list[float] = []
         placed = targets or (OWN, MID)
         self.upstreams = {target.name: ScriptedUpstream() for target in placed}
-        by_upstream = {target.upstream: self.upstreams[target.name] for target in placed}
+        self._by_upstream: dict[str, Upstream] = {target.upstream: self.upstreams[target.name] for target in placed}
         catalogue = Catalogue(placed, aliases or {})
         stages = Stages(
             keys=self.keys,
@@ -103,7 +103,7 @@ class House:
             catalogue=catalogue,
             policy=policy or Static(),
             dispatcher=Dispatcher(
-                upstreams=by_upstream,
+                upstreams=self._by_upstream,
                 health=self.health,
                 deployments=self.deployments,
                 pricing=RateCard(),
@@ -130,6 +130,10 @@ class House:
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.clock.advance(round(seconds * 1e9))
+
+    def serve(self, name: str, upstream: Upstream) -> None:
+        """Put a real upstream in the place of a scripted one."""
+        self._by_upstream[name] = upstream
 
     def caller(
         self,

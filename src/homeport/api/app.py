@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from homeport.api import errors
 from homeport.api.connection import Connection, Receive, Scope, Send
 from homeport.api.models import listing
+from homeport.api.moderations import ModerationDialect
 from homeport.api.openai import OpenAIDialect
+from homeport.api.rerank import RerankDialect
 from homeport.api.responses import ResponsesDialect
 from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, token_of
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
@@ -177,6 +179,8 @@ def _dialects() -> dict[Surface, Dialect]:
         Surface.COMPLETION: openai,
         Surface.EMBEDDING: openai,
         Surface.RESPONSES: ResponsesDialect(),
+        Surface.MODERATION: ModerationDialect(),
+        Surface.RERANK: RerankDialect(),
     }
 
 

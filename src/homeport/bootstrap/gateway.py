@@ -28,6 +28,8 @@ from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.hedge import HedgePolicy
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
+from homeport.privacy.recognize import load_recognizers
+from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
@@ -72,12 +74,14 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
         lambda endpoint: probe.answers(endpoint.health_url, endpoint.api_key),
         lambda name, ready: metrics.upstream_ready.labels(name).set(ready),
     )
-    upstreams = build_upstreams(settings, endpoints, transport)
+    upstreams = build_upstreams(settings, endpoints, transport) | {
+        moderation.NAME: moderation.LocalModeration(load_recognizers())
+    }
     keys = key_ring(open_storage(settings, home), home)
     journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
     limiter = SharedLimiter(home.limits)
     admission = Admission(settings.server.max_in_flight)
-    catalogue = Catalogue(targets, settings.resolved_aliases())
+    catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
     stages = Stages(
         keys=keys,
         admission=admission,

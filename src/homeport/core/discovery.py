@@ -11,7 +11,9 @@ from types import ModuleType
 
 from homeport.core.errors import ConfigError
 
-_NOT_ADAPTERS = frozenset({"answers", "base", "frames", "health", "http_api", "response_frames", "supervisor"})
+_NOT_ADAPTERS = frozenset(
+    {"answers", "base", "frames", "health", "http_api", "moderation", "response_frames", "supervisor"}
+)
 
 
 def discover(package: str) -> dict[str, str]:

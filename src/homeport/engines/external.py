@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from homeport.core.errors import ConfigError
-from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, Endpoint, EngineSetup, Launch, profile_of
+from homeport.core.types import Surface
+from homeport.engines.base import TEXT_SURFACES, Endpoint, EngineSetup, Launch, profile_of
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,11 +16,13 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         slots: how many requests the server answers at once.
         embeddings: it answers /v1/embeddings too.
+        rerank: it answers /v1/rerank too.
         health: path of its health check below the host; by default the list of models.
     """
 
     slots: Annotated[int, Meta(ge=1, le=4096)] = 1
     embeddings: bool = False
+    rerank: bool = False
     health: Annotated[str, Meta(pattern="^/")] = "/v1/models"
 
 
@@ -37,7 +40,12 @@ def render(setup: EngineSetup) -> Launch:
         url=setup.url,
         api_key=setup.api_key,
         health_url=host + profile.health,
-        surfaces=ANY_SURFACE if profile.embeddings else TEXT_SURFACES,
+        surfaces=_surfaces(profile),
         slots=profile.slots,
     )
     return Launch(endpoint=endpoint)
+
+
+def _surfaces(profile: Profile) -> frozenset[Surface]:
+    asked = {Surface.EMBEDDING: profile.embeddings, Surface.RERANK: profile.rerank}
+    return TEXT_SURFACES | {surface for surface, serves in asked.items() if serves}

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from homeport.core.errors import ConfigError
+from homeport.core.types import Surface
 from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, Endpoint, EngineSetup, Launch, profile_of
 
 
@@ -28,6 +29,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             spinning: where they compete for a core with the gateway and its callers, two on two
             cores were measured at 16 tokens a second and one at 40 (81 and 47 on an idle machine).
         embeddings: answer /v1/embeddings as well (mean pooling).
+        rerank: the weights are a reranker's: answer /v1/rerank, and nothing else.
         gpu_layers: layers on the GPU; -1 as many as fit, 0 none.
     """
 
@@ -35,6 +37,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     context: Annotated[int, Meta(ge=256, le=1_048_576)] = 4096
     threads: Annotated[int, Meta(ge=1, le=1024)] | None = None
     embeddings: bool = True
+    rerank: bool = False
     gpu_layers: Annotated[int, Meta(ge=-1, le=1000)] = -1
 
 
@@ -61,13 +64,19 @@ def render(setup: EngineSetup) -> Launch:
         url=f"{host}/v1",
         api_key=setup.token,
         health_url=f"{host}/health",
-        surfaces=ANY_SURFACE if profile.embeddings else TEXT_SURFACES,
+        surfaces=_surfaces(profile),
         slots=profile.slots,
         # A prompt that is partly in the cache is evaluated in other batches than a cold one.
         deterministic_fields={"cache_prompt": False},
     )
     argv = (sys.executable, "-m", "homeport.engines.llamacpp")
     return Launch(endpoint=endpoint, argv=argv, stdin=msgspec.json.encode(spec) + b"\n")
+
+
+def _surfaces(profile: Profile) -> frozenset[Surface]:
+    if profile.rerank:
+        return frozenset({Surface.RERANK})
+    return ANY_SURFACE if profile.embeddings else TEXT_SURFACES
 
 
 def main() -> None:
@@ -100,9 +109,12 @@ def _serve(spec: _Spec) -> Any:
     params.n_gpu_layers = spec.profile.gpu_layers
     threads = spec.profile.threads or max(1, (os.cpu_count() or 1) - 1)
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-    if spec.profile.embeddings:
+    if spec.profile.embeddings or spec.profile.rerank:
+        pooling = xllamacpp.llama_pooling_type
         params.embedding = True
-        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        params.pooling_type = (
+            pooling.LLAMA_POOLING_TYPE_RANK if spec.profile.rerank else pooling.LLAMA_POOLING_TYPE_MEAN
+        )
         # An embedding's input must fit one physical batch.
         params.n_batch = params.n_ubatch = spec.profile.context
     return xllamacpp.Server(params)

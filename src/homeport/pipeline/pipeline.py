@@ -15,7 +15,7 @@ from homeport.core.errors import (
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, KeyRing, Limiter, Observer, Policy, Pricing, Recorder
-from homeport.core.types import Key, Outcome, Surface, Usage
+from homeport.core.types import CONVERSATIONS, Key, Outcome, Surface, Usage
 from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.authenticate import authenticate, permit, scope_of
@@ -28,6 +28,8 @@ from homeport.privacy.classify import classify
 from homeport.routing.eligibility import Catalogue, eligible
 
 logger = logging.getLogger(__name__)
+
+_GENERATING = CONVERSATIONS | {Surface.COMPLETION}
 
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +146,7 @@ class Pipeline:
             return Usage()
         whole = exchange.completion
         # A vector is long, but nobody generated its digits.
-        chars = len(whole.body) if whole and exchange.surface is not Surface.EMBEDDING else 0
+        chars = len(whole.body) if whole and exchange.surface in _GENERATING else 0
         return exchange.usage or estimate(exchange.inference.input_chars, exchange.events, chars)
 
 

@@ -32,12 +32,15 @@ class Recognizers:
 
     def find(self, text: str) -> list[Finding]:
         """Everything that any of them finds, by place. Findings of different kinds may overlap."""
-        found = [
-            Finding(recognizer=name, start=span.start, end=span.end, score=span.score)
-            for name, module in self._modules.items()
-            for span in module.find(text)
-        ]
+        found = [finding for name in self._modules for finding in self.find_one(name, text)]
         return sorted(found, key=lambda finding: (finding.start, finding.end, finding.recognizer))
+
+    def find_one(self, name: str, text: str) -> list[Finding]:
+        """What one of them finds."""
+        return [
+            Finding(recognizer=name, start=span.start, end=span.end, score=span.score)
+            for span in self._modules[name].find(text)
+        ]
 
 
 def load_recognizers(names: Iterable[str] | None = None) -> Recognizers:
