@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
-from homeport.core.errors import RequestTooLarge
+from homeport.core.errors import RequestTimeout, RequestTooLarge
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+READER, LATE = "homeport.reader", "homeport.late"
+"""Entries of the scope: the task that waits for the body; and that the server has cancelled it for want of one."""
 
 _TOO_LARGE_HINT = "send less, or raise server.max_body_bytes"
 
@@ -21,6 +24,7 @@ class Connection:
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body: int) -> None:
+        self._scope = scope
         self._headers = _combined(scope["headers"])
         self.query: bytes = scope.get("query_string", b"")
         self._receive = receive
@@ -44,26 +48,24 @@ class Connection:
 
         Raises:
             RequestTooLarge: more than the bound, announced or sent.
+            RequestTimeout: it did not come in time; the server says when that is.
             ConnectionResetError: the caller left before its end.
         """
         self._check_announced_length()
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self.disconnected = True
-                raise ConnectionResetError("the caller left while sending the body")
-            size += len(message.get("body", b""))
-            if size > self._max_body:
-                raise RequestTooLarge(f"the body is larger than {self._max_body} bytes", hint=_TOO_LARGE_HINT)
-            chunks.append(message.get("body", b""))
-            if not message.get("more_body", False):
-                break
         task = asyncio.current_task()
         assert task is not None
+        self._scope[READER] = task
+        try:
+            body = await self._whole_body()
+        except asyncio.CancelledError:
+            if LATE not in self._scope:
+                raise
+            task.uncancel()
+            raise RequestTimeout("the body did not come in time", hint="send it without pauses") from None
+        finally:
+            del self._scope[READER]
         self._watcher = asyncio.create_task(self._watch(task))
-        return b"".join(chunks)
+        return body
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
@@ -80,6 +82,21 @@ class Connection:
         """Stop watching for a disconnect."""
         if self._watcher is not None:
             self._watcher.cancel()
+
+    async def _whole_body(self) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.disconnected = True
+                raise ConnectionResetError("the caller left while sending the body")
+            size += len(message.get("body", b""))
+            if size > self._max_body:
+                raise RequestTooLarge(f"the body is larger than {self._max_body} bytes", hint=_TOO_LARGE_HINT)
+            chunks.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                return b"".join(chunks)
 
     def _check_announced_length(self) -> None:
         length = self.header(b"content-length")

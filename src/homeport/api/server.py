@@ -1,71 +1,27 @@
-"""The HTTP server: uvicorn on httptools, with bounded heads and its refusals in OpenAI's shape."""
+"""The HTTP server: uvicorn, and how it begins, watches its connections and ends."""
 
+import asyncio
 import contextlib
+import resource
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from homeport.api import errors
-from homeport.core.errors import HomeportError, InvalidRequest, RequestTooLarge
+from homeport.api.protocol import MAX_HEAD_BYTES, Edge, Protocol
 
-MAX_HEAD_BYTES = 64 << 10
-"""Bound on a request's line and headers together, and on a chunked body's trailers."""
+__all__ = ["MAX_HEAD_BYTES", "Edge", "Protocol", "Server", "listen", "make_server", "open_files"]
+
+_TICKS_BETWEEN_CHECKS = 5
+"""uvicorn ticks ten times a second."""
+_FILES_BESIDE_CONNECTIONS = 256
 
 
-class Protocol(HttpToolsProtocol):
-    """uvicorn's, which has no bound on headers, with one; and what it refuses has the shape of all errors.
+class Config(uvicorn.Config):
+    """uvicorn's, with what its protocol needs to know."""
 
-    The parser keeps what it has not understood yet, so that is what is counted: the bytes that came
-    since the last head, piece of body, or end of a message.
-    """
-
-    _pending = 0
-    _head_too_large = False
-
-    def data_received(self, data: bytes) -> None:
-        self._pending += len(data)
-        super().data_received(data)
-        if self._pending > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse_head()
-
-    def on_headers_complete(self) -> None:
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
-            self._head_too_large = True
-            raise ValueError("headers too large")  # The parser stops, and asks for send_400_response.
-        self._pending = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        self._pending = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._pending = 0
-        super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        if self._head_too_large:
-            self._refuse_head()
-            return
-        hint = "check its headers and framing"
-        self._refuse("400 Bad Request", InvalidRequest("this is not valid HTTP", code="invalid_http", hint=hint))
-
-    def _refuse_head(self) -> None:
-        message = f"the request's headers are larger than {MAX_HEAD_BYTES} bytes"
-        error = RequestTooLarge(message, hint="send fewer or shorter headers")
-        self._refuse("431 Request Header Fields Too Large", error)
-
-    def _refuse(self, status: str, error: HomeportError) -> None:
-        body = errors.reply(error, "").body
-        head = (
-            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+    edge = Edge()
 
 
 class Server(uvicorn.Server):
@@ -75,10 +31,19 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_BETWEEN_CHECKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in tuple(self.server_state.connections):
+                if isinstance(connection, Protocol):
+                    connection.check(now)
+        return await super().on_tick(counter)
 
-def make_server(app: Any, drain_seconds: int) -> Server:
+
+def make_server(app: Any, drain_seconds: int, edge: Edge | None = None) -> Server:
     """A server that, told to exit, stops accepting and lets requests end for `drain_seconds`."""
-    config = uvicorn.Config(
+    edge = edge or Edge()
+    config = Config(
         app,
         http=Protocol,
         ws="none",
@@ -87,10 +52,20 @@ def make_server(app: Any, drain_seconds: int) -> Server:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=75,
+        timeout_keep_alive=edge.idle_timeout,  # type: ignore[arg-type]  # a loop's delay: fractions are fine
         timeout_graceful_shutdown=drain_seconds,
     )
+    config.edge = edge
     return Server(config)
+
+
+def open_files(max_connections: int) -> None:
+    """Raise this process's limit on open files to what the connections, and as many to upstreams, can need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * max_connections + _FILES_BESIDE_CONNECTIONS
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:

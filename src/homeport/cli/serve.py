@@ -12,7 +12,7 @@ import typer
 import uvloop
 
 from homeport import bootstrap
-from homeport.api.server import listen, make_server
+from homeport.api.server import Edge, listen, make_server, open_files
 from homeport.cli.context import Context
 from homeport.core.errors import ConfigError
 from homeport.jobs import worker
@@ -67,7 +67,16 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
 
 async def _serve(state: Context, sock: socket.socket, supervised: bool) -> None:
     built = bootstrap.build_gateway(state.settings, state.home)
-    server = make_server(built.app, state.settings.server.drain_seconds)
+    settings = state.settings.server
+    open_files(settings.max_connections)
+    edge = Edge(
+        head_timeout=settings.head_timeout,
+        body_timeout=settings.body_timeout,
+        idle_timeout=settings.idle_timeout,
+        send_timeout=settings.send_timeout,
+        max_connections=settings.max_connections,
+    )
+    server = make_server(built.app, settings.drain_seconds, edge)
 
     def stop() -> None:
         server.should_exit = True

@@ -49,6 +49,19 @@ class ServerSettings(Section):
     max_in_flight: Whole = Field(
         default=1_024, ge=1, le=100_000, description="Requests in progress at once; one more gets 503 with Retry-After."
     )
+    max_connections: Whole = Field(
+        default=4_096, ge=1, le=100_000, description="Connections at once, of each gateway process; one more gets 503."
+    )
+    head_timeout: Seconds = Field(default=10.0, description="For a request's line and headers, in seconds.")
+    body_timeout: Seconds = Field(
+        default=30.0,
+        description="Longest silence inside a request's body, in seconds. All of it may take so long, "
+        "and one second more for each 4 KiB that came.",
+    )
+    idle_timeout: Seconds = Field(default=75.0, description="How long a connection without a request stays open.")
+    send_timeout: Seconds = Field(
+        default=60.0, description="How long, in seconds, a caller may read nothing of an answer that waits."
+    )
     drain_seconds: Whole = Field(
         default=20, ge=0, le=3_600, description="How long, in seconds, running requests may finish after SIGTERM."
     )
