@@ -58,6 +58,7 @@ class Protocol(HttpToolsProtocol):
     _deaf = False
     _muted = False
     _upgrading = False
+    _in_head = False
     _in_body = False
     _now = 0.0
     _since: float | None = None  # when the head or the body that we wait for began
@@ -125,6 +126,7 @@ class Protocol(HttpToolsProtocol):
             return
         if self._since is None:
             self._since = self._now
+        self._in_head = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -146,7 +148,7 @@ class Protocol(HttpToolsProtocol):
         self._check_framing()
         self._pending = self._received = 0
         self._since = self._progress = self._now
-        self._in_body = True
+        self._in_head, self._in_body = False, True
         self._upgrading = self.parser.should_upgrade()
         super().on_headers_complete()
 
@@ -223,7 +225,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _end_late_head(self) -> None:
-        if not self._pending:
+        if not self._in_head:  # there is no request to answer
             self.transport.close()
             return
         hint = "send the request's line and headers without pauses"
