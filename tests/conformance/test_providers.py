@@ -22,6 +22,7 @@ from homeport.transport.http import Transport
 from tests.fakes.anthropic_server import AnthropicServer
 from tests.fakes.gemini_server import GeminiServer
 from tests.fakes.openai_server import Fault, OpenAIServer
+from tests.fakes.replicate_server import ReplicateServer
 from tests.providers.calls import CHAT, PATIENT, call, setup, text_of
 
 PACKAGE = "homeport.providers"
@@ -97,6 +98,9 @@ FIXTURES: dict[str, Callable[[], AbstractAsyncContextManager[Peer]]] = {
     "gemini": lambda: over_http(GeminiServer(), frozenset({Surface.CHAT, Surface.EMBEDDING})),
     "openai": lambda: over_http(OpenAIServer()),
     "openai_compatible": lambda: over_http(OpenAIServer()),
+    "replicate": lambda: over_http(
+        ReplicateServer(looks=1), frozenset({Surface.CHAT}), {"poll_seconds": 0.001, "wait_seconds": 1}
+    ),
     "simulated": in_process,
     "together": lambda: over_http(OpenAIServer()),
 }

@@ -93,6 +93,7 @@ class OpenAIServer:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post(self.path, self._answer)
+        self.add_routes(app)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -115,6 +116,9 @@ class OpenAIServer:
             await self._idle.wait_for(lambda: self.running > 0)
 
     # What a server of another API says in its own way.
+
+    def add_routes(self, app: web.Application) -> None:
+        """Other addresses than `path`."""
 
     def wants_stream(self, request: web.Request, fields: dict[str, Any]) -> bool:
         return bool(fields.get("stream"))
