@@ -117,10 +117,8 @@ class House:
             observers=(self.metrics, self.observed),
             clock=self.clock,
         )
-        self.catalogue = catalogue
-        self.pipeline = Pipeline(stages)
         self.app = App(
-            pipeline=self.pipeline,
+            pipeline=Pipeline(stages),
             keys=self.keys,
             catalogue=catalogue,
             metrics=self.metrics,

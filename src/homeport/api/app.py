@@ -6,10 +6,16 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
+from homeport import __version__
 from homeport.api import errors
 from homeport.api.connection import Connection, Receive, Scope, Send
-from homeport.api.dialects import dialects
 from homeport.api.models import listing
+from homeport.api.moderations import ModerationDialect
+from homeport.api.openai import OpenAIDialect
+from homeport.api.openapi import document
+from homeport.api.operations import OPERATIONS
+from homeport.api.rerank import RerankDialect
+from homeport.api.responses import ResponsesDialect
 from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, token_of
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
 from homeport.core.ports import Clock, Dialect, KeyRing
@@ -57,14 +63,16 @@ class App:
         self._readiness = readiness
         self._created = clock.wall_ns() // 1_000_000_000
         self._max_body = max_body
+        self._description = document(OPERATIONS, __version__)
         self._families = families
         self._routes: dict[str, Methods] = {
             "/v1/models": {"GET": self._models},
             "/livez": {"GET": self._livez},
             "/readyz": {"GET": self._readyz},
             "/metrics": {"GET": self._metrics_page},
+            "/openapi.json": {"GET": self._description_page},
         }
-        for surface, dialect in dialects().items():
+        for surface, dialect in _dialects().items():
             self._routes[f"/v1/{surface}"] = {"POST": self._inference(surface, dialect)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,6 +165,10 @@ class App:
         await connection.start(200, {"content-type": CONTENT_TYPE})
         await connection.finish(self._metrics.page())
 
+    async def _description_page(self, connection: Connection, _: str) -> None:
+        await connection.start(200, JSON)
+        await connection.finish(self._description)
+
     async def _reply_error(
         self, connection: Connection, error: HomeportError, request_id: str, extra: Mapping[str, str] | None = None
     ) -> None:
@@ -167,6 +179,18 @@ class App:
         with contextlib.suppress(ConnectionError):
             await connection.start(answer.status, headers)
             await connection.finish(answer.body)
+
+
+def _dialects() -> dict[Surface, Dialect]:
+    openai = OpenAIDialect()
+    return {
+        Surface.CHAT: openai,
+        Surface.COMPLETION: openai,
+        Surface.EMBEDDING: openai,
+        Surface.RESPONSES: ResponsesDialect(),
+        Surface.MODERATION: ModerationDialect(),
+        Surface.RERANK: RerankDialect(),
+    }
 
 
 async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:

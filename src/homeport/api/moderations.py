@@ -11,7 +11,7 @@ from homeport.core.types import Inference, Surface
 from homeport.providers.moderation import NAME
 
 
-class Part(Struct):
+class ModerationPart(Struct):
     """A text or an image. A list of parts is one input."""
 
     type: str
@@ -19,14 +19,14 @@ class Part(Struct):
     image_url: Any = None
 
 
-class Moderation(Struct, kw_only=True):
+class ModerationRequest(Struct, kw_only=True):
     """The fields that are read."""
 
-    input: str | Annotated[list[str | Part], Meta(min_length=1, max_length=2048)]
+    input: str | Annotated[list[str | ModerationPart], Meta(min_length=1, max_length=2048)]
     model: Name | None = None
 
 
-_DECODER = msgspec.json.Decoder(Moderation)
+_DECODER = msgspec.json.Decoder(ModerationRequest)
 
 
 class ModerationDialect(OpenAIDialect):
@@ -46,6 +46,6 @@ class ModerationDialect(OpenAIDialect):
         )
 
 
-def _chars(given: str | list[str | Part]) -> int:
+def _chars(given: str | list[str | ModerationPart]) -> int:
     texts = [given] if isinstance(given, str) else [part if isinstance(part, str) else part.text for part in given]
     return sum(len(text or "") for text in texts)

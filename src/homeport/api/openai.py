@@ -17,6 +17,7 @@ from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receip
 from homeport.transport.sse import data_of
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
+ModelName = Annotated[str, Meta(min_length=1, max_length=256, examples=["auto"])]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -28,59 +29,59 @@ _CHARS_PER_TOKEN = 4
 _DONE = b"data: [DONE]\n\n"
 
 
-class _Part(Struct):
+class ContentPart(Struct):
     type: str
     text: str | None = None
 
 
-class _Function(Struct):
+class CalledFunction(Struct):
     name: str
     arguments: str | None = None
 
 
-class _ToolCall(Struct):
+class ToolCall(Struct):
     type: str | None = None
     id: str | None = None
-    function: _Function | None = None
+    function: CalledFunction | None = None
 
 
-class _Message(Struct):
+class ChatMessage(Struct):
     role: Annotated[str, Meta(min_length=1, max_length=64)]
-    content: str | list[_Part] | None = None
+    content: str | list[ContentPart] | None = None
     name: str | None = None
-    tool_calls: list[_ToolCall] | None = None
+    tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
 
 
-class _ToolFunction(Struct):
+class OfferedFunction(Struct):
     name: Name
     description: str | None = None
     parameters: dict[str, Any] | None = None
 
 
-class _Tool(Struct):
+class ChatTool(Struct):
     type: str
-    function: _ToolFunction | None = None
+    function: OfferedFunction | None = None
 
 
-class _JsonSchema(Struct):
+class JsonSchema(Struct):
     name: str | None = None
     schema: dict[str, Any] | None = None
 
 
-class _ResponseFormat(Struct):
+class ResponseFormat(Struct):
     type: str
-    json_schema: _JsonSchema | None = None
+    json_schema: JsonSchema | None = None
 
 
-class _StreamOptions(Struct):
+class StreamOptions(Struct):
     include_usage: bool | None = None
 
 
 class _Sampling(Struct):
-    model: Name
+    model: ModelName
     stream: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
@@ -93,18 +94,18 @@ class _Sampling(Struct):
     user: str | None = None
 
 
-class _Chat(_Sampling, kw_only=True):
-    messages: Annotated[list[_Message], Meta(min_length=1)]
+class ChatRequest(_Sampling, kw_only=True):
+    messages: Annotated[list[ChatMessage], Meta(min_length=1)]
     max_completion_tokens: Count | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    tools: list[_Tool] | None = None
+    tools: list[ChatTool] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
-    response_format: _ResponseFormat | None = None
+    response_format: ResponseFormat | None = None
 
 
-class _Completion(_Sampling, kw_only=True):
+class CompletionRequest(_Sampling, kw_only=True):
     prompt: Prompt
     logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     echo: bool | None = None
@@ -112,18 +113,23 @@ class _Completion(_Sampling, kw_only=True):
     best_of: Annotated[int, Meta(ge=1, le=20)] | None = None
 
 
-class _Embedding(Struct):
-    model: Name
+class EmbeddingRequest(Struct):
+    model: ModelName
     input: Prompt
     dimensions: Count | None = None
     encoding_format: str | None = None
     user: str | None = None
 
 
+REQUESTS: Mapping[Surface, type[Struct]] = {
+    Surface.CHAT: ChatRequest,
+    Surface.COMPLETION: CompletionRequest,
+    Surface.EMBEDDING: EmbeddingRequest,
+}
+"""What each body is checked against."""
+
 _decoders: dict[Surface, msgspec.json.Decoder[Any]] = {
-    Surface.CHAT: msgspec.json.Decoder(_Chat),
-    Surface.COMPLETION: msgspec.json.Decoder(_Completion),
-    Surface.EMBEDDING: msgspec.json.Decoder(_Embedding),
+    surface: msgspec.json.Decoder(kind) for surface, kind in REQUESTS.items()
 }
 
 
@@ -136,10 +142,10 @@ class OpenAIDialect:
         Raises:
             InvalidRequest: codes invalid_json, invalid_utf8, json_too_deep, invalid_value.
         """
-        request: _Chat | _Completion | _Embedding
+        request: ChatRequest | CompletionRequest | EmbeddingRequest
         request, fields = bodies.read(body, _decoders[surface])
         match request:
-            case _Chat() | _Completion():
+            case ChatRequest() | CompletionRequest():
                 stream = bool(request.stream)
                 wants_usage = bool(request.stream_options and request.stream_options.include_usage)
                 deterministic = request.seed is not None and request.temperature == 0
@@ -179,17 +185,17 @@ class OpenAIDialect:
         return b"".join([*parts, receipt_comment(receipt), _DONE])
 
 
-def _input_chars(request: _Chat | _Completion | _Embedding) -> int:
+def _input_chars(request: ChatRequest | CompletionRequest | EmbeddingRequest) -> int:
     match request:
-        case _Chat():
+        case ChatRequest():
             return sum(_message_chars(message) for message in request.messages)
-        case _Completion():
+        case CompletionRequest():
             return _prompt_chars(request.prompt)
-        case _Embedding():
+        case EmbeddingRequest():
             return _prompt_chars(request.input)
 
 
-def _message_chars(message: _Message) -> int:
+def _message_chars(message: ChatMessage) -> int:
     if isinstance(message.content, list):
         return sum(len(part.text or "") for part in message.content)
     return len(message.content or "")

@@ -9,21 +9,21 @@ import msgspec
 from msgspec import Meta, Struct
 
 from homeport.api import bodies
-from homeport.api.openai import Name, OpenAIDialect
+from homeport.api.openai import ModelName, OpenAIDialect
 from homeport.core.types import Inference, Surface
 
 
-class Rerank(Struct, kw_only=True):
+class RerankRequest(Struct, kw_only=True):
     """The fields that are read. A document is a text, or an object with one."""
 
-    model: Name
+    model: ModelName
     query: str | dict[str, Any]
     documents: Annotated[list[str | dict[str, Any]], Meta(min_length=1, max_length=10_000)]
     top_n: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     return_documents: bool | None = None
 
 
-_DECODER = msgspec.json.Decoder(Rerank)
+_DECODER = msgspec.json.Decoder(RerankRequest)
 
 
 class RerankDialect(OpenAIDialect):

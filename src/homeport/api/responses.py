@@ -15,10 +15,10 @@ from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receip
 from homeport.protocols.responses.answer import from_chat
 from homeport.protocols.responses.request import to_chat
 from homeport.protocols.responses.stream import ResponseStream
-from homeport.protocols.responses.wire import Item, Request
+from homeport.protocols.responses.wire import ResponseItem, ResponseRequest
 from homeport.transport.sse import data_of, events
 
-_DECODER = msgspec.json.Decoder(Request)
+_DECODER = msgspec.json.Decoder(ResponseRequest)
 _SEQUENCE = re.compile(rb'"sequence_number" ?: ?(\d{1,12})')
 
 
@@ -135,14 +135,14 @@ def _with_receipt(event: bytes, receipt: Receipt) -> bytes:
     return f"event: {kind}\ndata: ".encode() + msgspec.json.encode(told) + b"\n\n"
 
 
-def _input_chars(request: Request) -> int:
+def _input_chars(request: ResponseRequest) -> int:
     instructions = len(request.instructions or "")
     if isinstance(request.input, str):
         return instructions + len(request.input)
     return instructions + sum(_item_chars(item) for item in request.input)
 
 
-def _item_chars(item: Item) -> int:
+def _item_chars(item: ResponseItem) -> int:
     said = (text for text in (item.arguments, item.input, item.output, item.content) if isinstance(text, str))
     parts = item.content if isinstance(item.content, list) else []
     return sum(map(len, said)) + sum(len(part.text or "") for part in parts)

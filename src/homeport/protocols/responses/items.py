@@ -12,7 +12,7 @@ import msgspec
 
 from homeport.core.errors import InvalidRequest
 from homeport.protocols.responses.refusal import native_only
-from homeport.protocols.responses.wire import Item, Part
+from homeport.protocols.responses.wire import ResponseItem, ResponsePart
 
 _ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
 _SEND_TEXT = "send it as text"
@@ -20,7 +20,7 @@ _SEND_TEXT = "send it as text"
 Message = dict[str, Any]
 
 
-def messages(instructions: str | None, given: str | Sequence[Item]) -> list[Message]:
+def messages(instructions: str | None, given: str | Sequence[ResponseItem]) -> list[Message]:
     """All messages of the chat, in order.
 
     Raises:
@@ -44,7 +44,7 @@ class _Conversation:
         self.told: list[Message] = []
         self._reasoning = ""
 
-    def add(self, item: Item, where: str) -> None:
+    def add(self, item: ResponseItem, where: str) -> None:
         match item.type or "message":
             case "message":
                 self._add_message(item, where)
@@ -67,7 +67,7 @@ class _Conversation:
         else:
             self.told.append(message)
 
-    def _add_message(self, item: Item, where: str) -> None:
+    def _add_message(self, item: ResponseItem, where: str) -> None:
         role = _ROLES.get(item.role or "")
         if role is None:
             raise InvalidRequest(f"a message's role must be one of: {', '.join(_ROLES)}", param=f"{where}.role")
@@ -99,7 +99,7 @@ def _is_system_text(message: Message) -> bool:
     return message.get("role") == "system" and isinstance(message["content"], str)
 
 
-def _call(item: Item, where: str) -> dict[str, Any]:
+def _call(item: ResponseItem, where: str) -> dict[str, Any]:
     called, name = _required(item, "call_id", where), _required(item, "name", where)
     if item.type == "custom_tool_call":
         return {"id": called, "type": "custom", "custom": {"name": name, "input": _text(item.input, f"{where}.input")}}
@@ -107,7 +107,7 @@ def _call(item: Item, where: str) -> dict[str, Any]:
     return {"id": called, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def _required(item: Item, name: str, where: str) -> str:
+def _required(item: ResponseItem, name: str, where: str) -> str:
     value = getattr(item, name)
     if not isinstance(value, str) or not value:
         raise InvalidRequest(f"{item.type} needs `{name}`", param=f"{where}.{name}")
@@ -120,23 +120,23 @@ def _text(value: Any, where: str) -> str:
     return value
 
 
-def _output(item: Item, where: str) -> str | list[dict[str, Any]]:
+def _output(item: ResponseItem, where: str) -> str | list[dict[str, Any]]:
     if isinstance(item.output, str):
         return item.output
     try:
-        parts = msgspec.convert(item.output, list[Part])
+        parts = msgspec.convert(item.output, list[ResponsePart])
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"`output` is a text or a list of parts: {error}", param=f"{where}.output") from None
     return _content(parts, f"{where}.output")
 
 
-def _parts(content: str | Sequence[Part] | None) -> Sequence[Part]:
+def _parts(content: str | Sequence[ResponsePart] | None) -> Sequence[ResponsePart]:
     if isinstance(content, str):
-        return [Part(type="text", text=content)]
+        return [ResponsePart(type="text", text=content)]
     return content or []
 
 
-def _content(content: str | Sequence[Part] | None, where: str) -> str | list[dict[str, Any]]:
+def _content(content: str | Sequence[ResponsePart] | None, where: str) -> str | list[dict[str, Any]]:
     """Text stays a string where it is all there is: some servers know nothing else."""
     parts = _parts(content)
     if not parts:
@@ -146,7 +146,7 @@ def _content(content: str | Sequence[Part] | None, where: str) -> str | list[dic
     return [_part(part, f"{where}[{place}]") for place, part in enumerate(parts)]
 
 
-def _said(content: str | Sequence[Part] | None, where: str) -> tuple[str, str]:
+def _said(content: str | Sequence[ResponsePart] | None, where: str) -> tuple[str, str]:
     """The text and the refusal of a message of the assistant's."""
     text, refusal = "", ""
     for place, part in enumerate(_parts(content)):
@@ -159,7 +159,7 @@ def _said(content: str | Sequence[Part] | None, where: str) -> tuple[str, str]:
     return text, refusal
 
 
-def _part(part: Part, where: str) -> dict[str, Any]:
+def _part(part: ResponsePart, where: str) -> dict[str, Any]:
     match part.type:
         case "input_text" | "output_text" | "text" if part.text is not None:
             return {"type": "text", "text": part.text}

@@ -18,7 +18,7 @@ from homeport.core.errors import InvalidRequest
 from homeport.protocols.responses.items import messages
 from homeport.protocols.responses.refusal import native_only
 from homeport.protocols.responses.tools import offered
-from homeport.protocols.responses.wire import READ, UNREADABLE, Format, Request
+from homeport.protocols.responses.wire import READ, UNREADABLE, ResponseRequest, TextFormat
 
 _STATEFUL = {
     "previous_response_id": "send the whole conversation as `input`",
@@ -61,26 +61,26 @@ def to_chat(fields: Mapping[str, Raw]) -> dict[str, Raw]:
     return {name: raw for name, raw in fields.items() if name not in READ | _MEANINGLESS_IN_CHAT} | said
 
 
-def read(fields: Mapping[str, Raw]) -> Request:
+def read(fields: Mapping[str, Raw]) -> ResponseRequest:
     """The fields as a request. Raises `InvalidRequest`."""
     try:
-        return msgspec.json.decode(msgspec.json.encode(fields), type=Request)
+        return msgspec.json.decode(msgspec.json.encode(fields), type=ResponseRequest)
     except UNREADABLE as error:
         raise InvalidRequest(str(error)) from None
 
 
-def _refuse_state(request: Request) -> None:
+def _refuse_state(request: ResponseRequest) -> None:
     for name, way_out in _STATEFUL.items():
         if getattr(request, name):
             raise native_only(f"`{name}`", name, way_out)
 
 
-def _logprobs(request: Request) -> dict[str, Any]:
+def _logprobs(request: ResponseRequest) -> dict[str, Any]:
     wanted = request.top_logprobs or _LOGPROBS in (request.include or [])
     return {"logprobs": True, "top_logprobs": request.top_logprobs or 0} if wanted else {}
 
 
-def _response_format(wanted: Format | None) -> dict[str, Any] | None:
+def _response_format(wanted: TextFormat | None) -> dict[str, Any] | None:
     if wanted is None or wanted.type == "text":
         return None
     if wanted.type == "json_object":

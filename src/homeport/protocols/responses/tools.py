@@ -5,12 +5,12 @@ from typing import Any
 
 from homeport.core.errors import InvalidRequest
 from homeport.protocols.responses.refusal import native_only
-from homeport.protocols.responses.wire import Tool
+from homeport.protocols.responses.wire import ResponseTool
 
 _MODES = ("none", "auto", "required")
 
 
-def offered(tools: Sequence[Tool], choice: Any, parallel: bool | None) -> dict[str, Any]:
+def offered(tools: Sequence[ResponseTool], choice: Any, parallel: bool | None) -> dict[str, Any]:
     """`tools`, `tool_choice` and `parallel_tool_calls` of the chat; nothing where no tool is offered.
 
     A choice among `allowed_tools` becomes a shorter list: a chat cannot say it, and it means the same.
@@ -27,11 +27,11 @@ def offered(tools: Sequence[Tool], choice: Any, parallel: bool | None) -> dict[s
     return {"tools": list(told.values()), "tool_choice": choice, "parallel_tool_calls": parallel}
 
 
-def _key(tool: Tool) -> tuple[str, str]:
+def _key(tool: ResponseTool) -> tuple[str, str]:
     return tool.type, tool.name or ""
 
 
-def _tool(tool: Tool, where: str) -> dict[str, Any]:
+def _tool(tool: ResponseTool, where: str) -> dict[str, Any]:
     if tool.type not in ("function", "custom"):
         raise native_only(f"the tool {tool.type!r}", where, "offer a function of your own")
     if not tool.name:

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
+ModelName = Annotated[str, Meta(min_length=1, max_length=256, examples=["auto"])]
 Kind = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class ResponsePart(Struct, frozen=True, kw_only=True):
     """A piece of content: input_text, input_image, input_file, output_text, refusal, reasoning_text and more."""
 
     type: Kind
@@ -28,13 +28,13 @@ class Part(Struct, frozen=True, kw_only=True):
     input_audio: Any = None
 
 
-class Item(Struct, frozen=True, kw_only=True):
+class ResponseItem(Struct, frozen=True, kw_only=True):
     """Something said or done before: a message where `type` is missing."""
 
     type: Kind | None = None
     role: Kind | None = None
-    content: str | list[Part] | None = None
-    summary: list[Part] | None = None
+    content: str | list[ResponsePart] | None = None
+    summary: list[ResponsePart] | None = None
     call_id: str | None = None
     name: str | None = None
     arguments: Any = None
@@ -42,7 +42,7 @@ class Item(Struct, frozen=True, kw_only=True):
     output: Any = None
 
 
-class Tool(Struct, frozen=True, kw_only=True):
+class ResponseTool(Struct, frozen=True, kw_only=True):
     """A function of the caller's, a custom tool, or a tool that the upstream runs itself."""
 
     type: Kind
@@ -53,7 +53,7 @@ class Tool(Struct, frozen=True, kw_only=True):
     format: Any = None
 
 
-class Format(Struct, frozen=True, kw_only=True):
+class TextFormat(Struct, frozen=True, kw_only=True):
     """What the text must be: text, json_object or json_schema."""
 
     type: Kind
@@ -63,28 +63,28 @@ class Format(Struct, frozen=True, kw_only=True):
     strict: bool | None = None
 
 
-class Text(Struct, frozen=True, kw_only=True):
-    format: Format | None = None
+class TextOptions(Struct, frozen=True, kw_only=True):
+    format: TextFormat | None = None
     verbosity: str | None = None
 
 
-class Reasoning(Struct, frozen=True, kw_only=True):
+class ReasoningOptions(Struct, frozen=True, kw_only=True):
     effort: str | None = None
     summary: str | None = None
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class ResponseRequest(Struct, frozen=True, kw_only=True):
     """The fields that are read; all others go on as they came."""
 
-    model: Name
-    input: str | list[Item]
+    model: ModelName
+    input: str | list[ResponseItem]
     instructions: str | None = None
     stream: bool | None = None
-    tools: list[Tool] | None = None
+    tools: list[ResponseTool] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
-    text: Text | None = None
-    reasoning: Reasoning | None = None
+    text: TextOptions | None = None
+    reasoning: ReasoningOptions | None = None
     max_output_tokens: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
@@ -100,5 +100,5 @@ class Request(Struct, frozen=True, kw_only=True):
     truncation: str | None = None
 
 
-READ = frozenset(Request.__struct_fields__)
+READ = frozenset(ResponseRequest.__struct_fields__)
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

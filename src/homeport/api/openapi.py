@@ -1,0 +1,152 @@
+"""/openapi.json: an OpenAPI 3.1 document of all that is served. Its schemas come from the structs that decode."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from homeport.api.answers import Error
+from homeport.api.operations import Operation
+from homeport.core.types import DataClass
+from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
+from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
+
+_REF = "#/components/schemas/{name}"
+_CODES = {
+    "400": "invalid_json invalid_utf8 json_too_deep invalid_value surface_not_supported upstream_rejected_request",
+    "401": "missing_api_key invalid_api_key",
+    "403": "not_permitted model_not_permitted",
+    "404": "model_not_found not_found",
+    "405": "method_not_allowed",
+    "413": "request_too_large",
+    "429": "upstream_rate_limited",
+    "500": "internal_error",
+    "502": "upstream_bad_answer upstream_stream_cut",
+    "503": "overloaded upstream_unavailable private_tier_unavailable journal_full",
+    "504": "upstream_timeout upstream_stalled",
+}
+"""Codes that a status is told with most often; docs/reference/errors.md has all of them."""
+_ABOUT_THE_BODY = frozenset({"400", "413"})
+_ABOUT_UPSTREAMS = frozenset({"429", "502", "504"})
+_HEADERS_OF = {"401": ("www-authenticate",), "405": ("allow",), "429": (), "503": ("retry-after",)}
+_ABOUT_HEADERS = {
+    "x-homeport-request-id": "id of the request in the ledger",
+    "www-authenticate": "how to send the key",
+    "allow": "the methods of this path",
+    "retry-after": "seconds to wait",
+}
+
+
+def document(operations: Sequence[Operation], version: str) -> bytes:
+    """The document as JSON."""
+    schemas, components = msgspec.json.schema_components(_types(operations), ref_template=_REF)
+    by_type = dict(zip(_types(operations), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation, by_type)
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "Homeport",
+                "version": version,
+                "description": "Inference on models you own and on APIs, with the cost on every answer.",
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "security": [{"bearer": []}, {"api_key": []}],
+            "paths": paths,
+            "components": {
+                "schemas": components,
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer"},
+                    "api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                },
+            },
+        }
+    )
+
+
+def _types(operations: Iterable[Operation]) -> list[type[msgspec.Struct]]:
+    used = [kind for one in operations for kind in (one.request, one.answer, one.unready) if kind is not None]
+    return list(dict.fromkeys([*used, Error]))
+
+
+def _operation(operation: Operation, schemas: dict[type[msgspec.Struct], dict[str, Any]]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": [*_path_parameters(operation.path), *(_HEADERS if operation.request else ())],
+        "responses": _responses(operation, schemas),
+    }
+    if operation.request is not None:
+        content = {"application/json": {"schema": schemas[operation.request]}}
+        told["requestBody"] = {"required": True, "content": content}
+    if operation.public:
+        told["security"] = []
+    return told
+
+
+def _path_parameters(path: str) -> Iterable[dict[str, Any]]:
+    for name in re.findall(r"\{(\w+)\}", path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+
+
+_HEADERS: tuple[dict[str, Any], ...] = (
+    {
+        "name": DATA_CLASS_HEADER,
+        "in": "header",
+        "description": "`private` keeps the request on your own engines; a key's own class cannot be loosened.",
+        "schema": {"type": "string", "enum": [str(kind) for kind in DataClass]},
+    },
+    {
+        "name": DEADLINE_HEADER,
+        "in": "header",
+        "description": "Seconds that the answer may take.",
+        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 999_999_999},
+    },
+)
+
+
+def _responses(operation: Operation, schemas: dict[type[msgspec.Struct], dict[str, Any]]) -> dict[str, Any]:
+    told = {"200": {"description": operation.summary, "content": _content(operation, schemas)}}
+    for status, codes in _CODES.items():
+        if _applies(status, operation):
+            told[status] = _error(status, codes, schemas[Error])
+    if operation.unready is not None:
+        content = {"application/json": {"schema": schemas[operation.unready]}}
+        told["503"] = {"description": "Not ready", "content": content}
+    if operation.request is not None:
+        told["4XX"] = _error("4XX", "upstream_rejected_request", schemas[Error])
+    return told
+
+
+def _applies(status: str, operation: Operation) -> bool:
+    if status in ("401", "403", "404"):
+        return not operation.public
+    if status in _ABOUT_THE_BODY | _ABOUT_UPSTREAMS | {"503"}:
+        return operation.request is not None
+    return True
+
+
+def _content(operation: Operation, schemas: dict[type[msgspec.Struct], dict[str, Any]]) -> dict[str, Any]:
+    if operation.answer is None:
+        kind, schema = ("application/json", "object") if operation.path.endswith(".json") else ("text/plain", "string")
+        return {kind: {"schema": {"type": schema}}}
+    content: dict[str, Any] = {"application/json": {"schema": schemas[operation.answer]}}
+    if operation.streams:
+        content["text/event-stream"] = {}  # Version 3.1 has no words for the events of a stream.
+    return content
+
+
+def _error(status: str, codes: str, schema: dict[str, Any]) -> dict[str, Any]:
+    names = ("x-homeport-request-id", *_HEADERS_OF.get(status, ()))
+    return {
+        "description": "Codes: " + ", ".join(f"`{code}`" for code in codes.split()),
+        "headers": {
+            name: {"description": _ABOUT_HEADERS[name], "required": True, "schema": {"type": "string"}}
+            for name in names
+        },
+        "content": {"application/json": {"schema": schema}},
+    }

@@ -1,5 +1,0 @@
-"""A fresh database at the newest schema."""
-
-from tests.storage.conftest import engine
-
-__all__ = ["engine"]
