@@ -2,12 +2,13 @@
 
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from homeport.api.app import App
+from homeport.api.routes import Paths
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
 from homeport.core.ports import KeyRing, Limiter, Policy, Upstream
@@ -76,6 +77,7 @@ class House:
         keys: KeyRing | None = None,
         health: SetHealth | None = None,
         limiter: Limiter | None = None,
+        families: Sequence[Paths] = (),
         max_in_flight: int = 8,
         max_body: int = 100_000,
         resilience: Resilience | None = None,
@@ -125,6 +127,7 @@ class House:
             readiness=lambda: (self.ready, {"engines": {}}),
             clock=self.clock,
             max_body=max_body,
+            families=families,
         )
 
     async def _sleep(self, seconds: float) -> None:

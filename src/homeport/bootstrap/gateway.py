@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import msgspec
 
 from homeport.api.app import App
+from homeport.bootstrap.admin import build_admin, target_states
 from homeport.bootstrap.engines import read_endpoints
 from homeport.bootstrap.storage import key_ring, open_storage, refresh_keys
 from homeport.bootstrap.upstreams import build_targets, build_upstreams
@@ -77,10 +78,12 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
     upstreams = build_upstreams(settings, endpoints, transport) | {
         moderation.NAME: moderation.LocalModeration(load_recognizers())
     }
-    keys = key_ring(open_storage(settings, home), home)
+    engine = open_storage(settings, home)
+    keys = key_ring(engine, home)
     journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
     limiter = SharedLimiter(home.limits)
     admission = Admission(settings.server.max_in_flight)
+    deployments = Deployments(_breaker_policy(settings.breaker))
     catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
     stages = Stages(
         keys=keys,
@@ -92,7 +95,7 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
         dispatcher=Dispatcher(
             upstreams=upstreams,
             health=health,
-            deployments=Deployments(_breaker_policy(settings.breaker)),
+            deployments=deployments,
             pricing=RateCard(),
             clock=clock,
             resilience=_resilience(settings),
@@ -111,6 +114,16 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
         readiness=lambda: _readiness(health, targets, journal),
         clock=clock,
         max_body=settings.server.max_body_bytes,
+        families=(
+            build_admin(
+                settings,
+                home,
+                engine,
+                keys,
+                clock,
+                lambda: target_states(targets, health, deployments, clock.monotonic_ns()),
+            ),
+        ),
     )
 
     @contextlib.asynccontextmanager

@@ -1,0 +1,163 @@
+"""`/admin/v1/...`: keys, configuration and state, for holders of a key with the scope `admin` alone."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+from sqlalchemy.exc import SQLAlchemyError
+
+from homeport.api.bodies import read
+from homeport.api.connection import Connection
+from homeport.api.keys import MAX_GRACE_SECONDS, Issued, KeyFields, KeyRegistry, view
+from homeport.api.routes import JSON, Handler, Methods, token_of
+from homeport.core.errors import NotFound, StorageError
+from homeport.core.ports import Clock, KeyRing
+from homeport.core.types import Key, Scope
+from homeport.pipeline.authenticate import authenticate, permit
+
+logger = logging.getLogger(__name__)
+
+Answer = tuple[int, object]
+Action = Callable[[Key, bytes], Awaitable[Answer]]
+Result = TypeVar("Result")
+
+_PREFIX = "/admin/v1/"
+_HEADERS = {**JSON, "cache-control": "no-store"}  # it may hold a token
+_READS = frozenset({"GET"})
+
+
+class _Rotation(Struct, frozen=True, forbid_unknown_fields=True):
+    grace_seconds: Annotated[float, Meta(ge=0, le=MAX_GRACE_SECONDS)] = 86_400
+
+
+_KEY = msgspec.json.Decoder(KeyFields)
+_ROTATION = msgspec.json.Decoder(_Rotation)
+
+
+class House(Struct, frozen=True, kw_only=True):
+    """What the administrator can see and do, besides keys.
+
+    Attributes:
+        config: the configuration that holds now, without secrets.
+        digest: of that configuration.
+        reload: reads the configuration again and returns the new digest, or raises ConfigError and
+            changes nothing; None where it cannot be read again.
+        targets: what requests can be sent to, and how it is.
+    """
+
+    config: Callable[[], Mapping[str, Any]]
+    digest: Callable[[], str]
+    targets: Callable[[], Sequence[Mapping[str, Any]]]
+    reload: Callable[[], Awaitable[str]] | None = None
+
+
+class AdminPaths:
+    """`Paths` below /admin/v1.
+
+    Args:
+        refresh: makes this process know a change of keys at once; other processes follow within a second.
+    """
+
+    def __init__(
+        self, *, keys: KeyRing, registry: KeyRegistry, refresh: Callable[[], None], house: House, clock: Clock
+    ) -> None:
+        self._keys = keys
+        self._registry = registry
+        self._refresh = refresh
+        self._house = house
+        self._clock = clock
+        self._fixed: dict[str, dict[str, Action]] = {
+            "keys": {"GET": self._list, "POST": self._create},
+            "config": {"GET": self._config},
+            "reload": {"POST": self._reload},
+            "targets": {"GET": self._targets},
+        }
+
+    def find(self, path: str) -> Methods | None:
+        if not path.startswith(_PREFIX):
+            return None
+        rest = path.removeprefix(_PREFIX)
+        actions = self._fixed.get(rest) or self._actions_of_key(rest)
+        return {method: self._guarded(method, path, action) for method, action in actions.items()} or None
+
+    def _actions_of_key(self, rest: str) -> dict[str, Action]:
+        match rest.split("/"):
+            case ["keys", key_id] if key_id:
+                return {
+                    "GET": lambda _, __: self._show(key_id),
+                    "PATCH": lambda _, body: self._update(key_id, body),
+                    "DELETE": lambda _, __: self._revoke(key_id),
+                }
+            case ["keys", key_id, "rotate"] if key_id:
+                return {"POST": lambda _, body: self._rotate(key_id, body)}
+        return {}
+
+    def _guarded(self, method: str, path: str, action: Action) -> Handler:
+        """The only way to an action: the key comes first, then the body."""
+
+        async def handle(connection: Connection, request_id: str) -> None:
+            key = authenticate(self._keys, token_of(connection))
+            permit(key, Scope.ADMIN)
+            status, answer = await action(key, b"" if method in _READS else await connection.read_body())
+            if method not in _READS:
+                logger.info("%s %s by %s, request %s", method, path[:128], key.id, request_id)
+            await connection.start(status, {**_HEADERS, "x-homeport-request-id": request_id})
+            await connection.finish(msgspec.json.encode(answer))
+
+        return handle
+
+    async def _list(self, _: Key, __: bytes) -> Answer:
+        now = self._clock.wall_ns()
+        stored = await _off_the_loop(self._registry.every)
+        return 200, {"object": "list", "data": [view(each, now) for each in stored]}
+
+    async def _create(self, _: Key, body: bytes) -> Answer:
+        fields = read(body, _KEY)[0]
+        return 201, self._issued(await self._changed(lambda: self._registry.create(fields)))
+
+    async def _show(self, key_id: str) -> Answer:
+        return 200, view(await _off_the_loop(lambda: self._registry.get(key_id)), self._clock.wall_ns())
+
+    async def _update(self, key_id: str, body: bytes) -> Answer:
+        fields = read(body, _KEY)[0]
+        stored = await self._changed(lambda: self._registry.update(key_id, fields))
+        return 200, view(stored, self._clock.wall_ns())
+
+    async def _revoke(self, key_id: str) -> Answer:
+        return 200, view(await self._changed(lambda: self._registry.revoke(key_id)), self._clock.wall_ns())
+
+    async def _rotate(self, key_id: str, body: bytes) -> Answer:
+        rotation = read(body or b"{}", _ROTATION)[0]
+        return 200, self._issued(await self._changed(lambda: self._registry.rotate(key_id, rotation.grace_seconds)))
+
+    async def _config(self, _: Key, __: bytes) -> Answer:
+        return 200, {"digest": self._house.digest(), "config": self._house.config()}
+
+    async def _reload(self, _: Key, __: bytes) -> Answer:
+        if self._house.reload is None:
+            raise NotFound("this process cannot read its configuration again", hint="start it again instead")
+        return 200, {"digest": await self._house.reload()}
+
+    async def _targets(self, _: Key, __: bytes) -> Answer:
+        return 200, {"object": "list", "data": self._house.targets()}
+
+    def _issued(self, issued: Issued) -> dict[str, Any]:
+        return {**view(issued.stored, self._clock.wall_ns()), "key": issued.token}
+
+    async def _changed(self, change: Callable[[], Result]) -> Result:
+        def work() -> Result:
+            changed = change()
+            self._refresh()
+            return changed
+
+        return await _off_the_loop(work)
+
+
+async def _off_the_loop(work: Callable[[], Result]) -> Result:
+    try:
+        return await asyncio.to_thread(work)
+    except SQLAlchemyError as error:
+        raise StorageError("the database cannot be used", hint="try again; its log says more") from error

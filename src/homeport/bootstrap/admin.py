@@ -1,0 +1,57 @@
+"""What the admin API of a gateway process is made of."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Engine
+
+from homeport.api.admin import AdminPaths, House
+from homeport.api.auth import StoredKeyRing
+from homeport.bootstrap.storage import key_registry
+from homeport.config.home import Home
+from homeport.config.redact import digest_of, shown
+from homeport.config.schema import Settings
+from homeport.core.ports import Clock, Health
+from homeport.core.types import Target
+from homeport.pipeline.deployments import Deployments
+
+
+def build_admin(
+    settings: Settings,
+    home: Home,
+    engine: Engine,
+    keys: StoredKeyRing,
+    clock: Clock,
+    targets: Callable[[], Sequence[Mapping[str, Any]]],
+    reload: Callable[[], Awaitable[str]] | None = None,
+) -> AdminPaths:
+    """The admin API over a gateway's own parts."""
+    return AdminPaths(
+        keys=keys,
+        registry=key_registry(engine, settings, home),
+        refresh=keys.refresh,
+        house=House(config=lambda: shown(settings), digest=lambda: digest_of(settings), targets=targets, reload=reload),
+        clock=clock,
+    )
+
+
+def target_states(
+    targets: Sequence[Target], health: Health, deployments: Deployments, now: int
+) -> Sequence[Mapping[str, Any]]:
+    """Each target, and whether it can be called now; `now` is of the monotonic clock, in nanoseconds."""
+    return [_state(target, health.ready(target.upstream), deployments, now) for target in targets]
+
+
+def _state(target: Target, ready: bool, deployments: Deployments, now: int) -> Mapping[str, Any]:
+    deployment = deployments.of(target)
+    return {
+        "model": target.name,
+        "tier": target.tier,
+        "upstream": target.upstream,
+        "local": target.local,
+        "simulated": target.simulated,
+        "ready": ready,
+        "closed_by": deployment.closed(now),
+        "retry_after_seconds": deployment.wait_s(now),
+        "outstanding_tokens": deployment.outstanding,
+    }
