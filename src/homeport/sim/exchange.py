@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -15,7 +16,7 @@ from homeport.sim.limits import Limits
 from homeport.sim.mangle import mangle, middle, write_event
 from homeport.sim.record import Seen
 from homeport.sim.reply import Event, Refused, Reply, Request, knobs_of
-from homeport.sim.routes import refusing, route
+from homeport.sim.routes import Routes
 from homeport.sim.script import Fate, Script
 from homeport.sim.settings import Settings
 from homeport.sim.wire import Wire
@@ -34,6 +35,7 @@ class Exchange:
     def __init__(self, settings: Settings, script: Script, outage: Callable[[float], Awaitable[None]]) -> None:
         self.script = script
         self._outage = outage
+        self._routes = Routes()
         self.change(settings)
 
     def change(self, settings: Settings) -> None:
@@ -48,7 +50,7 @@ class Exchange:
             fate = self.script.next(request.path, request.headers.get("x-sim-fault", ""))
         except InvalidRequest as error:
             fate = Fate({})
-            reply = refusing(request).refusal(Refused(400, error.message, openai_code=error.code))
+            reply = self._routes.refusing(request).refusal(Refused(400, error.message, openai_code=error.code))
         else:
             reply = self._reply(request, fate.faults)
         faults = fate.faults
@@ -68,13 +70,14 @@ class Exchange:
 
     def _reply(self, request: Request, faults: Faults) -> Reply:
         """What to say: the answer, or the provider's own refusal."""
-        dialect = refusing(request)
+        dialect = self._routes.refusing(request)
         try:
-            dialect = route(request)
+            dialect = self._routes.find(request)
             if "redirect" in faults:
                 return Reply(status=int(number(faults, "redirect")), headers={"location": "/sim/redirected"})
             if "status" in faults:
-                refused = dialect.refusal(Refused(int(number(faults, "status")), ""))
+                wait = math.ceil(number(faults, "retry-after"))
+                refused = dialect.refusal(Refused(int(number(faults, "status")), "", retry_after=wait))
                 return _with_retry_after(refused, faults)
             self._check_key(request)
             knobs = knobs_of(self.settings, faults)

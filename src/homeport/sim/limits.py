@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 from homeport.sim.reply import Refused
 
@@ -35,7 +36,7 @@ class Limits:
         self._tokens += tokens
 
     def headers(self) -> Mapping[str, str]:
-        """OpenAI's headers: what is limited, and what is left."""
+        """What is limited, and what is left, in OpenAI's and in Anthropic's headers."""
         found: dict[str, str] = {}
         if self._rpm:
             found |= _header("requests", self._rpm, len(self._spent))
@@ -50,9 +51,13 @@ class Limits:
 
 def _header(what: str, limit: int, used: int) -> dict[str, str]:
     left = max(0, limit - used)
-    reset = "0s" if left == limit else f"{_MINUTE_S:g}s"
+    reset = 0.0 if left == limit else _MINUTE_S
+    later = datetime.now(UTC) + timedelta(seconds=reset)
     return {
         f"x-ratelimit-limit-{what}": str(limit),
         f"x-ratelimit-remaining-{what}": str(left),
-        f"x-ratelimit-reset-{what}": reset,
+        f"x-ratelimit-reset-{what}": f"{reset:g}s",
+        f"anthropic-ratelimit-{what}-limit": str(limit),
+        f"anthropic-ratelimit-{what}-remaining": str(left),
+        f"anthropic-ratelimit-{what}-reset": later.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

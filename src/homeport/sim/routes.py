@@ -2,30 +2,41 @@
 
 import re
 
+from homeport.sim.anthropic import Anthropic
 from homeport.sim.openai import Models, OpenAI
 from homeport.sim.reply import Dialect, Refused, Request
 
-_ROUTES: tuple[tuple[str, re.Pattern[str], Dialect], ...] = (
-    ("POST", re.compile(r"/(chat/completions|completions|embeddings)$"), OpenAI()),
-    ("GET", re.compile(r"/models(/[^:]+)?$"), Models()),
-)
+
+class Routes:
+    """The dialects of one server; some of them remember what they answered."""
+
+    def __init__(self) -> None:
+        self._openai = OpenAI()
+        self._anthropic = Anthropic()
+        self._table: tuple[tuple[str, re.Pattern[str], Dialect], ...] = (
+            ("POST", re.compile(r"/(chat/completions|completions|embeddings)$"), self._openai),
+            ("POST", re.compile(r"/messages(/count_tokens)?$"), self._anthropic),
+            ("GET", re.compile(r"/models(/[^:]+)?$"), Models()),
+        )
+
+    def find(self, request: Request) -> Dialect:
+        """Who answers.
+
+        Raises:
+            Refused: 404 or 405.
+        """
+        matching = [(method, dialect) for method, path, dialect in self._table if path.search(request.path)]
+        if not matching:
+            raise Refused(404, f"there is nothing at {request.method} {request.path}", openai_code="unknown_url")
+        for method, dialect in matching:
+            if method == request.method:
+                return self._anthropic if isinstance(dialect, Models) and _is_anthropic(request) else dialect
+        raise Refused(405, f"{request.path} is not for {request.method}", openai_code="method_not_supported")
+
+    def refusing(self, request: Request) -> Dialect:
+        """Who refuses a request that nobody answers: OpenAI, unless its headers are another provider's."""
+        return self._anthropic if _is_anthropic(request) else self._openai
 
 
-def route(request: Request) -> Dialect:
-    """The dialect of a request; OpenAI's tells what is wrong with one that has none.
-
-    Raises:
-        Refused: 404 or 405.
-    """
-    matching = [(method, dialect) for method, path, dialect in _ROUTES if path.search(request.path)]
-    if not matching:
-        raise Refused(404, f"there is nothing at {request.method} {request.path}", openai_code="unknown_url")
-    for method, dialect in matching:
-        if method == request.method:
-            return dialect
-    raise Refused(405, f"{request.path} is not for {request.method}", openai_code="method_not_supported")
-
-
-def refusing(request: Request) -> Dialect:
-    """Who refuses a request that cannot be routed: OpenAI, unless its headers are another provider's."""
-    return OpenAI()
+def _is_anthropic(request: Request) -> bool:
+    return "anthropic-version" in request.headers
