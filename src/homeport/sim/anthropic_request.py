@@ -11,45 +11,23 @@ from homeport.providers.simulated.draft import ANY_TOOL, Ask, Tool
 from homeport.sim.reply import Refused
 
 _KNOWN = frozenset(
-    [
-        "model",
-        "messages",
-        "max_tokens",
-        "system",
-        "metadata",
-        "stop_sequences",
-        "stream",
-        "temperature",
-        "top_k",
-        "top_p",
-        "tools",
-        "tool_choice",
-        "thinking",
-        "service_tier",
-        "container",
-        "mcp_servers",
-        "context_management",
-        "output_config",
-        "output_format",
-        "cache_control",
-        "inference_geo",
-        "speed",
-    ]
+    re.findall(
+        r"\S+",
+        """
+        model messages max_tokens system metadata stop_sequences stream temperature top_k
+        top_p tools tool_choice thinking service_tier container mcp_servers context_management output_config
+        output_format cache_control inference_geo speed
+        """,
+    )
 )
 _BLOCKS = frozenset(
-    [
-        "text",
-        "image",
-        "document",
-        "tool_use",
-        "tool_result",
-        "thinking",
-        "redacted_thinking",
-        "search_result",
-        "server_tool_use",
-        "web_search_tool_result",
-        "container_upload",
-    ]
+    re.findall(
+        r"\S+",
+        """
+        text image document tool_use tool_result thinking redacted_thinking search_result
+        server_tool_use web_search_tool_result container_upload
+        """,
+    )
 )
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _CHOICES = {"auto": "", "any": ANY_TOOL, "none": None}

@@ -145,6 +145,10 @@ class Connection(asyncio.Protocol):
         try:
             while self._requests and not self.transport.is_closing():
                 await self._follow(await self._answer(self._requests.popleft()))
+        except Exception:
+            # A defect of ours must not look like a stall that somebody asked for.
+            self.transport.abort()
+            raise
         finally:
             self._task = None
 

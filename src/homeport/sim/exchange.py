@@ -100,7 +100,7 @@ class Exchange:
         p50 = number(faults, "latency", settings.latency_ms)
         rate = number(faults, "tps", settings.tokens_per_second)
         latency = latency_s(p50, None if "latency" in faults else settings.latency_p99_ms or None, fate.sigmas)
-        if reply.status == 200:
+        if reply.status < 300:
             await _pause(latency)
         if reply.events is not None:
             await wire.start(reply.status, {**STREAM, **reply.headers})

@@ -3,8 +3,12 @@
 import re
 
 from homeport.sim.anthropic import Anthropic
+from homeport.sim.gemini import Gemini
 from homeport.sim.openai import Models, OpenAI
+from homeport.sim.replicate import Replicate
 from homeport.sim.reply import Dialect, Refused, Request
+from homeport.sim.responses import Responses
+from homeport.sim.scores import Moderations, Rerank
 
 
 class Routes:
@@ -13,9 +17,18 @@ class Routes:
     def __init__(self) -> None:
         self._openai = OpenAI()
         self._anthropic = Anthropic()
+        self._gemini = Gemini()
+        replicate = Replicate()
         self._table: tuple[tuple[str, re.Pattern[str], Dialect], ...] = (
             ("POST", re.compile(r"/(chat/completions|completions|embeddings)$"), self._openai),
+            ("POST", re.compile(r"/responses$"), Responses()),
+            ("POST", re.compile(r"/moderations$"), Moderations()),
+            ("POST", re.compile(r"/rerank$"), Rerank()),
             ("POST", re.compile(r"/messages(/count_tokens)?$"), self._anthropic),
+            ("POST", re.compile(r"/models/[^/:]+:\w+$"), self._gemini),
+            ("GET", re.compile(r"/v1beta\d*/models(/[^/:]+)?$"), self._gemini),
+            ("POST", re.compile(r"/predictions(/[\w-]+/cancel)?$"), replicate),
+            ("GET", re.compile(r"/predictions/[\w-]+(/stream)?$"), replicate),
             ("GET", re.compile(r"/models(/[^:]+)?$"), Models()),
         )
 
@@ -35,7 +48,9 @@ class Routes:
 
     def refusing(self, request: Request) -> Dialect:
         """Who refuses a request that nobody answers: OpenAI, unless its headers are another provider's."""
-        return self._anthropic if _is_anthropic(request) else self._openai
+        if _is_anthropic(request):
+            return self._anthropic
+        return self._gemini if request.path.startswith("/v1beta/") else self._openai
 
 
 def _is_anthropic(request: Request) -> bool:
