@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import homeport
 from bench.contender import Running, free_port, process, wait_ready
 from bench.machine import Cores, pinned
 from bench.native import BenchmarkError, Mock
@@ -33,11 +34,6 @@ tiers:
         provider: mock
         price: openai:gpt-4.1-mini
         surfaces: [chat/completions, embeddings]
-timeouts:
-  connect: 5
-  first_token: {patience}
-  between_tokens: {patience}
-  total: 600
 logging:
   level: error
 """
@@ -47,15 +43,17 @@ class State:
     """A state folder with a configuration, and the commands on it.
 
     Args:
-        patience: seconds that an upstream may be silent.
+        settings: more sections of the configuration, as YAML.
     """
 
-    def __init__(self, root: Path, mock: Mock, patience: float = 60.0) -> None:
+    def __init__(self, root: Path, mock: Mock, settings: str = "") -> None:
         self.root = root
         self.port = free_port()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-        self.environment: Mapping[str, str] = {**inherited, "HOMEPORT_HOME": str(root)}
-        config = _CONFIG.format(port=self.port, url=mock.url, model=MODEL, patience=patience)
+        # The children run the source that this process would import, wherever they are started.
+        source = str(Path(homeport.__file__).parents[1])
+        self.environment: Mapping[str, str] = {**inherited, "PYTHONPATH": source, "HOMEPORT_HOME": str(root)}
+        config = _CONFIG.format(port=self.port, url=mock.url, model=MODEL) + settings
         (root / "homeport.yaml").write_text(config, encoding="utf-8")
 
     def command(self, *arguments: str) -> str:

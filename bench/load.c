@@ -62,7 +62,7 @@ static int kind_count, poller, credits = -1;
 static struct sockaddr_in server;
 static struct heap timers;
 static struct samples latency, first_chunk, chunk_delay;
-static uint64_t seed = 11, started, arrivals_left = UINT64_MAX, in_flight, peak_open, open_streams, chunks, finished;
+static uint64_t seed = 11, started, arrivals_left = UINT64_MAX, in_flight, peak_open, open_streams, chunks, finished, resent;
 static uint64_t stop_asking = NEVER, timeout_ns = 30000000000u;
 static double rate, ramp = -1;
 static uint32_t arrived[4096];
@@ -182,7 +182,7 @@ static void lost(struct connection *c) {
     bool refused = c->connecting;
     disconnect(c);
     if (!c->busy) return;
-    if (stale) return ask(c, c->from);
+    if (stale) return resent++, ask(c, c->from);
     end_request(c, refused ? REFUSED : response_ends_with_connection(&c->response) ? judge(&c->response) : CUT);
 }
 
@@ -335,8 +335,8 @@ static void print_report(double seconds) {
     print_samples("latency_us", &latency);
     print_samples("first_chunk_us", &first_chunk);
     print_samples("chunk_us", &chunk_delay);
-    printf("\"requests\":%lu,\"good\":%lu,\"left\":%lu,\"errors\":%lu,\"chunks\":%lu,\"peak_open\":%lu}\n", finished,
-           total[GOOD], total[LEFT], finished - total[GOOD] - total[LEFT], chunks, peak_open);
+    printf("\"requests\":%lu,\"good\":%lu,\"left\":%lu,\"errors\":%lu,\"chunks\":%lu,\"peak_open\":%lu,\"resent\":%lu}\n",
+           finished, total[GOOD], total[LEFT], finished - total[GOOD] - total[LEFT], chunks, peak_open, resent);
 }
 
 int main(int argc, char **argv) {

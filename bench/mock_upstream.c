@@ -5,6 +5,7 @@
  * Listens on a free port of 127.0.0.1 and prints it. POST answers a chat completion of 1 KB, or an
  * embedding below /embeddings; with "stream":true as many chunks as "max_tokens" says, one write
  * each. The request's "user" field steers one answer: "pace_us=1000;window=1;delay_us=0;fault=cut;".
+ *   delay_us  time until the answer begins
  *   pace_us   time between two chunks; 0: as fast as the reader takes them
  *   window=1  the next chunk leaves when the last one arrived: the load generator tells so in a
  *             datagram to the same port, so no two chunks of a stream ever share a read
@@ -40,6 +41,7 @@ struct connection {
     uint32_t stream;
     long chunks, sent;
     uint64_t pace;
+    bool embeds;
 };
 
 static struct connection *connections[MAX_FD];
@@ -162,7 +164,7 @@ static void start_stream(struct connection *c) {
     else schedule_chunk(c, 0);
 }
 
-static void start_answer(struct connection *c, const char *path) {
+static void start_answer(struct connection *c) {
     if (c->fault == CLOSE) return hang_up(c);
     if (c->fault == STATUS_500) {
         static const char error[] = "{\"error\":{\"message\":\"injected\",\"type\":\"server_error\",\"code\":null}}";
@@ -171,9 +173,8 @@ static void start_answer(struct connection *c, const char *path) {
     }
     if (c->chunks) return start_stream(c);
     if (c->fault == STALL) return;
-    bool embeds = strstr(path, "/embeddings") != NULL;
-    const char *body = embeds ? embedding : whole;
-    size_t size = embeds ? embedding_size : whole_size;
+    const char *body = c->embeds ? embedding : whole;
+    size_t size = c->embeds ? embedding_size : whole_size;
     if (c->fault == GARBAGE) c->fault = NONE, answer(c, 200, "<html>not JSON", 14, 14);
     else answer(c, 200, body, c->fault == CUT ? size / 2 : size, size);
 }
@@ -206,7 +207,10 @@ static void take_request(struct connection *c, const char *path, const char *bod
     c->windowed = number(steering, "window=") == 1;
     c->fault = choose_fault(steering);
     counts.faults[c->fault]++;
-    start_answer(c, path);
+    c->embeds = strstr(path, "/embeddings") != NULL;
+    long delay = number(steering, "delay_us=");
+    if (delay > 0) heap_set(&timers, &c->due, now_ns() + (uint64_t)delay * 1000u);
+    else start_answer(c);
 }
 
 static void take_query(struct connection *c, const char *path) {
@@ -314,7 +318,8 @@ static void run_timers(void) {
     while (timers.size && timers.items[0]->at <= now) {
         struct connection *c = (struct connection *)timers.items[0];
         heap_remove(&timers, &c->due);
-        send_chunk(c);
+        if (c->streaming) send_chunk(c);
+        else start_answer(c);
     }
 }
 

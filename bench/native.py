@@ -51,6 +51,7 @@ class Report(msgspec.Struct, frozen=True):
         chunk_us: from the mock's write of each later chunk to its arrival.
         left: requests that the generator gave up on purpose.
         peak_open: most streams that were between their first and last chunk at once.
+        resent: requests asked again because their kept-alive connection had ended.
     """
 
     seconds: float
@@ -64,6 +65,7 @@ class Report(msgspec.Struct, frozen=True):
     errors: int
     chunks: int
     peak_open: int
+    resent: int
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
