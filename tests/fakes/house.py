@@ -119,8 +119,10 @@ class House:
             observers=(self.metrics, self.observed),
             clock=self.clock,
         )
+        self.catalogue = catalogue
+        self.pipeline = Pipeline(stages)
         self.app = App(
-            pipeline=Pipeline(stages),
+            pipeline=self.pipeline,
             keys=self.keys,
             catalogue=catalogue,
             metrics=self.metrics,

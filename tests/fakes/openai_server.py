@@ -78,6 +78,7 @@ class OpenAIServer:
     running: int = 0
     port: int = 0
     path: str = "/v1/{surface:.+}"
+    error_event: bytes = b'data: {"error":{"message":"engine died","type":"server_error","code":503}}\n\n'
 
     def __post_init__(self) -> None:
         self._closing = asyncio.Event()
@@ -212,7 +213,7 @@ class OpenAIServer:
         if fault is Fault.STALL:
             await self._closing.wait()
         elif fault is Fault.ERROR_EVENT:
-            await response.write(b'data: {"error":{"message":"engine died","type":"server_error","code":503}}\n\n')
+            await response.write(self.error_event)
         elif fault in {Fault.CUT, Fault.TRUNCATED}:
             await response.write(b'data: {"choices":[{"ind')
             _hang_up(request)

@@ -39,7 +39,7 @@ class World:
             places=places,
             window=Window(window, "UTC") if window else None,
             live=lambda: self.live,
-            pause_at=pause_at,
+            pause_at=lambda: pause_at,
             wall_ns=self.clock.wall_ns,
             sleep=self.sleeps,
         )

@@ -23,15 +23,27 @@ SECOND = 1_000_000_000
 
 counts = st.integers(min_value=0, max_value=10**9)
 rates = st.integers(min_value=0, max_value=10**9).map(PicoRate)
-prices = st.builds(TokenPrice, source=st.just("s"), input=rates, cached_input=rates, output=rates)
+prices = st.builds(
+    TokenPrice,
+    source=st.just("s"),
+    input=rates,
+    cached_input=rates,
+    output=rates,
+    cache_write=st.none() | rates,
+    long_cache_write=st.none() | rates,
+)
 
 
 @st.composite
 def usages(draw: st.DrawFn) -> Usage:
     total, output = draw(counts), draw(counts)
+    cached = draw(st.integers(min_value=0, max_value=total))
+    written = draw(st.integers(min_value=0, max_value=total - cached))
     return Usage(
         input_tokens=total,
-        cached_input_tokens=draw(st.integers(min_value=0, max_value=total)),
+        cached_input_tokens=cached,
+        cache_write_tokens=written,
+        long_cache_write_tokens=draw(st.integers(min_value=0, max_value=written)),
         output_tokens=output,
         reasoning_tokens=draw(st.integers(min_value=0, max_value=output)),
     )
@@ -77,6 +89,23 @@ def test_more_cached_than_there_is_input_is_not_believed() -> None:
     assert cost(price, Usage(input_tokens=10, cached_input_tokens=1_000)) == 10 * 500
 
 
+def test_what_is_written_to_a_cache_has_its_own_price() -> None:
+    """Anthropic's prices of Claude Sonnet 4.5: 3, read 0.30, written 3.75 and for an hour 6, output 15."""
+    price = msgspec.structs.replace(
+        token_price("3", "0.3", "15"), cache_write=PicoRate(3_750_000), long_cache_write=PicoRate(6_000_000)
+    )
+    usage = Usage(input_tokens=1_000, cached_input_tokens=500, cache_write_tokens=300, long_cache_write_tokens=100)
+    assert cost(price, usage) == 200 * 3_000 + 500 * 300 + 200 * 3_750 + 100 * 6_000
+    flat = token_price("3", "0.3", "15")
+    assert cost(flat, usage) == 500 * 3_000 + 500 * 300, "without such a price it is input like any other"
+
+
+def test_more_written_than_there_is_input_is_not_believed() -> None:
+    price = msgspec.structs.replace(token_price("2", "0.5", "8"), cache_write=PicoRate(4_000_000))
+    used = Usage(input_tokens=10, cached_input_tokens=4, cache_write_tokens=99, long_cache_write_tokens=999)
+    assert cost(price, used) == 4 * 500 + 6 * 4_000
+
+
 def test_without_a_price_nothing_is_charged() -> None:
     assert cost(None, Usage(input_tokens=10**9, output_tokens=10**9), 10**12) == 0
 
@@ -86,6 +115,8 @@ def test_costs_add_up_to_the_rounding(price: TokenPrice, one: Usage, two: Usage)
     both = Usage(
         input_tokens=one.input_tokens + two.input_tokens,
         cached_input_tokens=one.cached_input_tokens + two.cached_input_tokens,
+        cache_write_tokens=one.cache_write_tokens + two.cache_write_tokens,
+        long_cache_write_tokens=one.long_cache_write_tokens + two.long_cache_write_tokens,
         output_tokens=one.output_tokens + two.output_tokens,
     )
     assert abs(cost(price, both) - cost(price, one) - cost(price, two)) <= 1
@@ -168,6 +199,23 @@ def test_our_costs_are_those_of_genai_prices(size: int) -> None:
         ours = cost(api_price(reference, AT), Usage(input_tokens=size, cached_input_tokens=234, output_tokens=567))
         nano = (theirs * 1_000_000_000).to_integral_value(rounding=ROUND_HALF_UP)
         assert ours == nano, reference
+
+
+@pytest.mark.parametrize("size", [1_234, 200_001])
+def test_cache_writes_cost_what_genai_prices_says(size: int) -> None:
+    references = [reference for reference in priced() if api_price(reference, AT).cache_write is not None]
+    assert any("claude-sonnet-4-5" in reference for reference in references)
+    for reference in references:
+        provider, _, model = reference.partition(":")
+        theirs = calc_price(
+            TheirUsage(input_tokens=size, cache_read_tokens=234, cache_write_tokens=345, output_tokens=567),
+            model,
+            provider_id=provider,
+            genai_request_timestamp=AT,
+        ).total_price
+        used = Usage(input_tokens=size, cached_input_tokens=234, cache_write_tokens=345, output_tokens=567)
+        nano = (theirs * 1_000_000_000).to_integral_value(rounding=ROUND_HALF_UP)
+        assert cost(api_price(reference, AT), used) == nano, reference
 
 
 def test_a_price_says_where_it_is_from() -> None:

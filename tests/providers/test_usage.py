@@ -45,6 +45,13 @@ def test_golden_bodies(body: bytes, usage: Usage) -> None:
     assert usage_of(body) == usage
 
 
+def test_what_was_written_to_a_cache_is_read() -> None:
+    body = reported(prompt_tokens_details={"cached_tokens": 1, "cache_write_tokens": 3})
+    assert usage_of(body) == Usage(input_tokens=5, cached_input_tokens=1, cache_write_tokens=3, output_tokens=3)
+    body = reported(prompt_tokens_details={"cached_tokens": 3, "cache_write_tokens": 9})
+    assert usage_of(body) == Usage(input_tokens=5, cached_input_tokens=3, cache_write_tokens=2, output_tokens=3)
+
+
 def reported(**usage: Any) -> bytes:
     return json.dumps({"usage": {"prompt_tokens": 5, "completion_tokens": 3} | usage}).encode()
 

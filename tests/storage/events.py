@@ -24,6 +24,7 @@ def finished(request_id: str, *, cost: int = 7, started_at: int = 1) -> RequestF
         reason="static:local",
         input_tokens=10,
         cached_input_tokens=2,
+        cache_write_tokens=1,
         output_tokens=5,
         reasoning_tokens=0,
         estimated=False,

@@ -218,16 +218,16 @@ def test_a_draft_that_is_given_up_leaves_nothing(store: FileStore) -> None:
 
 
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
-    class FullDraft(Draft):
-        def __init__(self) -> None:
-            super().__init__(tmp_path / "a.part")
-            os.close(self._descriptor)
-            self._descriptor = os.open("/dev/full", os.O_WRONLY)
-
+    draft = Draft(tmp_path / "a.part")
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, draft._file.fileno())
+    os.close(full)
     with pytest.raises(StorageError) as caught:
-        FullDraft().write(b"x" * 10)
+        draft.write(b"x" * 1_000_000)
     assert caught.value.code == "disk_full"
     assert os.strerror(errno.ENOSPC) in caught.value.message
+    draft.discard()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_gone_is_said(engine: Engine, tmp_path: Path) -> None:

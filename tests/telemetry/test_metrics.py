@@ -37,6 +37,7 @@ def test_a_request() -> None:
     assert found[f"homeport_cost_nanodollars_total{{{of}}}"] == 2_000
     assert found['homeport_tokens_total{model="smollm2",tier="local",type="input"}'] == 20
     assert found['homeport_tokens_total{model="smollm2",tier="local",type="cached_input"}'] == 4
+    assert found['homeport_tokens_total{model="smollm2",tier="local",type="cache_write"}'] == 2
     assert found['homeport_tokens_total{model="smollm2",tier="local",type="output"}'] == 10
     assert found['homeport_upstream_attempts_total{error="",model="smollm2"}'] == 2
     assert found[f"homeport_request_duration_seconds_sum{{{of}}}"] == pytest.approx(0.002)

@@ -9,13 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from homeport import __version__
 from homeport.api import errors
 from homeport.api.connection import Connection, Receive, Scope, Send
+from homeport.api.dialects import dialects
 from homeport.api.models import listing
-from homeport.api.moderations import ModerationDialect
-from homeport.api.openai import OpenAIDialect
 from homeport.api.openapi import document
 from homeport.api.operations import OPERATIONS
-from homeport.api.rerank import RerankDialect
-from homeport.api.responses import ResponsesDialect
 from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, token_of
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
 from homeport.core.ports import Clock, Dialect, KeyRing
@@ -72,7 +69,7 @@ class App:
             "/metrics": {"GET": self._metrics_page},
             "/openapi.json": {"GET": self._description_page},
         }
-        for surface, dialect in _dialects().items():
+        for surface, dialect in dialects().items():
             self._routes[f"/v1/{surface}"] = {"POST": self._inference(surface, dialect)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,18 +176,6 @@ class App:
         with contextlib.suppress(ConnectionError):
             await connection.start(answer.status, headers)
             await connection.finish(answer.body)
-
-
-def _dialects() -> dict[Surface, Dialect]:
-    openai = OpenAIDialect()
-    return {
-        Surface.CHAT: openai,
-        Surface.COMPLETION: openai,
-        Surface.EMBEDDING: openai,
-        Surface.RESPONSES: ResponsesDialect(),
-        Surface.MODERATION: ModerationDialect(),
-        Surface.RERANK: RerankDialect(),
-    }
 
 
 async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:

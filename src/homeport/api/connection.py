@@ -1,10 +1,12 @@
 """One HTTP exchange over ASGI: reading a bounded body, writing a response, noticing that the caller left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
+from typing import Any, TypeVar
 
 from homeport.core.errors import RequestTimeout, RequestTooLarge
+
+Read = TypeVar("Read")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -51,21 +53,23 @@ class Connection:
             RequestTimeout: it did not come in time; the server says when that is.
             ConnectionResetError: the caller left before its end.
         """
-        self._check_announced_length()
+        self._check_announced_length(self._max_body, _TOO_LARGE_HINT)
+        body = await self._in_time(self._whole_body())
         task = asyncio.current_task()
         assert task is not None
-        self._scope[READER] = task
-        try:
-            body = await self._whole_body()
-        except asyncio.CancelledError:
-            if LATE not in self._scope:
-                raise
-            task.uncancel()
-            raise RequestTimeout("the body did not come in time", hint="send it without pauses") from None
-        finally:
-            del self._scope[READER]
         self._watcher = asyncio.create_task(self._watch(task))
         return body
+
+    async def body_pieces(self, most: int, hint: str = _TOO_LARGE_HINT) -> AsyncGenerator[bytes, None]:
+        """The body as it arrives; `most` is its bound in bytes. Raises what `read_body` does."""
+        self._check_announced_length(most, hint)
+        size, more = 0, True
+        while more:
+            piece, more = await self._in_time(self._next_piece())
+            size += len(piece)
+            if size > most:
+                raise _too_large(most, hint)
+            yield piece
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
@@ -83,25 +87,43 @@ class Connection:
         if self._watcher is not None:
             self._watcher.cancel()
 
+    async def _in_time(self, reading: Coroutine[Any, Any, Read]) -> Read:
+        """Read on; the server cancels the task when it takes too long."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._scope[READER] = task
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            if LATE not in self._scope:
+                raise
+            task.uncancel()
+            raise RequestTimeout("the body did not come in time", hint="send it without pauses") from None
+        finally:
+            del self._scope[READER]
+
     async def _whole_body(self) -> bytes:
         chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self.disconnected = True
-                raise ConnectionResetError("the caller left while sending the body")
-            size += len(message.get("body", b""))
+        size, more = 0, True
+        while more:
+            piece, more = await self._next_piece()
+            size += len(piece)
             if size > self._max_body:
-                raise RequestTooLarge(f"the body is larger than {self._max_body} bytes", hint=_TOO_LARGE_HINT)
-            chunks.append(message.get("body", b""))
-            if not message.get("more_body", False):
-                return b"".join(chunks)
+                raise _too_large(self._max_body, _TOO_LARGE_HINT)
+            chunks.append(piece)
+        return b"".join(chunks)
 
-    def _check_announced_length(self) -> None:
+    async def _next_piece(self) -> tuple[bytes, bool]:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.disconnected = True
+            raise ConnectionResetError("the caller left while sending the body")
+        return message.get("body", b""), message.get("more_body", False)
+
+    def _check_announced_length(self, most: int, hint: str) -> None:
         length = self.header(b"content-length")
-        if length is not None and length.isdecimal() and int(length[:20]) > self._max_body:
-            raise RequestTooLarge(f"the body is larger than {self._max_body} bytes", hint=_TOO_LARGE_HINT)
+        if length is not None and length.isdecimal() and int(length[:20]) > most:
+            raise _too_large(most, hint)
 
     async def _watch(self, task: asyncio.Task[Any]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -115,3 +137,7 @@ def _combined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     for name, value in pairs:
         headers[name] = value if name not in headers else headers[name] + b", " + value
     return headers
+
+
+def _too_large(most: int, hint: str) -> RequestTooLarge:
+    return RequestTooLarge(f"the body is larger than {most} bytes", hint=hint)

@@ -1,7 +1,7 @@
 """What a path is to the application: a handler for each method it knows."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,6 +18,8 @@ Methods = Mapping[str, Handler]
 
 JSON = {"content-type": "application/json"}
 _MAX_PARAMETERS = 32
+
+Asked = TypeVar("Asked")
 
 
 class Paths(Protocol):
@@ -43,14 +45,30 @@ async def reply(connection: Connection, body: object, status: int = 200) -> None
     await connection.finish(msgspec.json.encode(body))
 
 
-def query_of(connection: Connection) -> dict[str, str]:
-    """The parameters of the URL; of one that is there twice, the last.
+def listing(data: Sequence[Mapping[str, object]], has_more: bool) -> dict[str, object]:
+    """A page of OpenAI's objects, and how to ask for the next one."""
+    ids = [each["id"] for each in data]
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": ids[0] if ids else None,
+        "last_id": ids[-1] if ids else None,
+        "has_more": has_more,
+    }
+
+
+def read_query(connection: Connection, kind: type[Asked]) -> Asked:
+    """The parameters of the URL; unknown ones are passed over, of one that is there twice the last counts.
 
     Raises:
-        InvalidRequest: there are too many, or they are not UTF-8.
+        InvalidRequest: they cannot be read, or one is out of range.
     """
     try:
         text = connection.query.decode("ascii")
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="strict"))
+        said = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="strict"))
+        return msgspec.convert(said, kind, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        raise InvalidRequest(message, param=path.strip("`").removeprefix("$").removeprefix(".")) from None
     except ValueError:
         raise InvalidRequest("the query of the URL cannot be read", hint="write it as ?name=value&name=value") from None

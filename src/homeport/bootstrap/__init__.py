@@ -2,6 +2,7 @@
 
 import sys
 
+from homeport.bootstrap.batches import run_batches
 from homeport.bootstrap.engines import (
     ENGINES,
     PlannedEngine,
@@ -11,8 +12,9 @@ from homeport.bootstrap.engines import (
     try_engine,
     write_endpoints,
 )
-from homeport.bootstrap.gateway import Gateway, build_gateway, load_policy
+from homeport.bootstrap.gateway import Gateway, build_gateway
 from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
+from homeport.bootstrap.path import load_policy
 from homeport.bootstrap.slo import watch_slo
 from homeport.bootstrap.storage import ensure_own_keys, key_registry, open_storage
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
@@ -34,6 +36,7 @@ __all__ = [
     "plan_engines",
     "pull_package",
     "read_endpoints",
+    "run_batches",
     "try_engine",
     "try_provider",
     "verify_package",

@@ -5,7 +5,7 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from homeport.bootstrap.gateway import SystemClock
+from homeport.bootstrap.path import SystemClock
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.jobs import slo

@@ -46,7 +46,7 @@ def gateway(
 
 
 def jobs(context: typer.Context, supervised: Supervised = False) -> None:
-    """Bring the journal into the database and count how the objectives stand, in this process.
+    """Bring the journal into the database, run batches and count how the objectives stand, in this process.
 
     Example: homeport jobs
     """
@@ -55,10 +55,17 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
     engine = bootstrap.open_storage(state.settings, state.home)
 
     async def work() -> None:
-        stop = asyncio.Event()
+        stop, batches_over = asyncio.Event(), asyncio.Event()
+
+        async def run_batches() -> None:
+            await bootstrap.run_batches(state.settings, state.home, engine, stop)
+            batches_over.set()
+
         async with _told_to_stop(stop.set, supervised):
             await asyncio.gather(
-                worker.work(lambda: ingest(engine, state.home.journal), stop),
+                run_batches(),
+                # To the end of the batches: what their last lines cost is in the journal.
+                worker.work(lambda: ingest(engine, state.home.journal), batches_over),
                 bootstrap.watch_slo(state.settings, state.home, engine, stop),
             )
 

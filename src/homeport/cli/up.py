@@ -199,9 +199,13 @@ class _Up:
                 )
 
     async def _stop_children(self) -> None:
-        """The gateway first, so that it drains into engines that still answer; the jobs worker last."""
-        order = {"gateway": 0, "jobs": 2}
-        for child in sorted(self._children, key=lambda child: order.get(child.spec.name, 1)):
+        """The gateway first, so that it drains into engines that still answer; then the jobs worker.
+
+        What both recorded is in the database by then, and lines of batches that are in progress had
+        engines to end on. Without them they would go on to a tier that costs more.
+        """
+        order = {"gateway": 0, "jobs": 1}
+        for child in sorted(self._children, key=lambda child: order.get(child.spec.name, 2)):
             await child.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         home = self._state.home

@@ -78,6 +78,11 @@ class Home:
         return self.run / "limits"
 
     @property
+    def live(self) -> Path:
+        """How many requests each gateway process is answering."""
+        return self.run / "live"
+
+    @property
     def processes(self) -> Path:
         """Process ids by name, as JSON."""
         return self.run / "processes.json"

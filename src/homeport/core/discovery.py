@@ -12,7 +12,17 @@ from types import ModuleType
 from homeport.core.errors import ConfigError
 
 _NOT_ADAPTERS = frozenset(
-    {"answers", "base", "frames", "health", "http_api", "moderation", "response_frames", "supervisor"}
+    {
+        "answers",
+        "base",
+        "frames",
+        "health",
+        "http_api",
+        "message_frames",
+        "moderation",
+        "response_frames",
+        "supervisor",
+    }
 )
 
 

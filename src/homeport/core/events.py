@@ -39,3 +39,4 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     latency_ns: int
     ttft_ns: int
     attempts: tuple[Attempt, ...]
+    cache_write_tokens: int = 0

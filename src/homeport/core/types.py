@@ -104,6 +104,8 @@ class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         source: where they come from.
+        cache_write: of input that is written to a cache; None where that costs what other input costs.
+        long_cache_write: the same for a cache that is kept for an hour; None where there is no such price.
         above: dearer prices of long prompts, as (input tokens, price): the last one whose token
             count the input exceeds holds for all tokens of the request.
     """
@@ -112,6 +114,8 @@ class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
     input: PicoRate
     cached_input: PicoRate
     output: PicoRate
+    cache_write: PicoRate | None = None
+    long_cache_write: PicoRate | None = None
     above: "tuple[tuple[int, TokenPrice], ...]" = ()
 
 

@@ -15,7 +15,7 @@ class Gate:
         places: lines in progress at once.
         window: when lines may start; None for always.
         live: how many live requests are in progress.
-        pause_at: as many of them keep lines from starting; None for any number.
+        pause_at: how many of them keep lines from starting; None where no number does.
         sleep: for tests.
     """
 
@@ -25,7 +25,7 @@ class Gate:
         places: int,
         window: Window | None,
         live: Callable[[], int],
-        pause_at: int | None,
+        pause_at: Callable[[], int | None],
         wall_ns: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -52,4 +52,5 @@ class Gate:
     def _is_open(self) -> bool:
         if self._window is not None and not self._window.holds(self._wall_ns()):
             return False
-        return self._pause_at is None or self._live() < self._pause_at
+        pause_at = self._pause_at()
+        return pause_at is None or self._live() < pause_at

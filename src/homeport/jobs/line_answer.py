@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 from msgspec import Raw
 
-from homeport.core.errors import CapacityError, HomeportError, StorageError
+from homeport.core.errors import CapacityError, HomeportError, RateLimited, StorageError
 from homeport.core.ports import Dialect
 from homeport.core.types import DataClass, Surface, Usage
 from homeport.jobs.lines import Line
@@ -104,12 +104,12 @@ class LineAnswerer:
         failures = pauses = 0
         while True:
             result, error = await self._ask(line)
-            held_back = error is not None and _is_held_back(error)
+            held_back = _is_held_back(error)
             failures += int(not held_back)
             if error is None or (failures >= MAX_TRIES and not held_back):
                 return msgspec.structs.replace(result, tally=spent.plus(result.tally))
             spent = spent.plus(msgspec.structs.replace(result.tally, completed=0, failed=0))
-            await self._sleep(min(_FIRST_PAUSE * 2 ** min(pauses, 10), _LONGEST_PAUSE))
+            await self._sleep(_pause(error, pauses))
             pauses += 1
 
     async def _ask(self, line: Line) -> tuple[Result, HomeportError | None]:
@@ -129,7 +129,7 @@ class LineAnswerer:
             wire=wire,
         )
         await self._pipeline.run(exchange)
-        return _result(line, exchange, wire), exchange.error if wire.status in _WORTH_TRYING else None
+        return _result(line, exchange, wire), exchange.error if _is_worth_trying(exchange.error, wire.status) else None
 
 
 def not_run(line: Line, *, code: str, message: str) -> Result:
@@ -156,7 +156,8 @@ def _result(line: Line, exchange: Exchange, wire: MemoryWire) -> Result:
         cached_input_tokens=usage.cached_input_tokens,
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        cost=exchange.cost or 0,
+        # Calls that gave no answer may be billed all the same.
+        cost=sum(attempt.cost for attempt in exchange.attempts) if exchange.cost is None else exchange.cost,
     )
     return Result(line=line.number, tally=tally, entry=Raw(msgspec.json.encode(entry)))
 
@@ -175,9 +176,22 @@ def _receipt(headers: Mapping[str, str]) -> Mapping[str, str]:
     return {name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}
 
 
-def _is_held_back(error: HomeportError) -> bool:
+def _is_worth_trying(error: HomeportError | None, status: int) -> bool:
+    if isinstance(error, RateLimited):
+        return error.retry_after_ns is not None
+    return error is not None and status in _WORTH_TRYING
+
+
+def _is_held_back(error: HomeportError | None) -> bool:
     """Our own bounds said "later": nothing was sent to an upstream."""
-    return isinstance(error, CapacityError | StorageError) or error.code == "rate_limit_exceeded"
+    return isinstance(error, CapacityError | StorageError | RateLimited)
+
+
+def _pause(error: HomeportError, pauses: int) -> float:
+    """Seconds: twice as long each time, and as long as a limit says."""
+    backoff = min(_FIRST_PAUSE * (1 << min(pauses, 10)), _LONGEST_PAUSE)
+    limited = (error.retry_after_ns or 0) / 1e9 if isinstance(error, RateLimited) else 0.0
+    return max(backoff, limited)
 
 
 def _entry_id() -> str:

@@ -20,7 +20,8 @@ class RateCard:
     def cost(self, target: Target, usage: Usage, elapsed_ns: int) -> Nano:
         """What an answer cost, in nano-dollars.
 
-        An API's price counts tokens: cached input is a subset of the input and has its own rate. An
+        An API's price counts tokens: input that is read from a cache, and input that is written to one,
+        are subsets of the input and have their own rates. An
         own engine's price is its hourly cost for the time it worked, shared by its parallel slots;
         the engine's own timing is used where it reports one (`usage.engine_ns`), so waiting in its
         queue is not billed. A target without a price costs nothing and `price_source` stays empty.
@@ -62,19 +63,27 @@ def api_price(reference: str, at: datetime) -> TokenPrice:
     return msgspec.structs.replace(_price_above(prices, 0, source), above=above)
 
 
-def _units(prices: ModelPrice) -> tuple[object, object, object]:
-    return prices.input_mtok, prices.cache_read_mtok, prices.output_mtok
+def _units(prices: ModelPrice) -> tuple[object, ...]:
+    return (
+        prices.input_mtok,
+        prices.cache_read_mtok,
+        prices.output_mtok,
+        prices.cache_write_mtok,
+        prices.cache_write_1h_mtok,
+    )
 
 
 def _price_above(prices: ModelPrice, start: int, source: str) -> TokenPrice:
     """The flat price of requests with more than `start` input tokens."""
-    whole, cached, output = (_rate(unit, start) for unit in _units(prices))
+    whole, cached, output, written, written_long = (_rate(unit, start) for unit in _units(prices))
     assert whole is not None
     return TokenPrice(
         source=source,
         input=whole,
         cached_input=whole if cached is None else cached,
         output=PicoRate(0) if output is None else output,
+        cache_write=written,
+        long_cache_write=written_long,
     )
 
 
@@ -84,10 +93,15 @@ def _token_cost(price: TokenPrice, usage: Usage) -> Nano:
             price = dearer
             break
     cached = min(usage.cached_input_tokens, usage.input_tokens)
+    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    long = min(usage.long_cache_write_tokens, written)
+    write = price.input if price.cache_write is None else price.cache_write
     return charge(
         (
-            (usage.input_tokens - cached, price.input),
+            (usage.input_tokens - cached - written, price.input),
             (cached, price.cached_input),
+            (written - long, write),
+            (long, write if price.long_cache_write is None else price.long_cache_write),
             (usage.output_tokens, price.output),
         )
     )

@@ -178,6 +178,7 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int) -> RequestFi
         reason=exchange.reason[:160],
         input_tokens=usage.input_tokens,
         cached_input_tokens=usage.cached_input_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         estimated=usage.estimated or lost > 0,

@@ -59,11 +59,13 @@ def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
     output = _count(usage, told, missing=0)
     if prompt is None or output is None:
         return None
-    cached = _count(_field(usage, f"{asked}_details"), "cached_tokens") or 0
+    details = _field(usage, f"{asked}_details")
+    cached = min(_count(details, "cached_tokens") or 0, prompt)
     reasoning = _count(_field(usage, f"{told}_details"), "reasoning_tokens") or 0
     return Usage(
         input_tokens=prompt,
-        cached_input_tokens=min(cached, prompt),
+        cached_input_tokens=cached,
+        cache_write_tokens=min(_count(details, "cache_write_tokens") or 0, prompt - cached),
         output_tokens=output,
         reasoning_tokens=min(reasoning, output),
         engine_ns=_engine_ns(value_of(timings)),

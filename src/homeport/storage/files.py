@@ -58,35 +58,35 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft:
-    """A file that is being written. It is nothing until `FileStore.keep` gives it a row."""
+    """A file that is being written. It is nothing until `FileStore.keep` gives it a row.
+
+    The methods may be called from different threads: closing waits for a write that still runs.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.bytes = 0
         with _explained(path.parent):
-            self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            self._file = os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
 
     def write(self, data: bytes) -> None:
         """Append. Raises StorageError when the disk refuses."""
-        view = memoryview(data)
         with _explained(self.path.parent):
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            self._file.write(data)
         self.bytes += len(data)
 
     def close(self) -> None:
         """Sync and close. Raises StorageError when the disk refuses."""
-        if self._descriptor >= 0:
-            with _explained(self.path.parent):
-                os.fsync(self._descriptor)
-                os.close(self._descriptor)
-            self._descriptor = -1
+        with _explained(self.path.parent):
+            if not self._file.closed:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._file.close()
 
     def discard(self) -> None:
         """Remove what was written; nothing happens to a file that was kept."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        with contextlib.suppress(OSError):
+            self._file.close()
         self.path.unlink(missing_ok=True)
 
 

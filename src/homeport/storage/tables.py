@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_HEAD = "0003"
+SCHEMA_HEAD = "0004"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -36,6 +36,7 @@ requests = Table(
     Column("latency_ns", BigInteger, nullable=False),
     Column("ttft_ns", BigInteger, nullable=False),
     Column("attempts", Text, nullable=False, comment="JSON array of attempts"),
+    Column("cache_write_tokens", BigInteger, nullable=False, comment="a subset of the input", server_default="0"),
     Index("requests_by_time", "started_at"),
     Index("requests_by_key", "key_id", "started_at"),
 )

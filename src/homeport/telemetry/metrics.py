@@ -66,6 +66,7 @@ class Metrics:
             return
         self._tokens.labels(*labels, "input").inc(event.input_tokens)
         self._tokens.labels(*labels, "cached_input").inc(event.cached_input_tokens)
+        self._tokens.labels(*labels, "cache_write").inc(event.cache_write_tokens)
         self._tokens.labels(*labels, "output").inc(event.output_tokens)
         self._cost.labels(*labels).inc(event.cost)
         self._duration.labels(*labels).observe(event.latency_ns / 1e9)

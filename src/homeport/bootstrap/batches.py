@@ -1,0 +1,72 @@
+"""The batches beside the jobs worker."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from sqlalchemy import Engine
+
+from homeport.api.auth import OwnerRing
+from homeport.api.dialects import dialects
+from homeport.bootstrap.engines import read_endpoints
+from homeport.bootstrap.path import RequestPath, SystemClock
+from homeport.bootstrap.storage import key_ring, refresh_keys
+from homeport.config.home import Home
+from homeport.config.schema import Settings
+from homeport.jobs import batches
+from homeport.jobs.batch_run import Workshop
+from homeport.jobs.gate import Gate
+from homeport.jobs.offpeak import Window
+from homeport.pipeline.pipeline import Pipeline
+from homeport.storage.batches import BatchStore
+from homeport.storage.files import FileStore
+from homeport.storage.presence import total
+from homeport.telemetry.metrics import Metrics
+
+_AROUND_THE_BODY = 4_096
+"""Bytes of a line that are not its body: custom_id, method and url."""
+
+
+async def run_batches(settings: Settings, home: Home, engine: Engine, stop: asyncio.Event) -> None:
+    """Run batches until told to stop."""
+
+    @contextlib.asynccontextmanager
+    async def open_pipeline() -> AsyncIterator[Pipeline]:
+        keys = key_ring(engine, home)
+        path = RequestPath(settings, home, OwnerRing(keys), Metrics())
+        async with path.running():
+            refreshing = asyncio.create_task(refresh_keys(keys, path.admission.reserve))
+            try:
+                await path.wait_for_engines()
+                yield path.pipeline
+            finally:
+                refreshing.cancel()
+                await asyncio.gather(refreshing, return_exceptions=True)
+
+    await batches.work(_workshop(settings, home, engine), open_pipeline, stop)
+
+
+def _workshop(settings: Settings, home: Home, engine: Engine) -> Workshop:
+    clock, batch = SystemClock(), settings.batch
+    return Workshop(
+        store=BatchStore(engine),
+        files=FileStore(engine, home.files),
+        dialects=dialects(),
+        clock=clock,
+        gate=Gate(
+            places=batch.concurrency,
+            window=Window(batch.window, batch.time_zone) if batch.window else None,
+            live=lambda: total(home.live),
+            pause_at=lambda: _pause_at(batch.pause_at, home),
+            wall_ns=clock.wall_ns,
+        ),
+        max_lines=batch.max_lines,
+        max_line_bytes=settings.server.max_body_bytes + _AROUND_THE_BODY,
+        file_seconds=batch.file_days * 86_400,
+    )
+
+
+def _pause_at(configured: int | None, home: Home) -> int | None:
+    if configured is not None:
+        return configured
+    return min((endpoint.slots for endpoint in read_endpoints(home).values()), default=None)

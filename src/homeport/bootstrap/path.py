@@ -1,0 +1,161 @@
+"""The request path of one process, and what it stands on."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from homeport.bootstrap.admin import target_states
+from homeport.bootstrap.engines import read_endpoints
+from homeport.bootstrap.upstreams import build_targets, build_upstreams
+from homeport.config.home import Home
+from homeport.config.resilience import BreakerSettings
+from homeport.config.schema import Settings
+from homeport.core import discovery
+from homeport.core.errors import StorageError
+from homeport.core.ports import KeyRing, Policy
+from homeport.engines.health import HealthMonitor
+from homeport.ledger.pricing import RateCard
+from homeport.pipeline.admission import Admission
+from homeport.pipeline.breaker import BreakerPolicy
+from homeport.pipeline.deployments import Deployments
+from homeport.pipeline.dispatch import Dispatcher, Resilience
+from homeport.pipeline.hedge import HedgePolicy
+from homeport.pipeline.pipeline import Pipeline, Stages
+from homeport.pipeline.retry import RetryPolicy
+from homeport.privacy.recognize import load_recognizers
+from homeport.providers import moderation
+from homeport.routing.eligibility import Catalogue
+from homeport.storage.journal import Journal
+from homeport.storage.ratelimits import SharedLimiter
+from homeport.telemetry.metrics import Metrics
+from homeport.transport.pool import PooledTransport
+from homeport.transport.probe import HttpProbe
+
+POLICIES = "homeport.routing.policies"
+_ENGINES_SECONDS = 15.0
+
+
+class SystemClock:
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+def load_policy(settings: Settings) -> Policy:
+    """The routing policy of the configuration. Raises ConfigError."""
+    policy: Policy = discovery.load(POLICIES, settings.routing.policy).create(settings.routing.options)
+    return policy
+
+
+class RequestPath:
+    """The same for every process that answers requests: a gateway, and the worker that runs batches.
+
+    Args:
+        keys: how this process finds who is asking.
+
+    Attributes:
+        catalogue, admission: for what stands beside the path.
+    """
+
+    def __init__(self, settings: Settings, home: Home, keys: KeyRing, metrics: Metrics) -> None:
+        self._clock = clock = SystemClock()
+        endpoints = read_endpoints(home)
+        self._targets = build_targets(settings, endpoints)
+        self._transport, self._probe = PooledTransport(), HttpProbe()
+        self._engines = tuple(endpoints)
+        self._health = HealthMonitor(
+            endpoints,
+            lambda endpoint: self._probe.answers(endpoint.health_url, endpoint.api_key),
+            lambda name, ready: metrics.upstream_ready.labels(name).set(ready),
+        )
+        self._upstreams = build_upstreams(settings, endpoints, self._transport) | {
+            moderation.NAME: moderation.LocalModeration(load_recognizers())
+        }
+        self._journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
+        self._limiter = SharedLimiter(home.limits)
+        self._deployments = Deployments(_breaker_policy(settings.breaker))
+        self.admission = Admission(settings.server.max_in_flight)
+        self.catalogue = Catalogue((*self._targets, moderation.TARGET), settings.resolved_aliases())
+        self.pipeline = Pipeline(
+            Stages(
+                keys=keys,
+                admission=self.admission,
+                limiter=self._limiter,
+                recorder=self._journal,
+                catalogue=self.catalogue,
+                policy=load_policy(settings),
+                dispatcher=Dispatcher(
+                    upstreams=self._upstreams,
+                    health=self._health,
+                    deployments=self._deployments,
+                    pricing=RateCard(),
+                    clock=clock,
+                    resilience=_resilience(settings),
+                    dice=random.Random(),  # noqa: S311  it spreads load and retries, and protects nothing
+                ),
+                pricing=RateCard(),
+                longest_s=settings.timeouts.total,
+                observers=(metrics,),
+                clock=clock,
+            )
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Watch the engines; in the end close everything."""
+        watching = asyncio.create_task(self._health.run())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            for upstream in self._upstreams.values():
+                await upstream.close()
+            await self._transport.close()
+            await self._probe.close()
+            self._journal.close()
+            self._limiter.close()
+
+    async def wait_for_engines(self) -> None:
+        """Until each engine was asked whether it is there, so that none is passed over for want of an answer."""
+        await asyncio.gather(*(self._health.wait_ready(name, _ENGINES_SECONDS) for name in self._engines))
+
+    def target_states(self) -> Sequence[Mapping[str, Any]]:
+        """Each target, and whether it can be called now."""
+        return target_states(self._targets, self._health, self._deployments, self._clock.monotonic_ns())
+
+    def readiness(self) -> tuple[bool, Mapping[str, object]]:
+        """Ready once every engine has answered, and as long as some target can and there is room for its record.
+
+        An engine that restarts later does not make the gateway unready: other tiers stand behind it.
+        """
+        tiers: dict[str, bool] = {}
+        for target in self._targets:
+            tiers[target.tier] = tiers.get(target.tier, False) or self._health.ready(target.upstream)
+        try:
+            self._journal.check_room()
+            recording = "ok"
+        except StorageError as error:
+            recording = error.code
+        ready = self._health.all_were_ready() and any(tiers.values()) and recording == "ok"
+        return ready, {"engines": self._health.states(), "tiers": tiers, "journal": recording}
+
+
+def _breaker_policy(breaker: BreakerSettings) -> BreakerPolicy:
+    return BreakerPolicy(failures=breaker.failures, window=breaker.window, pause=breaker.pause_seconds)
+
+
+def _resilience(settings: Settings) -> Resilience:
+    retries, hedging = settings.retries, settings.hedging
+    retry = RetryPolicy(
+        rounds=retries.rounds,
+        base=retries.base_seconds,
+        longest_wait=retries.longest_wait_seconds,
+        budget=retries.budget,
+    )
+    return Resilience(retry=retry, hedge=HedgePolicy(quantile=hedging.quantile, budget=hedging.budget))
