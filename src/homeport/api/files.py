@@ -20,7 +20,7 @@ from homeport.core.types import Key, Scope
 from homeport.pipeline.authenticate import authenticate, permit
 from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
 from homeport.privacy.classify import classify
-from homeport.storage.files import Draft, FileStore, Quota, StoredFile, new_file_id
+from homeport.storage.files import Draft, FileStore, Quota, StoredFile, new_file_id, over_quota
 
 PATH = "/v1/files"
 PURPOSE = "batch"
@@ -31,7 +31,7 @@ _NS = 1_000_000_000
 _MULTIPART_ROOM = 65_536
 _BUFFER = 1 << 20
 _CHUNK = 1 << 18
-_SIZE_HINT = "split it, delete files, or raise batch.max_file_bytes or batch.max_total_bytes"
+_SIZE_HINT = "split it, or raise batch.max_file_bytes"
 
 
 class FileBounds(Struct, frozen=True, kw_only=True):
@@ -118,7 +118,7 @@ class Files:
         data_class = classify(key.data_class, connection.header(DATA_CLASS_HEADER.encode()))
         room = await asyncio.to_thread(self._store.room, key.id, self._bounds.quota)
         with self._place(), _discarding(self._store.draft()) as draft:
-            upload = await self._receive(connection, draft, min(room, self._bounds.max_file_bytes))
+            upload = await self._receive(connection, draft, room)
             expiry = _expiry(upload)
             now = self._wall_ns()
             file = StoredFile(
@@ -134,20 +134,26 @@ class Files:
             kept = await asyncio.to_thread(self._store.keep, draft, file, self._bounds.quota)
         await reply(connection, view(kept))
 
-    async def _receive(self, connection: Connection, draft: Draft, most: int) -> Upload:
+    async def _receive(self, connection: Connection, draft: Draft, room: int) -> Upload:
         """Read the body to its end, writing a piece at a time: neither memory nor the loop sees more of it."""
         pieces: list[bytes] = []
         upload = Upload(connection.header(b"content-type"), pieces.append)
-        async for chunk in connection.body_pieces(most + _MULTIPART_ROOM, hint=_SIZE_HINT):
+        async for chunk in connection.body_pieces(self._bounds.max_file_bytes + _MULTIPART_ROOM, hint=_SIZE_HINT):
             upload.feed(chunk)
             if sum(map(len, pieces)) >= _BUFFER:
-                await asyncio.to_thread(draft.write, b"".join(pieces))
-                pieces.clear()
+                await self._write(draft, pieces, room)
         upload.finish()
-        await asyncio.to_thread(draft.write, b"".join(pieces))
-        if draft.bytes > most:
-            raise _too_large(most)
+        await self._write(draft, pieces, room)
         return upload
+
+    async def _write(self, draft: Draft, pieces: list[bytes], room: int) -> None:
+        most = self._bounds.max_file_bytes
+        await asyncio.to_thread(draft.write, b"".join(pieces))
+        pieces.clear()
+        if draft.bytes > most:
+            raise RequestTooLarge(f"the file is larger than {most} bytes", hint=_SIZE_HINT)
+        if draft.bytes > room:
+            raise over_quota(self._bounds.quota)
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
@@ -213,10 +219,6 @@ def _expiry(upload: Upload) -> _Expiry | None:
         raise InvalidRequest(
             "expires_after should have the anchor created_at, and seconds from 3600 to 2592000", param="expires_after"
         ) from None
-
-
-def _too_large(most: int) -> RequestTooLarge:
-    return RequestTooLarge(f"the file is larger than {most} bytes", hint=_SIZE_HINT)
 
 
 @contextlib.contextmanager

@@ -126,7 +126,7 @@ class FileStore:
         whole = msgspec.structs.replace(file, bytes=draft.bytes)
         with writing(self._engine) as connection:
             if quota is not None and _room(connection, file.key_id, quota) < whole.bytes:
-                raise _over_quota(quota)
+                raise over_quota(quota)
             with _explained(self._folder):
                 draft.path.rename(self.path(file.id))
             connection.execute(insert_new(connection, files).values(_row(whole)))
@@ -213,11 +213,12 @@ def _room(connection: Connection, key_id: str, quota: Quota) -> int:
     query = select(func.count(), func.coalesce(func.sum(files.c.bytes), 0)).where(files.c.key_id == key_id)
     count, total = connection.execute(query).one()
     if count >= quota.files or total >= quota.total_bytes:
-        raise _over_quota(quota)
+        raise over_quota(quota)
     return int(quota.total_bytes - total)
 
 
-def _over_quota(quota: Quota) -> RequestTooLarge:
+def over_quota(quota: Quota) -> RequestTooLarge:
+    """A file that a key has no room for."""
     return RequestTooLarge(
         f"this key may keep {quota.files} files of {quota.total_bytes} bytes together, and this file is beyond it",
         code="file_quota_exceeded",
