@@ -1,5 +1,6 @@
 """A real HTTP server that speaks Replicate's predictions, with the faults of `OpenAIServer`."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ class ReplicateServer(OpenAIServer):
         cancelled: ids of the predictions that were cancelled.
         failing: predictions end as failed.
         output: replaces the text.
+        seen: set when a prediction was looked at.
     """
 
     path: str = "/v1/{kind:predictions|(?:models|deployments)/[^/]+/[^/]+/predictions}"
@@ -30,6 +32,7 @@ class ReplicateServer(OpenAIServer):
     looked: int = 0
     failing: bool = False
     output: Any = None
+    seen: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/v1/predictions/{id}", self._look)
@@ -64,6 +67,7 @@ class ReplicateServer(OpenAIServer):
 
     async def _look(self, request: web.Request) -> web.Response:
         self.looked += 1
+        self.seen.set()
         return web.json_response(self._prediction(self.looked, usage=self.fault is not Fault.MISSING_USAGE))
 
     async def _cancel(self, request: web.Request) -> web.Response:

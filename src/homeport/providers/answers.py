@@ -60,7 +60,7 @@ def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
     if prompt is None or output is None:
         return None
     details = _field(usage, f"{asked}_details")
-    cached = min(_count(details, "cached_tokens") or 0, prompt)
+    cached = min(_cached(usage, details), prompt)
     reasoning = _count(_field(usage, f"{told}_details"), "reasoning_tokens") or 0
     return Usage(
         input_tokens=prompt,
@@ -70,6 +70,16 @@ def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
         reasoning_tokens=min(reasoning, output),
         engine_ns=_engine_ns(value_of(timings)),
     )
+
+
+def _cached(usage: Any, details: Any) -> int:
+    """Cached prompt tokens: where OpenAI puts them, Together and Moonshot, or DeepSeek."""
+    counts = (
+        _count(details, "cached_tokens"),
+        _count(usage, "cached_tokens"),
+        _count(usage, "prompt_cache_hit_tokens"),
+    )
+    return next((count for count in counts if count), 0)
 
 
 def _names(usage: Any) -> tuple[str, str]:
