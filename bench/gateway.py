@@ -53,6 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         },
     )
     results.show_table(console, summary, {name: contenders[name].rates[0] for name in summary})
+    results.warn_of_noise(console, summary)
     results.show_verdicts(console, verdicts)
     console.print(f"{path.relative_to(results.FOLDER.parents[1])} has the rounds and the machine")
     return 0 if all_met(verdicts) else 1

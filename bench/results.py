@@ -11,9 +11,11 @@ from bench.arithmetic import Spread
 from bench.targets import Verdict, number
 
 FOLDER = Path(__file__).parent / "results"
+_QUIET_PERCENT = 90.0
 _COLUMNS = {
     "rps": "rps",
     "cpu_us": "CPU us",
+    "core_percent": "core %",
     "added_p50_us": "added p50 us",
     "added_p99_us": "added p99 us",
     "stream_cpu_us_per_chunk": "CPU us a chunk",
@@ -46,6 +48,16 @@ def show_table(
     for name, spreads in figures.items():
         table.add_row(name, f"{rates[name]:g}", *(_cell(spreads.get(column)) for column in _COLUMNS))
     console.print(table)
+
+
+def warn_of_noise(console: Console, figures: Mapping[str, Mapping[str, Spread | None]]) -> None:
+    """Say so where a proxy that needs its whole core did not get it."""
+    share = figures["homeport"].get("core_percent")
+    if share and share.min < _QUIET_PERCENT:
+        console.print(
+            f"homeport got {number(share.min)} % of its core in one round while saturated: "
+            "something else runs on this machine, so these figures are too bad to be compared"
+        )
 
 
 def show_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:

@@ -56,6 +56,8 @@ class Sitting(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         open_loops: latency by requests a second.
         relay_us: from the mock's write of a chunk to its arrival, at a low rate.
+        core_percent: how much of its core the proxy got while it was saturated. Much less than 100
+            says that something else ran there, or that the load could not saturate it.
         errors: requests of all parts that did not end well.
     """
 
@@ -64,6 +66,7 @@ class Sitting(msgspec.Struct, frozen=True, kw_only=True):
     ready_ms: float
     rps: float
     cpu_us: float | None
+    core_percent: float | None
     open_loops: dict[str, Percentiles | None]
     stream_chunks_per_s: float
     stream_cpu_us_per_chunk: float | None
@@ -111,6 +114,7 @@ def sit(contender: Contender, mock: Mock, cores: Cores, plan: Plan) -> Sitting:
             ready_ms=running.ready_ms,
             rps=whole.good / whole.seconds,
             cpu_us=_cost(whole_cpu, whole.good),
+            core_percent=None if whole_cpu is None else 100 * whole_cpu / whole.seconds,
             open_loops=open_loops,
             stream_chunks_per_s=eager.chunks / eager.seconds,
             stream_cpu_us_per_chunk=_cost(eager_cpu, eager.chunks),
@@ -137,6 +141,7 @@ def figures(sitting: Sitting, direct: Sitting, rate: float) -> dict[str, float |
     return {
         "rps": sitting.rps,
         "cpu_us": sitting.cpu_us,
+        "core_percent": sitting.core_percent,
         "added_p50_us": difference(_p50(own), _p50(base)),
         "added_p99_us": difference(_p99(own), _p99(base)),
         "stream_cpu_us_per_chunk": sitting.stream_cpu_us_per_chunk,
