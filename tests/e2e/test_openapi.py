@@ -3,7 +3,10 @@
 No answer may be a 5xx, and none may differ from what the document promises: status, headers, body.
 """
 
+import contextlib
+import http.client
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,11 +50,11 @@ def described(program: Program) -> dict[str, Any]:
     return dict(json.loads(body))
 
 
-def fuzz(program: Program, document: dict[str, Any], folder: Path) -> None:
+def fuzz(program: Program, document: dict[str, Any], folder: Path, key: str = "") -> None:
     file = folder / "openapi.json"
     file.write_text(json.dumps(document))
     command = [sys.executable, "-m", "schemathesis.cli", "run", str(file), "--url", f"http://127.0.0.1:{program.port}"]
-    command += ["--header", f"Authorization: Bearer {program.key}", "--exclude-checks", _CHECKS_LEFT_OUT]
+    command += ["--header", f"Authorization: Bearer {key or program.key}", "--exclude-checks", _CHECKS_LEFT_OUT]
     command += ["--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "1", "--no-color"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False, cwd=folder)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
@@ -71,3 +74,21 @@ def test_nor_where_the_model_is_one_that_answers(simulated: Program, tmp_path: P
             schema["required"] = sorted({*schema.get("required", []), "model"})
     del document["paths"]["/v1/moderations"]  # null is a model there, and an enumeration would be wrong
     fuzz(simulated, document, tmp_path)
+
+
+def test_nor_for_an_administrator(simulated: Program, tmp_path: Path) -> None:
+    document = described(simulated)
+    document["paths"] = {path: told for path, told in document["paths"].items() if path.startswith("/admin/")}
+    assert document["paths"]
+    fuzz(simulated, document, tmp_path, (simulated.home / "admin.key").read_text().strip())
+
+
+def test_every_path_of_the_document_is_there(simulated: Program) -> None:
+    for path, told in described(simulated)["paths"].items():
+        connection = http.client.HTTPConnection("127.0.0.1", simulated.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request("TRACE", re.sub(r"\{\w+\}", "x", path))
+            response = connection.getresponse()
+        methods = {method.upper() for method in told}
+        assert response.status == 405
+        assert methods == set((response.getheader("allow") or "").split(", ")) - {"HEAD"}, path

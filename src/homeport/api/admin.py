@@ -29,12 +29,12 @@ _HEADERS = {**JSON, "cache-control": "no-store"}  # it may hold a token
 _READS = frozenset({"GET"})
 
 
-class _Rotation(Struct, frozen=True, forbid_unknown_fields=True):
+class Rotation(Struct, frozen=True, forbid_unknown_fields=True):
     grace_seconds: Annotated[float, Meta(ge=0, le=MAX_GRACE_SECONDS)] = 86_400
 
 
 _KEY = msgspec.json.Decoder(KeyFields)
-_ROTATION = msgspec.json.Decoder(_Rotation)
+_ROTATION = msgspec.json.Decoder(Rotation)
 
 
 class House(Struct, frozen=True, kw_only=True):

@@ -105,6 +105,113 @@ class Readiness(Struct, kw_only=True):
     journal: str
 
 
+class File(Struct, kw_only=True):
+    """OpenAI's file object."""
+
+    id: str
+    object: Literal["file"]
+    bytes: int
+    created_at: int
+    expires_at: int
+    filename: str
+    purpose: str
+
+
+class FileList(Struct, kw_only=True):
+    """A page of the key's files."""
+
+    object: Literal["list"]
+    data: list[File]
+    has_more: bool
+
+
+class FileDeleted(Struct, kw_only=True):
+    """The file is gone."""
+
+    id: str
+    object: Literal["file"]
+    deleted: Literal[True]
+
+
+class Batch(Struct, kw_only=True):
+    """OpenAI's batch object; `homeport` has what it cost so far."""
+
+    id: str
+    object: Literal["batch"]
+    endpoint: str
+    input_file_id: str
+    status: str
+    created_at: int
+    request_counts: dict[str, int]
+    homeport: dict[str, Any]
+
+
+class BatchList(Struct, kw_only=True):
+    """A page of the key's batches."""
+
+    object: Literal["list"]
+    data: list[Batch]
+    has_more: bool
+
+
+class KeyFacts(Struct, kw_only=True):
+    """A key, without its token. Times are seconds since the epoch."""
+
+    id: str
+    name: str
+    state: Literal["live", "expired", "revoked"]
+    scopes: list[str]
+    models: list[str]
+    tiers: list[str]
+    data_class: str
+    created_at: float
+    expires_at: float | None
+
+
+class KeyIssued(KeyFacts, kw_only=True):
+    """A key with its token, which is told this once."""
+
+    key: str
+
+
+class KeyList(Struct, kw_only=True):
+    """Every key, revoked and expired ones too."""
+
+    object: Literal["list"]
+    data: list[KeyFacts]
+
+
+class Configuration(Struct, kw_only=True):
+    """The configuration that holds now, without secrets, and its digest."""
+
+    digest: str
+    config: dict[str, Any]
+
+
+class Reloaded(Struct, kw_only=True):
+    """The digest of the configuration that holds from now on."""
+
+    digest: str
+
+
+class TargetState(Struct, kw_only=True):
+    """A target, and whether it can be called now."""
+
+    model: str
+    tier: str
+    upstream: str
+    local: bool
+    simulated: bool
+    ready: bool
+
+
+class TargetList(Struct, kw_only=True):
+    """Every target."""
+
+    object: Literal["list"]
+    data: list[TargetState]
+
+
 class ErrorObject(Struct, kw_only=True):
     """`code` is stable; `hint` says what to do next; `attempts` and `rate_limit` are there where they tell more."""
 

@@ -27,12 +27,12 @@ _NS = 1_000_000_000
 _TIMES = ("in_progress", "expires", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
 
 
-class _Expiry(Struct, frozen=True):
+class Expiry(Struct, frozen=True):
     anchor: Literal["created_at"]
     seconds: Annotated[int, Meta(ge=3_600, le=2_592_000)]
 
 
-class _Create(Struct, frozen=True):
+class BatchRequest(Struct, frozen=True):
     input_file_id: Annotated[str, Meta(min_length=1, max_length=64)]
     endpoint: Annotated[str, Meta(max_length=64)]
     completion_window: Literal["24h"]
@@ -40,10 +40,10 @@ class _Create(Struct, frozen=True):
         Annotated[dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]], Meta(max_length=16)]
         | None
     ) = None
-    output_expires_after: _Expiry | None = None
+    output_expires_after: Expiry | None = None
 
 
-class _Listing(Struct, frozen=True):
+class BatchListing(Struct, frozen=True):
     after: str | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
@@ -87,7 +87,7 @@ class Batches:
 
     async def _list(self, connection: Connection, _: str) -> None:
         key = batch_key(self._keys, connection)
-        asked = read_query(connection, _Listing)
+        asked = read_query(connection, BatchListing)
         batches, more = await asyncio.to_thread(lambda: self._store.page(key.id, after=asked.after, limit=asked.limit))
         await reply(connection, listing([view(batch) for batch in batches], more))
 
@@ -190,10 +190,10 @@ def _seconds(nanoseconds: int | None) -> int | None:
     return None if nanoseconds is None else nanoseconds // _NS
 
 
-def _decode(body: bytes) -> _Create:
+def _decode(body: bytes) -> BatchRequest:
     try:
         body.decode()
-        return msgspec.json.decode(body, type=_Create)
+        return msgspec.json.decode(body, type=BatchRequest)
     except UnicodeDecodeError:
         raise InvalidRequest("the body is not UTF-8", code="invalid_utf8", hint="encode the JSON as UTF-8") from None
     except RecursionError:

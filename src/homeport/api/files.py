@@ -42,7 +42,7 @@ class FileBounds(Struct, frozen=True, kw_only=True):
     keep_seconds: int
 
 
-class _Listing(Struct, frozen=True):
+class FileListing(Struct, frozen=True):
     """What may be asked of a listing."""
 
     after: str | None = None
@@ -83,7 +83,7 @@ class Files:
 
     async def _list(self, connection: Connection, _: str) -> None:
         key = self._key(connection)
-        asked = read_query(connection, _Listing)
+        asked = read_query(connection, FileListing)
         page = await asyncio.to_thread(
             lambda: self._store.page(
                 key.id, purpose=asked.purpose, after=asked.after, limit=asked.limit, order=asked.order

@@ -1,16 +1,18 @@
 """/openapi.json: an OpenAPI 3.1 document of all that is served. Its schemas come from the structs that decode."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from homeport.api.answers import Error
-from homeport.api.operations import Operation
+from homeport.api.operations import ADMIN, INFERENCE, Operation
 from homeport.core.types import DataClass
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
 from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
+
+Schemas = Mapping[type[msgspec.Struct], dict[str, Any]]
 
 _REF = "#/components/schemas/{name}"
 _CODES = {
@@ -27,9 +29,8 @@ _CODES = {
     "504": "upstream_timeout upstream_stalled",
 }
 """Codes that a status is told with most often; docs/reference/errors.md has all of them."""
-_ABOUT_THE_BODY = frozenset({"400", "413"})
 _ABOUT_UPSTREAMS = frozenset({"429", "502", "504"})
-_HEADERS_OF = {"401": ("www-authenticate",), "405": ("allow",), "429": (), "503": ("retry-after",)}
+_HEADERS_OF = {"401": ("www-authenticate",), "405": ("allow",), "503": ("retry-after",)}
 _ABOUT_HEADERS = {
     "x-homeport-request-id": "id of the request in the ledger",
     "www-authenticate": "how to send the key",
@@ -72,18 +73,21 @@ def _types(operations: Iterable[Operation]) -> list[type[msgspec.Struct]]:
     return list(dict.fromkeys([*used, Error]))
 
 
-def _operation(operation: Operation, schemas: dict[type[msgspec.Struct], dict[str, Any]]) -> dict[str, Any]:
+def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     told: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
         "tags": [operation.tag],
-        "parameters": [*_path_parameters(operation.path), *(_HEADERS if operation.request else ())],
+        "parameters": [*_path_parameters(operation.path), *_query_parameters(operation), *_headers(operation)],
         "responses": _responses(operation, schemas),
     }
     if operation.request is not None:
         content = {"application/json": {"schema": schemas[operation.request]}}
-        told["requestBody"] = {"required": True, "content": content}
-    if operation.public:
+        told["requestBody"] = {"required": not operation.optional, "content": content}
+    if operation.form:
+        form = {"type": "object", "properties": dict(operation.form), "required": list(operation.form)}
+        told["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    if operation.is_public:
         told["security"] = []
     return told
 
@@ -93,48 +97,60 @@ def _path_parameters(path: str) -> Iterable[dict[str, Any]]:
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 
 
-_HEADERS: tuple[dict[str, Any], ...] = (
-    {
-        "name": DATA_CLASS_HEADER,
-        "in": "header",
-        "description": "`private` keeps the request on your own engines; a key's own class cannot be loosened.",
-        "schema": {"type": "string", "enum": [str(kind) for kind in DataClass]},
-    },
-    {
-        "name": DEADLINE_HEADER,
-        "in": "header",
-        "description": "Seconds that the answer may take.",
-        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 999_999_999},
-    },
-)
+def _query_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
+    if operation.query is None:
+        return
+    [[_], components] = msgspec.json.schema_components([operation.query], ref_template=_REF)
+    for name, schema in components[operation.query.__name__]["properties"].items():
+        yield {"name": name, "in": "query", "schema": schema}
 
 
-def _responses(operation: Operation, schemas: dict[type[msgspec.Struct], dict[str, Any]]) -> dict[str, Any]:
-    told = {"200": {"description": operation.summary, "content": _content(operation, schemas)}}
+def _headers(operation: Operation) -> Iterable[dict[str, Any]]:
+    if operation.has_body and operation.tag != ADMIN:
+        yield _DATA_CLASS
+    if operation.tag == INFERENCE:
+        yield _DEADLINE
+
+
+_DATA_CLASS = {
+    "name": DATA_CLASS_HEADER,
+    "in": "header",
+    "description": "`private` keeps the request on your own engines; a key's own class cannot be loosened.",
+    "schema": {"type": "string", "enum": [str(kind) for kind in DataClass]},
+}
+_DEADLINE = {
+    "name": DEADLINE_HEADER,
+    "in": "header",
+    "description": "Seconds that the answer may take.",
+    "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 999_999_999},
+}
+
+
+def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    told = {str(operation.status): {"description": operation.summary, "content": _content(operation, schemas)}}
     for status, codes in _CODES.items():
-        if _applies(status, operation):
+        if _may(status, operation):
             told[status] = _error(status, codes, schemas[Error])
     if operation.unready is not None:
         content = {"application/json": {"schema": schemas[operation.unready]}}
         told["503"] = {"description": "Not ready", "content": content}
-    if operation.request is not None:
-        told["4XX"] = _error("4XX", "upstream_rejected_request", schemas[Error])
+    if not operation.is_public:
+        told["4XX"] = _error("4XX", "upstream_rejected_request invalid_value", schemas[Error])
     return told
 
 
-def _applies(status: str, operation: Operation) -> bool:
-    if status in ("401", "403", "404"):
-        return not operation.public
-    if status in _ABOUT_THE_BODY | _ABOUT_UPSTREAMS | {"503"}:
-        return operation.request is not None
-    return True
+def _may(status: str, operation: Operation) -> bool:
+    """Whether an operation may be refused with a status. Only inference asks upstreams."""
+    if status in ("405", "500"):
+        return True
+    return not operation.is_public and (operation.tag == INFERENCE or status not in _ABOUT_UPSTREAMS)
 
 
-def _content(operation: Operation, schemas: dict[type[msgspec.Struct], dict[str, Any]]) -> dict[str, Any]:
+def _content(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     if operation.answer is None:
-        kind, schema = ("application/json", "object") if operation.path.endswith(".json") else ("text/plain", "string")
-        return {kind: {"schema": {"type": schema}}}
-    content: dict[str, Any] = {"application/json": {"schema": schemas[operation.answer]}}
+        kind = "object" if operation.media == "application/json" else "string"
+        return {operation.media: {"schema": {"type": kind}}}
+    content: dict[str, Any] = {operation.media: {"schema": schemas[operation.answer]}}
     if operation.streams:
         content["text/event-stream"] = {}  # Version 3.1 has no words for the events of a stream.
     return content
@@ -144,9 +160,10 @@ def _error(status: str, codes: str, schema: dict[str, Any]) -> dict[str, Any]:
     names = ("x-homeport-request-id", *_HEADERS_OF.get(status, ()))
     return {
         "description": "Codes: " + ", ".join(f"`{code}`" for code in codes.split()),
-        "headers": {
-            name: {"description": _ABOUT_HEADERS[name], "required": True, "schema": {"type": "string"}}
-            for name in names
-        },
+        "headers": {name: _header(name) for name in names},
         "content": {"application/json": {"schema": schema}},
     }
+
+
+def _header(name: str) -> dict[str, Any]:
+    return {"description": _ABOUT_HEADERS[name], "required": True, "schema": {"type": "string"}}

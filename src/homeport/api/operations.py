@@ -1,13 +1,24 @@
 """What the gateway serves, path by path, for /openapi.json."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from homeport.api import answers
+from homeport.api.admin import Rotation
+from homeport.api.batches import BatchListing, BatchRequest
+from homeport.api.files import PURPOSE, FileListing
+from homeport.api.keys import KeyFields
 from homeport.api.moderations import ModerationRequest
 from homeport.api.openai import REQUESTS
 from homeport.api.rerank import RerankRequest
 from homeport.core.types import Surface
 from homeport.protocols.responses.wire import ResponseRequest
+
+Body = type[msgspec.Struct]
+
+INFERENCE, MODELS, BATCHES, ADMIN, OPERATION = "inference", "models", "batches", "admin", "operation"
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,10 +26,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: for generated clients.
+        tag: the group it belongs to; those of OPERATION need no key.
         request: the struct that the body is decoded with; None where there is no body.
-        answer: the JSON of a success; None where it is text.
+        optional: the body may be left out.
+        form: the fields of a multipart form, as schemas, where the body is one.
+        query: the struct that the query is read with.
+        answer: the JSON of a success; None where it is `media`.
+        status: of a success.
         streams: with `stream: true` the answer is server-sent events.
-        public: it needs no key.
         unready: the answer with status 503, where that is not an error.
     """
 
@@ -27,57 +42,51 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     summary: str
     tag: str
-    request: type[msgspec.Struct] | None = None
-    answer: type[msgspec.Struct] | None = None
+    request: Body | None = None
+    optional: bool = False
+    form: Mapping[str, Any] = {}
+    query: Body | None = None
+    answer: Body | None = None
+    media: str = "application/json"
+    status: int = 200
     streams: bool = False
-    public: bool = False
-    unready: type[msgspec.Struct] | None = None
+    unready: Body | None = None
+
+    @property
+    def is_public(self) -> bool:
+        return self.tag == OPERATION
+
+    @property
+    def has_body(self) -> bool:
+        return self.request is not None or bool(self.form)
 
 
-def _asked(
-    surface: Surface,
-    name: str,
-    summary: str,
-    request: type[msgspec.Struct],
-    answer: type[msgspec.Struct],
-    *,
-    streams: bool = False,
+def _infer(
+    surface: Surface, name: str, summary: str, request: Body, answer: Body, *, streams: bool = False
 ) -> Operation:
+    path = f"/v1/{surface}"
     return Operation(
         method="post",
-        path=f"/v1/{surface}",
+        path=path,
         id=name,
         summary=summary,
-        tag="inference",
+        tag=INFERENCE,
         request=request,
         answer=answer,
         streams=streams,
     )
 
 
-def _shown(
-    path: str,
-    name: str,
-    summary: str,
-    answer: type[msgspec.Struct] | None,
-    *,
-    tag: str = "operation",
-    unready: type[msgspec.Struct] | None = None,
-) -> Operation:
-    return Operation(
-        method="get",
-        path=path,
-        id=name,
-        summary=summary,
-        tag=tag,
-        answer=answer,
-        public=tag == "operation",
-        unready=unready,
-    )
+def _op(call: str, name: str, summary: str, tag: str, answer: Body | None = None, **more: Any) -> Operation:
+    """`call` is method and path."""
+    method, path = call.split()
+    return Operation(method=method.lower(), path=path, id=name, summary=summary, tag=tag, answer=answer, **more)
 
+
+_UPLOAD = {"file": {"type": "string", "format": "binary"}, "purpose": {"type": "string", "enum": [PURPOSE]}}
 
 OPERATIONS: tuple[Operation, ...] = (
-    _asked(
+    _infer(
         Surface.CHAT,
         "createChatCompletion",
         "Answer a conversation",
@@ -85,7 +94,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answers.ChatCompletion,
         streams=True,
     ),
-    _asked(
+    _infer(
         Surface.COMPLETION,
         "createCompletion",
         "Go on with a text",
@@ -93,8 +102,8 @@ OPERATIONS: tuple[Operation, ...] = (
         answers.Completion,
         streams=True,
     ),
-    _asked(Surface.EMBEDDING, "createEmbedding", "Texts as vectors", REQUESTS[Surface.EMBEDDING], answers.Embeddings),
-    _asked(
+    _infer(Surface.EMBEDDING, "createEmbedding", "Texts as vectors", REQUESTS[Surface.EMBEDDING], answers.Embeddings),
+    _infer(
         Surface.RESPONSES,
         "createResponse",
         "Answer a conversation, as OpenAI's Responses API",
@@ -102,18 +111,58 @@ OPERATIONS: tuple[Operation, ...] = (
         answers.ResponseObject,
         streams=True,
     ),
-    _asked(
+    _infer(
         Surface.MODERATION,
         "createModeration",
         "Find what must not be in a text",
         ModerationRequest,
         answers.Moderations,
     ),
-    _asked(Surface.RERANK, "rerank", "Sort documents by how well they answer a query", RerankRequest, answers.Rankings),
-    _shown("/v1/models", "listModels", "What this key may name as model", answers.ModelList, tag="models"),
-    _shown("/v1/models/{model}", "retrieveModel", "One of them", answers.Model, tag="models"),
-    _shown("/livez", "alive", "Whether the process runs", answers.Alive),
-    _shown("/readyz", "ready", "Whether requests can be answered", answers.Readiness, unready=answers.Readiness),
-    _shown("/metrics", "metrics", "Prometheus metrics", None),
-    _shown("/openapi.json", "describe", "This document", None),
+    _infer(Surface.RERANK, "rerank", "Sort documents by how well they answer a query", RerankRequest, answers.Rankings),
+    _op("GET /v1/models", "listModels", "What this key may name as model", MODELS, answers.ModelList),
+    _op("GET /v1/models/{model}", "retrieveModel", "One of them", MODELS, answers.Model),
+    _op("GET /v1/files", "listFiles", "The key's files", BATCHES, answers.FileList, query=FileListing),
+    _op("POST /v1/files", "uploadFile", "Upload the input of a batch", BATCHES, answers.File, form=_UPLOAD),
+    _op("GET /v1/files/{file}", "retrieveFile", "One of the files", BATCHES, answers.File),
+    _op("DELETE /v1/files/{file}", "deleteFile", "Delete a file", BATCHES, answers.FileDeleted),
+    _op("GET /v1/files/{file}/content", "downloadFile", "A file's bytes", BATCHES, media="application/octet-stream"),
+    _op("GET /v1/batches", "listBatches", "The key's batches", BATCHES, answers.BatchList, query=BatchListing),
+    _op(
+        "POST /v1/batches",
+        "createBatch",
+        "Answer a file of requests",
+        BATCHES,
+        answers.Batch,
+        request=BatchRequest,
+    ),
+    _op("GET /v1/batches/{batch}", "retrieveBatch", "One of the batches", BATCHES, answers.Batch),
+    _op("POST /v1/batches/{batch}/cancel", "cancelBatch", "Stop a batch", BATCHES, answers.Batch),
+    _op("GET /admin/v1/keys", "listKeys", "Every key", ADMIN, answers.KeyList),
+    _op("POST /admin/v1/keys", "createKey", "Make a key", ADMIN, answers.KeyIssued, request=KeyFields, status=201),
+    _op("GET /admin/v1/keys/{key}", "retrieveKey", "One of the keys", ADMIN, answers.KeyFacts),
+    _op("PATCH /admin/v1/keys/{key}", "updateKey", "Change a key", ADMIN, answers.KeyFacts, request=KeyFields),
+    _op("DELETE /admin/v1/keys/{key}", "revokeKey", "Revoke a key", ADMIN, answers.KeyFacts),
+    _op(
+        "POST /admin/v1/keys/{key}/rotate",
+        "rotateKey",
+        "A new token for a key",
+        ADMIN,
+        answers.KeyIssued,
+        request=Rotation,
+        optional=True,
+    ),
+    _op("GET /admin/v1/config", "showConfiguration", "The configuration that holds", ADMIN, answers.Configuration),
+    _op("POST /admin/v1/reload", "reloadConfiguration", "Read the configuration again", ADMIN, answers.Reloaded),
+    _op("GET /admin/v1/targets", "listTargets", "What can be called, and how it is", ADMIN, answers.TargetList),
+    _op("GET /livez", "alive", "Whether the process runs", OPERATION, answers.Alive),
+    _op(
+        "GET /readyz",
+        "ready",
+        "Whether requests can be answered",
+        OPERATION,
+        answers.Readiness,
+        unready=answers.Readiness,
+    ),
+    _op("GET /metrics", "metrics", "Prometheus metrics", OPERATION, media="text/plain"),
+    _op("GET /openapi.json", "describe", "This document", OPERATION),
 )
