@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.fakes.house import MID, OPEN, House, seen
+from tests.fakes.house import MID, OPEN, House, seen, target
 from tests.fakes.sockets import BODY, HEAD, REQUEST, START, front, statuses
 from tests.fakes.upstream import Hang, whole
 
@@ -151,6 +151,18 @@ async def test_no_answer_has_a_header_of_the_caller_s_making() -> None:
             assert head_of_answer.startswith(b"HTTP/1.1 404 ")
         path = b"GET /v1/models/%0d%0ax-evil:%201 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
         assert b"x-evil" not in (await server.send(path)).partition(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("模型", b"%E6%A8%A1%E5%9E%8B"), ("a\r\nx-evil: 1", b"a%0D%0Ax-evil: 1")]
+)
+async def test_a_model_may_have_any_name(name: str, written: bytes) -> None:
+    house = House(target(name))
+    house.upstreams[name].script(whole())
+    async with front(house) as server:
+        response = await server.send(REQUEST.replace(b"Host: h", b"Host: h\r\nConnection: close"))
+    assert statuses(response) == [b"HTTP/1.1 200 OK"]
+    assert b"x-homeport-model: " + written + b"\r\n" in response
 
 
 async def test_a_caller_who_waits_to_be_told_to_continue() -> None:

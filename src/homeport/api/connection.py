@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from homeport.core.errors import RequestTimeout, RequestTooLarge
 
@@ -16,6 +17,7 @@ Send = Callable[[Message], Awaitable[None]]
 READER, LATE = "homeport.reader", "homeport.late"
 """Entries of the scope: the task that waits for the body; and that the server has cancelled it for want of one."""
 
+_PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 _TOO_LARGE_HINT = "send less, or raise server.max_body_bytes"
 
 
@@ -73,7 +75,7 @@ class Connection:
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
-        pairs = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+        pairs = [(name.encode("ascii"), _written(value)) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": pairs})
 
     async def send(self, data: bytes) -> None:
@@ -130,6 +132,14 @@ class Connection:
             pass
         self.disconnected = True
         task.cancel()
+
+
+def _written(value: str) -> bytes:
+    """A header's value in bytes; percent-encoded where HTTP cannot carry it, as a model's name may be in any script."""
+    try:
+        return value.encode("latin-1") if value.isprintable() else quote(value, safe=_PLAIN).encode()
+    except UnicodeEncodeError:
+        return quote(value, safe=_PLAIN).encode()
 
 
 def _combined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
