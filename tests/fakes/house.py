@@ -90,6 +90,7 @@ class House:
         self.keys = keys or FixedKeyRing(KEYS)
         self.metrics = Metrics()
         self.admission = Admission(max_in_flight)
+        self.metrics.in_flight.set_function(lambda: self.admission.in_flight)
         self.ready = True
         self.deployments = Deployments(BreakerPolicy())
         self.slept: list[float] = []

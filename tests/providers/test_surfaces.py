@@ -31,7 +31,7 @@ class OneAnswer:
 
     async def post(self, request: HttpRequest) -> HttpResponse:
         self.asked.append(request)
-        return HttpResponse(status=200, headers={}, body=self._body)
+        return HttpResponse(status=200, raw_headers=(), body=self._body)
 
     @contextlib.asynccontextmanager
     async def stream(self, request: HttpRequest) -> AsyncIterator[HttpStream]:

@@ -152,7 +152,7 @@ def test_nobody_is_eligible_who_breaks_a_rule(
     assert list(mask.targets) == [target for target in targets if target in mask.targets], "the order is kept"
     for one in mask.targets:
         assert permitted(key, one)
-        assert surface in one.surfaces
+        assert one.answers(surface) in one.surfaces
         assert one.local or data_class is DataClass.OPEN
         assert model in {"auto", one.name, one.tier}
 

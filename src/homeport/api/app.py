@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,7 @@ class App:
         self._max_body = max_body
         self._description = document(OPERATIONS, __version__)
         self._families = families
+        self._new_id = new_ids()
         self._routes: dict[str, Methods] = {
             "/v1/models": {"GET": self._models},
             "/livez": {"GET": self._livez},
@@ -77,7 +79,7 @@ class App:
             await _refuse_other(scope, receive, send)
             return
         connection = Connection(scope, receive, send, self._max_body)
-        request_id = f"req_{secrets.token_hex(12)}"
+        request_id = self._new_id()
         try:
             await self._handler(scope["method"], scope["path"])(connection, request_id)
         except HomeportError as error:
@@ -123,8 +125,7 @@ class App:
                 dialect=dialect,
                 wire=connection,
             )
-            with self._metrics.in_flight.track_inprogress():
-                await self._pipeline.run(exchange)
+            await self._pipeline.run(exchange)
             if exchange.key is None and exchange.error is not None:
                 self._metrics.refused.labels(exchange.error.code).inc()
 
@@ -176,6 +177,12 @@ class App:
         with contextlib.suppress(ConnectionError):
             await connection.start(answer.status, headers)
             await connection.finish(answer.body)
+
+
+def new_ids() -> Callable[[], str]:
+    """Makes request ids: 64 random bits of this process and a count, so no two are alike."""
+    prefix, numbers = secrets.token_hex(8), itertools.count()
+    return lambda: f"req_{prefix}{next(numbers):08x}"
 
 
 async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:

@@ -80,6 +80,7 @@ class RequestPath:
         self._limiter = SharedLimiter(home.limits)
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(settings.server.max_in_flight)
+        metrics.in_flight.set_function(lambda: self.admission.in_flight)
         self.catalogue = Catalogue((*self._targets, moderation.TARGET), settings.resolved_aliases())
         self.pipeline = Pipeline(
             Stages(

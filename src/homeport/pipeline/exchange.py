@@ -169,12 +169,13 @@ class Exchange:
         return headers if self.ticket is None else {**headers, **rate_headers(self.ticket.allowances)}
 
 
-def _headers(receipt: Receipt) -> Mapping[str, str]:
-    headers = {
-        "x-homeport-request-id": receipt.request_id,
-        "x-homeport-tier": receipt.tier,
-        "x-homeport-model": receipt.model,
-        "x-homeport-reason": receipt.reason,
-        "x-homeport-cost": receipt.cost_usd,
-    }
-    return {name: value for name, value in headers.items() if value}
+def _headers(receipt: Receipt) -> dict[str, str]:
+    headers = {"x-homeport-request-id": receipt.request_id}
+    if receipt.model:
+        headers["x-homeport-tier"] = receipt.tier
+        headers["x-homeport-model"] = receipt.model
+    if receipt.reason:
+        headers["x-homeport-reason"] = receipt.reason
+    if receipt.cost is not None:
+        headers["x-homeport-cost"] = receipt.cost_usd
+    return headers

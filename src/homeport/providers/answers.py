@@ -1,7 +1,7 @@
 """What is read of an OpenAI-compatible answer or chunk: whether it is one, its usage, and an error in it."""
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -12,6 +12,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MAX_TOKENS = 1_000_000_000
 _MAX_ENGINE_MS = 1e9
 _NULL = msgspec.Raw(b"null")
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_MAX_TOKENS)]
 # OpenAI's words for the error of a response, where it is not the server's.
 _STATUS_OF_CODE = {"rate_limit_exceeded": 429, "invalid_prompt": 400}
 _CONTENT = {
@@ -34,7 +35,26 @@ class Answer(msgspec.Struct):
     error: msgspec.Raw = _NULL
 
 
+class _InputDetails(msgspec.Struct):
+    cached_tokens: _Count = 0
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: _Count = 0
+
+
+class _Usage(msgspec.Struct):
+    """Usage as OpenAI's chats report it: the common case, read in one step."""
+
+    prompt_tokens: _Count
+    completion_tokens: _Count = 0
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+
 ANSWER = msgspec.json.Decoder(Answer)
+_USAGE = msgspec.json.Decoder(_Usage)
+_NO_INPUT_DETAILS, _NO_OUTPUT_DETAILS = _InputDetails(), _OutputDetails()
 
 
 def usage_of(body: bytes) -> Usage | None:
@@ -52,6 +72,23 @@ def usage_of(body: bytes) -> Usage | None:
 
 def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
     """What `usage` and llama.cpp's `timings` say; None where they say nothing that makes sense."""
+    try:
+        usage = _USAGE.decode(reported)
+    except UNREADABLE:
+        return _read_unusual(reported, timings)
+    cached = (usage.prompt_tokens_details or _NO_INPUT_DETAILS).cached_tokens
+    reasoning = (usage.completion_tokens_details or _NO_OUTPUT_DETAILS).reasoning_tokens
+    return Usage(
+        input_tokens=usage.prompt_tokens,
+        cached_input_tokens=min(cached, usage.prompt_tokens),
+        output_tokens=usage.completion_tokens,
+        reasoning_tokens=min(reasoning, usage.completion_tokens),
+        engine_ns=_engine_ns(value_of(timings)),
+    )
+
+
+def _read_unusual(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
+    """Other names for the counts, and fields that make no sense beside some that do."""
     usage = value_of(reported)
     asked, told = _names(usage)
     prompt = _count(usage, asked)
@@ -92,6 +129,8 @@ def _names(usage: Any) -> tuple[str, str]:
 
 def value_of(raw: msgspec.Raw) -> Any:
     """The value, or None where it is none that can be read."""
+    if bytes(raw) == b"null":
+        return None
     try:
         return msgspec.json.decode(raw)
     except UNREADABLE:
@@ -111,6 +150,8 @@ def _count(holder: Any, name: str, missing: int | None = None) -> int | None:
 
 
 def _engine_ns(timings: Any) -> int:
+    if timings is None:
+        return 0
     return round((_milliseconds(timings, "prompt_ms") + _milliseconds(timings, "predicted_ms")) * 1_000_000)
 
 

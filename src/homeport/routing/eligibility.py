@@ -1,6 +1,6 @@
 """The mask before any preference: which targets may answer this request at all."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -61,18 +61,18 @@ def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: D
         PrivateTierUnavailable: private data, and the name stands for remote targets only.
         InvalidRequest: none of them can do what is asked.
     """
-    targets, pinned = catalogue.resolve(inference.model)
-    rules: tuple[tuple[str, Callable[[Target], bool]], ...] = (
-        ("key", lambda target: permitted(key, target)),
-        ("data_class", lambda target: target.local or data_class is not DataClass.PRIVATE),
-        ("surface", lambda target: target.answers(inference.surface) is not None),
-    )
-    for why, keep in rules:
-        targets = tuple(target for target in targets if keep(target))
-        if not targets:
-            raise _refusal(why, inference)
-    real = tuple(target for target in targets if not target.simulated) or targets
-    return Eligible(targets=real, pinned=pinned)
+    named, pinned = catalogue.resolve(inference.model)
+    private = data_class is DataClass.PRIVATE
+    targets = [target for target in named if permitted(key, target)]
+    if not targets:
+        raise _refusal("key", inference)
+    if private and not (targets := [target for target in targets if target.local]):
+        raise _refusal("data_class", inference)
+    targets = [target for target in targets if target.answers(inference.surface) is not None]
+    if not targets:
+        raise _refusal("surface", inference)
+    real = [target for target in targets if not target.simulated]
+    return Eligible(targets=tuple(real or targets), pinned=pinned)
 
 
 def permitted(key: Key, target: Target) -> bool:

@@ -5,6 +5,7 @@ cannot grow the number of series.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -15,6 +16,18 @@ from homeport.telemetry.slo import SloGauges
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = tuple(0.01 * 2**n for n in range(14))
+
+
+class _Answers(NamedTuple):
+    """The series of one model."""
+
+    input: Counter
+    cached_input: Counter
+    cache_write: Counter
+    output: Counter
+    cost: Counter
+    duration: Histogram
+    ttft: Histogram
 
 
 class Metrics:
@@ -55,23 +68,48 @@ class Metrics:
             "homeport_refused", "Requests refused before they had a key to be billed to", ("code",), registry=registry
         )
 
+        # Finding a series by its labels costs more than adding to it.
+        self._ended: dict[tuple[str, str, str, str], Counter] = {}
+        self._asked: dict[tuple[str, str], Counter] = {}
+        self._answered: dict[tuple[str, str], _Answers] = {}
+
     def observe(self, event: RequestFinished) -> None:
-        labels = (event.tier, event.target)
-        self._requests.labels(event.surface, *labels, event.outcome).inc()
+        ended = (event.surface, event.tier, event.target, event.outcome)
+        if ended not in self._ended:
+            self._ended[ended] = self._requests.labels(*ended)
+        self._ended[ended].inc()
         if event.error:
             self._errors.labels(event.error).inc()
         for attempt in event.attempts:
-            self._attempts.labels(attempt.target, attempt.error).inc()
-        if not event.target:
-            return
-        self._tokens.labels(*labels, "input").inc(event.input_tokens)
-        self._tokens.labels(*labels, "cached_input").inc(event.cached_input_tokens)
-        self._tokens.labels(*labels, "cache_write").inc(event.cache_write_tokens)
-        self._tokens.labels(*labels, "output").inc(event.output_tokens)
-        self._cost.labels(*labels).inc(event.cost)
-        self._duration.labels(*labels).observe(event.latency_ns / 1e9)
+            asked = (attempt.target, attempt.error)
+            if asked not in self._asked:
+                self._asked[asked] = self._attempts.labels(*asked)
+            self._asked[asked].inc()
+        if event.target:
+            self._observe_answer(event)
+
+    def _observe_answer(self, event: RequestFinished) -> None:
+        by_model = (event.tier, event.target)
+        answers = self._answered.get(by_model)
+        if answers is None:
+            answers = self._answered[by_model] = _Answers(
+                input=self._tokens.labels(*by_model, "input"),
+                cached_input=self._tokens.labels(*by_model, "cached_input"),
+                cache_write=self._tokens.labels(*by_model, "cache_write"),
+                output=self._tokens.labels(*by_model, "output"),
+                cost=self._cost.labels(*by_model),
+                duration=self._duration.labels(*by_model),
+                ttft=self._ttft.labels(*by_model),
+            )
+        answers.input.inc(event.input_tokens)
+        answers.cached_input.inc(event.cached_input_tokens)
+        if event.cache_write_tokens:
+            answers.cache_write.inc(event.cache_write_tokens)
+        answers.output.inc(event.output_tokens)
+        answers.cost.inc(event.cost)
+        answers.duration.observe(event.latency_ns / 1e9)
         if event.ttft_ns:
-            self._ttft.labels(*labels).observe(event.ttft_ns / 1e9)
+            answers.ttft.observe(event.ttft_ns / 1e9)
 
     def page(self) -> bytes:
         """The exposition text."""

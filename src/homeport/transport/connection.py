@@ -8,12 +8,14 @@ import httptools
 
 from homeport.core.errors import UpstreamError
 from homeport.transport.deadlines import Deadlines, cut, disconnected, late, not_http
+from homeport.transport.http import readable
 
 MAX_HEAD_BYTES = 64 << 10
 """Bound on what the parser may hold back: a head, a trailer, the extensions of a chunk."""
 _HIGH_WATER = 256 << 10
 _SWITCHING_PROTOCOLS = 101
 _TOTAL = "upstream_total_timeout"
+_LOOK_EVERY_S = 0.02
 
 
 class Connection(asyncio.Protocol):
@@ -24,10 +26,11 @@ class Connection(asyncio.Protocol):
         forget: called when the connection can carry no more requests; perhaps twice.
     """
 
-    __slots__ = ("_answer", "_forget", "_parser", "_pending", "_stray", "_transport", "_url", "idle_since")
+    __slots__ = ("_alarm", "_answer", "_forget", "_parser", "_pending", "_stray", "_transport", "_url", "idle_since")
 
-    def __init__(self, url: str, forget: Callable[["Connection"], None]) -> None:
+    def __init__(self, url: str, alarm: "Alarm", forget: Callable[["Connection"], None]) -> None:
         self._url = url
+        self._alarm = alarm
         self._forget = forget
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
@@ -38,7 +41,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, request: bytes, deadlines: Deadlines) -> "Answer":
         """Send a whole request; the connection must be idle."""
-        self._answer = answer = Answer(self, deadlines)
+        self._answer = answer = Answer(self, deadlines, self._alarm)
         assert self._transport is not None
         self._transport.write(request)
         return answer
@@ -109,13 +112,17 @@ class Connection(asyncio.Protocol):
             return
         if status == _SWITCHING_PROTOCOLS:
             raise ValueError("nobody asked for another protocol")  # The parser stops, and reports it.
-        if sum(len(name) + len(value) for name, value in self._answer.raw_headers) > MAX_HEAD_BYTES:
+        if self._pending > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES:
             raise ValueError("headers too large")
         if status >= 200:
             self._pending = 0
             self._answer.begin(status)
         else:
             self._answer.raw_headers.clear()
+
+    def _head_bytes(self) -> int:
+        assert self._answer is not None
+        return sum(len(name) + len(value) for name, value in self._answer.raw_headers)
 
     def on_body(self, data: bytes) -> None:
         if self._answer is not None and not self._stray:
@@ -133,36 +140,36 @@ class Answer:
     """An `HttpStream` that a `Connection` fills. It is its own iterator."""
 
     __slots__ = (
+        "_alarm",
         "_deadlines",
         "_error",
         "_headers",
         "_late_code",
         "_late_time",
-        "_loop",
         "_parts",
         "_paused",
         "_size",
-        "_timer",
         "_waiter",
         "complete",
         "connection",
         "has_head",
         "keep_alive",
+        "loop",
         "raw_headers",
         "status",
         "touched",
     )
 
-    def __init__(self, connection: Connection, deadlines: Deadlines) -> None:
+    def __init__(self, connection: Connection, deadlines: Deadlines, alarm: "Alarm") -> None:
         self.connection = connection
         self._deadlines = deadlines
-        self._loop = asyncio.get_running_loop()
+        self._alarm = alarm
+        self.loop = alarm.loop
         self._parts: list[bytes] = []
         self._size = 0
         self._paused = False
         self._error: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._headers: Mapping[str, str] | None = None
         self._late_time, self._late_code = deadlines.first_token()
         self.raw_headers: list[tuple[bytes, bytes]] = []
@@ -171,18 +178,14 @@ class Answer:
         self.complete = False
         self.keep_alive = False
         self.touched = False
+        alarm.add(self)
 
     # The reader's side.
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Names in lower case; of a header that came twice, both values with a comma between."""
         if self._headers is None:
-            headers: dict[str, str] = {}
-            for raw_name, raw_value in self.raw_headers:
-                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-                headers[name] = f"{headers[name]}, {value}" if name in headers else value
-            self._headers = headers
+            self._headers = readable(self.raw_headers)
         return self._headers
 
     async def head(self) -> None:
@@ -220,8 +223,7 @@ class Answer:
 
     def release(self) -> bool:
         """Stop reading: True if the connection can carry another request."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.discard(self)
         return self.connection.finish()
 
     def _take(self) -> bytes:
@@ -234,25 +236,15 @@ class Answer:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
-        self._arm()
+        self._waiter = self.loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
 
-    def _arm(self) -> None:
-        """One timer a call: it looks at the newest deadline when it fires, so most waits set none."""
-        if self._timer is None or self._timer.when() > self._late_time:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(self._late_time, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._loop.time() < self._late_time:
-            self._arm()
-        elif self._waiter is not None or self._late_code == _TOTAL:
+    def look(self, now: float) -> None:
+        """Fail if it is too late by now; a reader who is busy elsewhere is late only in total."""
+        if now >= self._late_time and (self._waiter is not None or self._late_code == _TOTAL):
             self.fail(late(self._late_code))
             self.connection.abort()  # Or a server that never pauses would go on for ever.
             self.wake()
@@ -292,3 +284,29 @@ class Answer:
 
     def _ends_with_connection(self) -> bool:
         return "content-length" not in self.headers and "transfer-encoding" not in self.headers
+
+
+class Alarm:
+    """Looks at the deadlines of all answers that are read, fifty times a second while there are any.
+
+    A timer for each would cost more than the rest of a request; so a timeout may come 20 ms late.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._answers: set[Answer] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, answer: Answer) -> None:
+        self._answers.add(answer)
+        if self._timer is None:
+            self._timer = self.loop.call_later(_LOOK_EVERY_S, self._look)
+
+    def discard(self, answer: Answer) -> None:
+        self._answers.discard(answer)
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        for answer in list(self._answers):
+            answer.look(now)
+        self._timer = self.loop.call_later(_LOOK_EVERY_S, self._look) if self._answers else None

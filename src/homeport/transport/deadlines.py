@@ -19,10 +19,10 @@ class Deadlines:
 
     __slots__ = ("_connect", "_first", "_loop", "_total", "timeouts")
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, timeouts: Timeouts, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self.timeouts = timeouts
-        now = self._loop.time()
+        now = loop.time()
         self._connect = now + timeouts.connect
         self._first = now + timeouts.first_token
         self._total = now + timeouts.total

@@ -9,7 +9,7 @@ import aiohttp
 
 from homeport.core.errors import StreamCut
 from homeport.transport.deadlines import Deadlines, cut, disconnected, late, not_http, shut_down, too_large, unreachable
-from homeport.transport.http import DEFAULT_MAX_BODY, HttpRequest, HttpResponse, HttpStream
+from homeport.transport.http import DEFAULT_MAX_BODY, HttpRequest, HttpResponse, HttpStream, readable
 
 _KEEPALIVE_S = 30.0
 _DEFAULT_HEADERS = {"accept-encoding": "identity", "user-agent": "homeport"}
@@ -31,12 +31,13 @@ class AiohttpTransport:
             body = await answer.read(self._max_body + 1)
             if len(body) > self._max_body:
                 raise too_large(request.url, self._max_body)
-            return HttpResponse(status=answer.status, headers=answer.headers, body=body)
+            raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+            return HttpResponse(status=answer.status, raw_headers=raw, body=body)
 
     @asynccontextmanager
     async def stream(self, request: HttpRequest) -> AsyncGenerator[HttpStream]:
         """See `Transport.stream`."""
-        deadlines = Deadlines(request.timeouts)
+        deadlines = Deadlines(request.timeouts, asyncio.get_running_loop())
         response = await self._open(request, deadlines)
         try:
             yield _AiohttpStream(response, deadlines)
@@ -94,7 +95,7 @@ class _AiohttpStream:
         self._deadlines = deadlines
         self._begun = False
         self.status = response.status
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+        self.headers: Mapping[str, str] = readable(response.raw_headers)
 
     def chunks(self) -> AsyncIterator[bytes]:
         return self

@@ -1,6 +1,6 @@
 """The seam between us and an HTTP client: two ways to ask, and the values they take and give."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -27,11 +27,25 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole answer of any status. Header names are lower-case."""
+    """A whole answer of any status."""
 
     status: int
-    headers: Mapping[str, str]
+    raw_headers: Sequence[tuple[bytes, bytes]]
     body: bytes
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; made when they are asked for, since a good answer's are seldom."""
+        return readable(self.raw_headers)
+
+
+def readable(raw_headers: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Headers by lower-case name; of one that came twice, both values with a comma between."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw_headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 class HttpStream(Protocol):

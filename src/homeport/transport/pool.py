@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from homeport.core.errors import ConnectFailed, StreamCut
-from homeport.transport.connection import Answer, Connection
+from homeport.transport.connection import Alarm, Answer, Connection
 from homeport.transport.deadlines import Deadlines, late, shut_down, too_large, unreachable
 from homeport.transport.http import DEFAULT_MAX_BODY, HttpRequest, HttpResponse, HttpStream
 
@@ -46,6 +46,7 @@ class PooledTransport:
         self._all: set[Connection] = set()
         self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], bytes] = {}
         self._sweeper: asyncio.TimerHandle | None = None
+        self._alarm: Alarm | None = None
         self._closed = False
 
     @property
@@ -60,7 +61,7 @@ class PooledTransport:
             body = await answer.read(self._max_body + 1)
             if len(body) > self._max_body:
                 raise too_large(request.url, self._max_body)
-            return HttpResponse(status=answer.status, headers=answer.headers, body=body)
+            return HttpResponse(status=answer.status, raw_headers=answer.raw_headers, body=body)
         finally:
             self._give_back(request.url, answer)
 
@@ -87,7 +88,8 @@ class PooledTransport:
             raise shut_down(request.url)
         place = place_of(request.url)
         message = self._head(request, place) + request.body
-        deadlines = Deadlines(request.timeouts)
+        alarm = self._alarm or self._begin()
+        deadlines = Deadlines(request.timeouts, alarm.loop)
         idle = self._idle.get((place.host, place.port, place.tls))
         if idle:
             answer = idle.popitem()[0].send(message, deadlines)
@@ -98,15 +100,19 @@ class PooledTransport:
                 # saw the request, and asking again is safe; on a new connection, because others may be stale too.
                 if answer.touched:
                     raise
-        connection = await self._connect(request.url, place, deadlines)
+        connection = await self._connect(request.url, place, deadlines, alarm)
         return await _with_head(connection.send(message, deadlines))
 
-    async def _connect(self, url: str, place: Place, deadlines: Deadlines) -> Connection:
+    def _begin(self) -> Alarm:
+        self._alarm = Alarm(asyncio.get_running_loop())
+        return self._alarm
+
+    async def _connect(self, url: str, place: Place, deadlines: Deadlines, alarm: Alarm) -> Connection:
         until, code = deadlines.connect()
         try:
             async with asyncio.timeout_at(until):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(url, self._forget),
+                _, connection = await alarm.loop.create_connection(
+                    lambda: Connection(url, alarm, self._forget),
                     place.host,
                     place.port,
                     ssl=self._context() if place.tls else None,
@@ -128,10 +134,11 @@ class PooledTransport:
         if not answer.release():
             return
         place = place_of(url)
-        connection.idle_since = asyncio.get_running_loop().time()
+        loop = answer.loop
+        connection.idle_since = loop.time()
         self._idle.setdefault((place.host, place.port, place.tls), {})[connection] = None
         if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(_KEEPALIVE_S, self._sweep)
+            self._sweeper = loop.call_later(_KEEPALIVE_S, self._sweep)
 
     def _sweep(self) -> None:
         """Close what has been idle for long; look again as long as something is idle."""
