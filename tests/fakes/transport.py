@@ -46,4 +46,5 @@ class ScriptedTransport:
 
 def answered(body: bytes, status: int = 200, kind: str = "application/json", **headers: str) -> HttpResponse:
     found: Mapping[str, str] = {"content-type": kind, "date": DATE, **headers}
-    return HttpResponse(status=status, headers=found, body=body)
+    raw = [(name.encode(), value.encode()) for name, value in found.items()]
+    return HttpResponse(status=status, raw_headers=raw, body=body)
