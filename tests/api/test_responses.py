@@ -8,7 +8,7 @@ import pytest
 from openai.types.responses import Response
 
 from homeport.core.errors import StreamCut
-from homeport.core.types import Completion, Frame, Outcome, Surface
+from homeport.core.types import Completion, Frame, Outcome, Surface, Target
 from homeport.transport.sse import data_of, events
 from tests.fakes.house import OPEN, House, target
 from tests.fakes.upstream import DONE, USAGE, counted, said, spoken, whole
@@ -109,6 +109,14 @@ async def test_a_native_upstream_gets_and_gives_the_bytes_as_they_are() -> None:
     assert call.surface is Surface.RESPONSES
     assert bytes(call.fields["new"]) == b"1.10"
     assert bytes(call.fields["previous_response_id"]) == b'"resp_0"'
+
+
+@pytest.mark.parametrize("order", [(CHATTY, NATIVE), (NATIVE, CHATTY)])
+async def test_what_only_a_native_upstream_can_do_goes_to_one(order: tuple[Target, Target]) -> None:
+    house = House(*order)
+    house.upstreams["native"].script(Completion(body=json.dumps(ANSWER).encode(), usage=USAGE))
+    caller = await ask(house, {**ASK, "previous_response_id": "resp_0"})
+    assert (caller.status, house.calls()) == (200, ["native"])
 
 
 async def test_a_native_stream_passes_with_the_receipt_in_its_end() -> None:

@@ -1,10 +1,10 @@
 """One request and what became of it: the only mutable thing on the request path."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import Raw
 
-from homeport.core.errors import HomeportError, RateLimited, RequestError, UpstreamRefused
+from homeport.core.errors import HomeportError, InvalidRequest, RateLimited, RequestError, UpstreamRefused
 from homeport.core.money import Nano
 from homeport.core.ports import AnswerWriter, Dialect, Ticket, Wire
 from homeport.core.types import (
@@ -88,6 +88,28 @@ class Exchange:
         self._writer: AnswerWriter | None = None
         self._chat: Mapping[str, Raw] | None = None
 
+    def told_to(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """Those of the targets that all of the request can be said to: where it has no translation, native ones alone.
+
+        Raises:
+            InvalidRequest: it can be said to none of them.
+        """
+        native = [target for target in targets if self.surface in target.surfaces]
+        if len(native) < len(targets):
+            try:
+                self._as_chat()
+            except InvalidRequest:
+                if not native:
+                    raise
+                return native
+        return targets
+
+    def _as_chat(self) -> Mapping[str, Raw]:
+        assert self.inference is not None
+        if self._chat is None:
+            self._chat = self.dialect.as_chat(self.inference)
+        return self._chat
+
     def call_of(self, target: Target, seconds: float) -> UpstreamCall:
         """What to ask of a target, to be answered within so many seconds.
 
@@ -98,10 +120,7 @@ class Exchange:
         assert inference is not None
         surface = target.answers(inference.surface)
         assert surface is not None, "eligibility let a target through that cannot answer"
-        if surface is inference.surface:
-            fields = inference.fields
-        else:
-            fields = self._chat = self._chat or self.dialect.as_chat(inference)
+        fields = inference.fields if surface is inference.surface else self._as_chat()
         return UpstreamCall(
             target=target,
             surface=surface,

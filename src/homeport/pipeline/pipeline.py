@@ -100,7 +100,8 @@ class Pipeline:
     def _decide(self, exchange: Exchange, key: Key) -> None:
         assert exchange.inference is not None
         mask = eligible(self._stages.catalogue, exchange.inference, key, exchange.data_class)
-        decision = self._stages.policy.decide(exchange.inference, mask.targets)
+        targets = tuple(exchange.told_to(mask.targets))
+        decision = self._stages.policy.decide(exchange.inference, targets)
         exchange.decision = decision
         exchange.reason = f"pinned:{exchange.inference.model}" if mask.pinned else decision.reason
 
