@@ -8,7 +8,7 @@ from homeport.core import discovery
 from homeport.core.ports import Upstream
 from homeport.core.types import MachinePrice, Price, Target
 from homeport.engines.base import Endpoint
-from homeport.ledger.pricing import api_price
+from homeport.ledger.pricing import target_price
 from homeport.providers.base import ProviderModule, ProviderSetup
 from homeport.transport.fallback import AiohttpTransport
 from homeport.transport.http import Transport
@@ -38,8 +38,9 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
             hourly = settings.engines[engine].hourly_cost
             price: Price | None = MachinePrice(source=f"hourly:{engine}", hourly=hourly, slots=endpoint.slots)
         else:
-            understood = _adapter(settings.providers[target.upstream].provider).SURFACES
-            price = api_price(target.price, datetime.now(UTC)) if target.price else None
+            adapter = settings.providers[target.upstream].provider
+            understood = _adapter(adapter).SURFACES
+            price = target_price(target.price, adapter, target.model, datetime.now(UTC))
         targets.append(
             Target(
                 name=target.public_name,

@@ -9,9 +9,9 @@ from rich.markup import escape
 
 from homeport import bootstrap
 from homeport.cli.context import Context, Json
-from homeport.config.schema import Settings
+from homeport.config.schema import Settings, TargetSettings
 from homeport.core.errors import HomeportError
-from homeport.ledger.pricing import api_price
+from homeport.ledger.pricing import target_price
 from homeport.packages.layout import Store
 
 _COLOURS = {"ok": "green", "off": "dim", "warning": "yellow", "error": "red"}
@@ -58,7 +58,7 @@ def examine(settings: Settings, state: Context) -> list[Finding]:
     findings += [_provider(settings, name) for name in settings.providers]
     findings.append(_policy(settings))
     targets = [target for tier in settings.tiers for target in tier.targets if target.provider]
-    return findings + [_price(target.public_name, target.price) for target in targets]
+    return findings + [_price(settings, target) for target in targets]
 
 
 def _package(name: str, state: Context) -> Finding:
@@ -93,12 +93,13 @@ def _tried(subject: str, attempt: Callable[[Settings, str], object], settings: S
     return Finding(level="ok", subject=subject, message="is set up well")
 
 
-def _price(model: str, reference: str | None) -> Finding:
-    subject = f"price of {model}"
-    if reference is None:
-        return Finding(level="warning", subject=subject, message="none: its requests cost 0", mend="add a `price:`")
+def _price(settings: Settings, target: TargetSettings) -> Finding:
+    subject = f"price of {target.public_name}"
+    adapter = settings.providers[target.upstream].provider
     try:
-        price = api_price(reference, datetime.now(UTC))
+        price = target_price(target.price, adapter, target.model, datetime.now(UTC))
     except HomeportError as error:
         return Finding(level="error", subject=subject, message=error.message, mend=error.hint)
+    if price is None:
+        return Finding(level="warning", subject=subject, message="none: its requests cost 0", mend="add a `price:`")
     return Finding(level="ok", subject=subject, message=price.source)

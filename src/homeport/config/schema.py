@@ -167,7 +167,8 @@ class TargetSettings(Section):
     )
     price: PriceReference | None = Field(
         default=None,
-        description="Price reference `provider:model`, such as openai:gpt-5.4; for providers.",
+        description="Price reference `provider:model`, such as openai:gpt-5.4; for providers. "
+        "Left out: the list price of `model`, where the provider is one API's own adapter.",
     )
     surfaces: Filled[Surface] | None = Field(
         default=None,

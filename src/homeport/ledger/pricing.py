@@ -9,7 +9,8 @@ from genai_prices.types import ModelPrice, TieredPrices
 
 from homeport.core.errors import ConfigError
 from homeport.core.money import Nano, PicoRate, charge, charge_time, rate_per_million
-from homeport.core.types import MachinePrice, Target, TokenPrice, Usage
+from homeport.core.types import MachinePrice, Price, Target, TokenPrice, Usage
+from homeport.ledger.price_files import own_price
 
 FREE = Nano(0)
 
@@ -33,6 +34,43 @@ class RateCard:
                 worked = usage.engine_ns or elapsed_ns
                 return charge_time(price.hourly, worked // price.slots)
         return FREE
+
+
+# Adapters of one API each -> its name at genai-prices. Azure is missing: owners name its deployments as they like.
+_LISTED = {
+    "anthropic": "anthropic",
+    "fireworks": "fireworks",
+    "gemini": "google",
+    "openai": "openai",
+    "replicate": "replicate",
+    "together": "together",
+}
+
+
+def target_price(reference: str | None, adapter: str, model: str, at: datetime) -> Price | None:
+    """The price of a remote target: the one that was written, else the list price of its model, if it has one.
+
+    Args:
+        reference: "provider:model", or None where the configuration names no price.
+        adapter: the provider's adapter, and `model` as that API names it.
+        at: the day the price must hold on.
+
+    Raises:
+        ConfigError: price_unknown, for a reference that was written.
+    """
+    if reference is not None:
+        return listed_price(reference, at)
+    if adapter not in _LISTED:
+        return None
+    try:
+        return listed_price(f"{_LISTED[adapter]}:{model}", at)
+    except ConfigError:
+        return None
+
+
+def listed_price(reference: str, at: datetime) -> Price:
+    """The price in our own tables, else in genai-prices' data. Raises ConfigError as `api_price` does."""
+    return own_price(reference, at) or api_price(reference, at)
 
 
 def api_price(reference: str, at: datetime) -> TokenPrice:
