@@ -75,7 +75,10 @@ class Connection:
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
-        pairs = [(name.encode("ascii"), _written(value)) for name, value in headers.items()]
+        # One look at all of them: this is done for every answer, and almost all are plain.
+        together = "".join(headers.values())
+        write = str.encode if together.isascii() and together.isprintable() else _written
+        pairs = [(name.encode("ascii"), write(value)) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": pairs})
 
     async def send(self, data: bytes) -> None:
