@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from homeport.api.bodies import read
 from homeport.api.connection import Connection
 from homeport.api.files import PURPOSE, batch_key, file_not_found
 from homeport.api.routes import Methods, listing, read_query, reply
@@ -46,6 +47,9 @@ class BatchRequest(Struct, frozen=True):
 class BatchListing(Struct, frozen=True):
     after: str | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+_decoder = msgspec.json.Decoder(BatchRequest)
 
 
 class Batches:
@@ -109,7 +113,7 @@ class Batches:
     async def _create(self, connection: Connection, _: str) -> None:
         key = batch_key(self._keys, connection)
         data_class = classify(key.data_class, connection.header(DATA_CLASS_HEADER.encode()))
-        asked = _decode(await connection.read_body())
+        asked, _fields = read(await connection.read_body(), _decoder)
         self._check_endpoint(key, asked.endpoint)
         file = await asyncio.to_thread(self._files.get, key.id, asked.input_file_id)
         if file is None:
@@ -188,18 +192,3 @@ def _usage(tally: Tally) -> Mapping[str, object]:
 
 def _seconds(nanoseconds: int | None) -> int | None:
     return None if nanoseconds is None else nanoseconds // _NS
-
-
-def _decode(body: bytes) -> BatchRequest:
-    try:
-        body.decode()
-        return msgspec.json.decode(body, type=BatchRequest)
-    except UnicodeDecodeError:
-        raise InvalidRequest("the body is not UTF-8", code="invalid_utf8", hint="encode the JSON as UTF-8") from None
-    except RecursionError:
-        raise InvalidRequest("the JSON is nested too deeply", code="json_too_deep", hint="flatten it") from None
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        raise InvalidRequest(message, param=path.strip("`").removeprefix("$").removeprefix(".")) from None
-    except msgspec.DecodeError:
-        raise InvalidRequest("the body is not JSON", code="invalid_json", hint="send one JSON object") from None
