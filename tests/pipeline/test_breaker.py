@@ -10,7 +10,7 @@ POLICY = BreakerPolicy(failures=3, window=8, pause=5.0)
 def fail(breaker: Breaker, times: int, now: int = 0) -> None:
     for _ in range(times):
         breaker.begin()
-        breaker.failed(now)
+        breaker.failed(now, now)
 
 
 def test_it_opens_after_failures_in_a_row_and_says_for_how_long() -> None:
@@ -28,15 +28,28 @@ def test_a_success_between_starts_the_count_anew() -> None:
     for _ in range(2):
         fail(breaker, 2)
         breaker.begin()
-        breaker.succeeded()
+        breaker.succeeded(0)
     assert not breaker.is_open
+
+
+def test_calls_made_before_the_last_success_prove_no_outage() -> None:
+    """Stalled calls of a burst time out last, and together."""
+    breaker = Breaker(POLICY)
+    breaker.begin()
+    breaker.succeeded(2 * SECOND)
+    for _ in range(6):
+        breaker.failed(9 * SECOND, 1 * SECOND)
+    assert not breaker.is_open
+    for _ in range(3):
+        breaker.failed(9 * SECOND, 3 * SECOND)
+    assert breaker.is_open
 
 
 def test_half_of_the_window_is_too_much() -> None:
     breaker = Breaker(POLICY)
     for _ in range(4):
         breaker.begin()
-        breaker.succeeded()
+        breaker.succeeded(0)
         assert not breaker.is_open
         fail(breaker, 1)
     assert breaker.is_open
@@ -48,7 +61,7 @@ def test_one_request_tries_again_and_closes_it() -> None:
     assert breaker.allows(5 * SECOND)
     breaker.begin()
     assert not breaker.allows(5 * SECOND), "one at a time"
-    breaker.succeeded()
+    breaker.succeeded(0)
     assert breaker.allows(5 * SECOND)
     assert not breaker.is_open
 
@@ -77,7 +90,7 @@ def test_late_failures_of_calls_made_before_do_not_lengthen_the_pause() -> None:
     for _ in range(10):
         breaker.begin()
     for _ in range(10):
-        breaker.failed(0)
+        breaker.failed(0, 0)
     assert breaker.wait_s(0) == 5.0
 
 
@@ -88,6 +101,11 @@ def test_it_always_lets_somebody_try_in_the_end(steps: list[tuple[str, int]]) ->
         now += later
         if breaker.allows(now):
             breaker.begin()
-            {"ok": breaker.succeeded, "fail": lambda: breaker.failed(now), "leave": breaker.abandoned}[what]()  # noqa: B023  called at once
+            if what == "ok":
+                breaker.succeeded(now)
+            elif what == "fail":
+                breaker.failed(now, now)
+            else:
+                breaker.abandoned()
         assert breaker.wait_s(now) <= 60.0
     assert breaker.allows(now + 60 * SECOND)

@@ -130,6 +130,17 @@ async def test_an_open_circuit_answers_at_once_and_says_when() -> None:
     assert (await house.ask()).status == 200
 
 
+async def test_nobody_waits_for_an_open_circuit() -> None:
+    house = House(MID, resilience=PATIENT)
+    house.upstreams["mid"].script(refused(500))
+    for _ in range(3):
+        await house.ask()
+    assert house.deployments.of(MID).breaker.is_open
+    house.slept.clear()
+    caller = await house.ask()
+    assert (caller.status, house.slept) == (503, [])
+
+
 async def test_a_callers_mistakes_open_no_circuit() -> None:
     house = House(MID)
     house.upstreams["mid"].script(UpstreamRefused("bad", status=400, retryable=False))

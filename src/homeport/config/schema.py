@@ -204,7 +204,9 @@ class TimeoutSettings(Section):
     """Bounds on one call of an upstream, in seconds."""
 
     connect: Seconds = Field(default=5.0, description="Until the connection stands.")
-    first_token: Seconds = Field(default=120.0, description="From the request to the first byte of the answer.")
+    first_token: Seconds = Field(
+        default=120.0, description="From the request to the first byte of a stream; a whole answer has `total` for it."
+    )
     between_tokens: Seconds = Field(default=60.0, description="Longest silence inside an answer.")
     total: Seconds = Field(default=600.0, description="From the request to the end of the answer.")
 

@@ -28,6 +28,7 @@ class Breaker:
         self._policy = policy
         self._recent: deque[bool] = deque(maxlen=policy.window)
         self._in_a_row = 0
+        self._succeeded_at = 0
         self._pause = policy.pause
         self._open_until = 0
         self._probing = False
@@ -49,15 +50,17 @@ class Breaker:
         """A call that was allowed is made. One of the three below must follow."""
         self._probing = self._open_until > 0
 
-    def succeeded(self) -> None:
+    def succeeded(self, now: int) -> None:
         self._in_a_row = 0
+        self._succeeded_at = now
         self._recent.append(True)
         if self._open_until:
             self._recent.clear()
             self._open_until, self._pause, self._probing = 0, self._policy.pause, False
 
-    def failed(self, now: int) -> None:
-        self._in_a_row += 1
+    def failed(self, now: int, began: int) -> None:
+        """A call that began at `began` failed. One made before the last success is no proof of an outage."""
+        self._in_a_row += began >= self._succeeded_at
         self._recent.append(False)
         if self._probing:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)

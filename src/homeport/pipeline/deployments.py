@@ -48,17 +48,17 @@ class Deployment:
     def end(self, tokens: int) -> None:
         self.outstanding -= tokens
 
-    def began(self, elapsed: int) -> None:
+    def began(self, elapsed: int, now: int) -> None:
         """It began to answer (a stream), or answered (the whole), after so many nanoseconds."""
         self._first_tokens.append(elapsed)
         if self.breaker.is_open:
-            self.breaker.succeeded()  # Others need not wait for the end of a long stream.
+            self.breaker.succeeded(now)  # Others need not wait for the end of a long stream.
 
-    def failed(self, error: UpstreamError, now: int) -> None:
+    def failed(self, error: UpstreamError, now: int, began: int) -> None:
         if isinstance(error, UpstreamRefused) and error.retry_after:
             self._resume_at = now + error.retry_after * 1_000_000_000
         if counts_as_failure(error):
-            self.breaker.failed(now)
+            self.breaker.failed(now, began)
         else:
             self.breaker.abandoned()
 

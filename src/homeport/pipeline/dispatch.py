@@ -87,14 +87,14 @@ class Dispatcher:
     def broke(self, exchange: Exchange, error: UpstreamError) -> None:
         """The answer that had begun did not end well."""
         if exchange.deployment is not None:
-            exchange.deployment.failed(error, self._clock.monotonic_ns())
+            exchange.deployment.failed(error, self._clock.monotonic_ns(), exchange.dispatched_ns)
 
     def release(self, exchange: Exchange) -> None:
         """The request is over: its tokens are no load any more."""
         if exchange.deployment is not None:
             exchange.deployment.end(_tokens(exchange))
             if exchange.outcome is Outcome.COMPLETED:
-                exchange.deployment.breaker.succeeded()
+                exchange.deployment.breaker.succeeded(self._clock.monotonic_ns())
 
     async def _first_answer(self, exchange: Exchange, decision: Decision, call: Call[Answer]) -> Answer:
         self._retries.deposit()
@@ -147,8 +147,10 @@ class Dispatcher:
     async def _pause(self, rounds: "_Rounds", number: int) -> bool:
         """Wait before the next round; False where there is no use in one."""
         now = self._clock.monotonic_ns()
-        waits = [self._of(target).wait_s(now) for target in rounds.targets if self._health.ready(target.upstream)]
-        if not waits or not (rounds.again or min(waits) > 0):
+        up = [self._of(target) for target in rounds.targets if self._health.ready(target.upstream)]
+        # A Retry-After is waited for; an open circuit is not: what is dead must cost nobody time.
+        waits = [deployment.wait_s(now) for deployment in up if not deployment.breaker.is_open]
+        if not waits or not rounds.again:
             return False
         rounds.again = False
         pause = pause_s(self._policy.retry, number, min(waits), self._dice.random())
@@ -230,7 +232,7 @@ class Dispatcher:
             answer = await _keeping_the_contract(call(self._upstreams[target.upstream], request))
         except UpstreamError as error:
             deployment.end(tokens)
-            deployment.failed(error, self._clock.monotonic_ns())
+            deployment.failed(error, self._clock.monotonic_ns(), attempt.started)
             attempt.failed = True
             cost = self._spent(exchange, attempt) if may_have_worked(error) else _FREE
             self._note(exchange, target, error.code, attempt.started, cost)
@@ -241,7 +243,8 @@ class Dispatcher:
             deployment.end(tokens)
             deployment.breaker.abandoned()
             raise
-        deployment.began(self._clock.monotonic_ns() - attempt.started)
+        now = self._clock.monotonic_ns()
+        deployment.began(now - attempt.started, now)
         attempt.answered = True
         return answer
 

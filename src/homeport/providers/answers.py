@@ -35,11 +35,12 @@ class Answer(msgspec.Struct):
     error: msgspec.Raw = _NULL
 
 
-class _InputDetails(msgspec.Struct):
+class _InputDetails(msgspec.Struct, frozen=True):
     cached_tokens: _Count = 0
+    cache_write_tokens: _Count = 0
 
 
-class _OutputDetails(msgspec.Struct):
+class _OutputDetails(msgspec.Struct, frozen=True):
     reasoning_tokens: _Count = 0
 
 
@@ -48,13 +49,14 @@ class _Usage(msgspec.Struct):
 
     prompt_tokens: _Count
     completion_tokens: _Count = 0
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
+    prompt_tokens_details: _InputDetails = _InputDetails()
+    completion_tokens_details: _OutputDetails = _OutputDetails()
+    cached_tokens: _Count = 0
+    prompt_cache_hit_tokens: _Count = 0
 
 
 ANSWER = msgspec.json.Decoder(Answer)
 _USAGE = msgspec.json.Decoder(_Usage)
-_NO_INPUT_DETAILS, _NO_OUTPUT_DETAILS = _InputDetails(), _OutputDetails()
 
 
 def usage_of(body: bytes) -> Usage | None:
@@ -76,13 +78,15 @@ def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
         usage = _USAGE.decode(reported)
     except UNREADABLE:
         return _read_unusual(reported, timings)
-    cached = (usage.prompt_tokens_details or _NO_INPUT_DETAILS).cached_tokens
-    reasoning = (usage.completion_tokens_details or _NO_OUTPUT_DETAILS).reasoning_tokens
+    details = usage.prompt_tokens_details
+    cached = details.cached_tokens or usage.cached_tokens or usage.prompt_cache_hit_tokens
+    cached = min(cached, usage.prompt_tokens)
     return Usage(
         input_tokens=usage.prompt_tokens,
-        cached_input_tokens=min(cached, usage.prompt_tokens),
+        cached_input_tokens=cached,
+        cache_write_tokens=min(details.cache_write_tokens, usage.prompt_tokens - cached),
         output_tokens=usage.completion_tokens,
-        reasoning_tokens=min(reasoning, usage.completion_tokens),
+        reasoning_tokens=min(usage.completion_tokens_details.reasoning_tokens, usage.completion_tokens),
         engine_ns=_engine_ns(value_of(timings)),
     )
 

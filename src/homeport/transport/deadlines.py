@@ -37,7 +37,7 @@ class Deadlines:
         return self._bounded(self._loop.time() + self.timeouts.between_tokens, "upstream_stalled")
 
     def _bounded(self, until: float, code: str) -> tuple[float, str]:
-        return (until, code) if until <= self._total else (self._total, "upstream_total_timeout")
+        return (until, code) if until < self._total else (self._total, "upstream_total_timeout")
 
 
 def late(code: str) -> UpstreamTimeout:
