@@ -18,7 +18,8 @@ IMAGE_TOKENS = 85
 _QUOTED_WORDS = 8
 _PIECE = re.compile(r"\s*\w{1,6}|\s*[^\w\s]|\s+")
 _FILLER = tuple(
-    re.findall(
+    _PIECE.findall(f" {word}")
+    for word in re.findall(
         r"\w+", "the contract names a term of notice and each party keeps a copy until the review is done and dated"
     )
 )
@@ -56,10 +57,7 @@ def extend(beginning: str, seed: str, length: int) -> list[str]:
     missing = length - len(pieces)
     if missing > 0:
         dice = random.Random(seed)  # noqa: S311  the same request gives the same text
-        while missing > 0:
-            more = pieces_of(f" {dice.choice(_FILLER)}")
-            pieces += more
-            missing -= len(more)
+        pieces += [piece for word in dice.choices(_FILLER, k=missing) for piece in word]
     return pieces[:length]
 
 
