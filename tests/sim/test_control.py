@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from homeport.sim.listener import Mode
+from homeport.sim.record import MAX_BYTES, Record
+from homeport.sim.reply import Request
 from homeport.sim.server import SimServer
 from homeport.sim.settings import Settings
 from tests.fakes.sim import CHAT, STREAM, Client, Received, ask, get, written
@@ -140,6 +142,26 @@ async def test_only_so_many_requests_are_kept() -> None:
         await ask(sim, CHAT)
         assert sim.requests == []
         assert sim.record.total == 4
+
+
+async def test_what_is_kept_fits_into_memory() -> None:
+    record = Record(keep=1000)
+    large = Request(method="POST", path="/", body=b"x" * (MAX_BYTES // 3))
+    for _ in range(5):
+        record.begin(1, large)
+    assert [seen.number for seen in record.seen] == [3, 4, 5]
+    record.begin(1, Request(method="POST", path="/", body=b"y" * (MAX_BYTES + 1)))
+    assert record.seen == []
+    record.begin(1, large)
+    assert [seen.number for seen in record.seen] == [7]
+
+
+async def test_a_key_of_its_own_is_not_shown() -> None:
+    async with SimServer(Settings(api_key="sk-secret")) as sim:
+        for reply in (await get(sim, "/sim/settings"), await post(sim, "/sim/settings", {"rpm": 5})):
+            assert reply.fields["api_key"].startswith("sha256:")
+            assert b"sk-secret" not in reply.raw
+        assert sim.settings.api_key == "sk-secret"
 
 
 async def test_refused_connections_and_the_second_port() -> None:

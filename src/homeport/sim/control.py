@@ -8,7 +8,7 @@ import msgspec
 from homeport.core.errors import HomeportError, InvalidRequest
 from homeport.sim.faults import FOREVER, KINDS
 from homeport.sim.listener import Mode
-from homeport.sim.record import Record
+from homeport.sim.record import Record, hidden
 from homeport.sim.reply import Request
 from homeport.sim.script import Step
 from homeport.sim.settings import Settings
@@ -49,7 +49,7 @@ class Control:
         self._server = server
         self._verbs: dict[tuple[str, str], Callable[[Request], Any]] = {
             ("GET", "/sim/health"): lambda request: {"ok": True},
-            ("GET", "/sim/settings"): lambda request: server.settings,
+            ("GET", "/sim/settings"): lambda request: self._settings(),
             ("POST", "/sim/settings"): self._configure,
             ("GET", "/sim/faults"): lambda request: self._faults(),
             ("POST", "/sim/faults"): self._enqueue,
@@ -84,7 +84,13 @@ class Control:
 
     def _configure(self, request: Request) -> Settings:
         self._server.configure(**_decoded(request, dict[str, Any]))
-        return self._server.settings
+        return self._settings()
+
+    def _settings(self) -> Settings:
+        """The key is shown as the record shows keys."""
+        settings = self._server.settings
+        shown = hidden(settings.api_key) if settings.api_key else ""
+        return msgspec.structs.replace(settings, api_key=shown)
 
     def _faults(self) -> dict[str, Any]:
         known = {name: {"meaning": kind.meaning, "default": kind.default} for name, kind in KINDS.items()}

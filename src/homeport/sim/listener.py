@@ -10,6 +10,7 @@ from homeport.sim.connection import Connection
 from homeport.sim.wire import reset
 
 _BACKLOG = 1024
+_RETRY_S = 0.05
 _GARBAGE = b"\x00\x16garbage instead of a handshake\r\n\xff\xfe" * 4
 
 
@@ -74,7 +75,11 @@ class Listener:
         loop = asyncio.get_running_loop()
         assert self._socket is not None
         while True:
-            sock, _ = await loop.sock_accept(self._socket)
+            try:
+                sock, _ = await loop.sock_accept(self._socket)
+            except OSError:  # Too many open files: others will be closed.
+                await asyncio.sleep(_RETRY_S)
+                continue
             if self.mode is Mode.SILENT:
                 self._held.append(sock)
                 continue

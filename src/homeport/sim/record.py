@@ -12,6 +12,9 @@ import msgspec
 
 from homeport.sim.reply import Request
 
+MAX_BYTES = 128 << 20
+"""Bound on the bodies that are remembered."""
+
 _SECRETS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"})
 _SECRET_PARAMETERS = frozenset({"key", "api_key", "access_token"})
 
@@ -52,6 +55,11 @@ class Seen(msgspec.Struct, kw_only=True):
     faults: dict[str, float | str] = {}
 
     @property
+    def size(self) -> int:
+        """Characters of the body, about its bytes in memory."""
+        return len(self.body) + len(self.body_base64)
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The body as JSON; empty where it is not an object."""
         try:
@@ -61,10 +69,12 @@ class Seen(msgspec.Struct, kw_only=True):
 
 
 class Record:
-    """The last requests, oldest first. `changed` wakes up who waits for one."""
+    """The last requests, oldest first, and no more of them than fit into `MAX_BYTES`."""
 
     def __init__(self, keep: int) -> None:
-        self._seen: deque[Seen] = deque(maxlen=keep)
+        self._keep = keep
+        self._seen: deque[Seen] = deque()
+        self._bytes = 0
         self._changed = asyncio.Event()
         self.total = 0
         self.running = 0
@@ -76,10 +86,12 @@ class Record:
 
     def keep(self, many: int) -> None:
         """Remember another number of requests from now on."""
-        self._seen = deque(self._seen, maxlen=many)
+        self._keep = many
+        self._trim()
 
     def clear(self) -> None:
         self._seen.clear()
+        self._bytes = 0
 
     def begin(self, connection: int, request: Request) -> Seen:
         """Note a request that came whole."""
@@ -93,11 +105,17 @@ class Record:
             headers={name: hidden(value) if name in _SECRETS else value for name, value in request.headers.items()},
             began=time.time(),
         )
-        if self._seen.maxlen:
+        if self._keep:
             _add_body(seen, request.body)
             self._seen.append(seen)
+            self._bytes += seen.size
+            self._trim()
         self.wake()
         return seen
+
+    def _trim(self) -> None:
+        while len(self._seen) > self._keep or self._bytes > MAX_BYTES:
+            self._bytes -= self._seen.popleft().size
 
     def end(self, seen: Seen) -> None:
         """Note that nothing more happens to a request."""
