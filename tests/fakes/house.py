@@ -8,14 +8,16 @@ from typing import Any
 import msgspec
 
 from homeport.api.app import App
+from homeport.api.count_tokens import CountTokens
 from homeport.api.routes import Paths
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
-from homeport.core.ports import KeyRing, Limiter, Policy, Upstream
+from homeport.core.ports import KeyRing, Limiter, Policy, TokenCounter, Upstream
 from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.breaker import BreakerPolicy
+from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.pipeline import Pipeline, Stages
@@ -67,6 +69,7 @@ class House:
 
     Args:
         targets: in order of preference; each has its scripted upstream in `upstreams`, by target name.
+        counters: what counts the tokens of a target's prompts, by target name.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class House:
         max_in_flight: int = 8,
         max_body: int = 100_000,
         resilience: Resilience | None = None,
+        counters: Mapping[str, TokenCounter] | None = None,
     ) -> None:
         self.log: list[str] = []
         self.clock = ManualClock()
@@ -122,6 +126,13 @@ class House:
         )
         self.catalogue = catalogue
         self.pipeline = Pipeline(stages)
+        counting = TokenCounting(
+            keys=self.keys,
+            admission=self.admission,
+            catalogue=catalogue,
+            policy=stages.policy,
+            counters={f"at-{name}": counter for name, counter in (counters or {}).items()},
+        )
         self.app = App(
             pipeline=self.pipeline,
             keys=self.keys,
@@ -130,7 +141,7 @@ class House:
             readiness=lambda: (self.ready, {"engines": {}}),
             clock=self.clock,
             max_body=max_body,
-            families=families,
+            families=(*families, CountTokens(counting)),
         )
 
     async def _sleep(self, seconds: float) -> None:

@@ -229,3 +229,36 @@ class Error(Struct, kw_only=True):
     """OpenAI's error, with fields of our own."""
 
     error: ErrorObject
+
+
+class Message(Struct, kw_only=True):
+    """Anthropic's message."""
+
+    type: Literal["message"]
+    content: list[dict[str, Any]]
+    usage: dict[str, Any] | None = None
+
+
+class TokenCount(Struct, kw_only=True):
+    """Anthropic's count of a prompt's tokens."""
+
+    input_tokens: int
+
+
+class AnthropicErrorObject(Struct, kw_only=True):
+    """What went wrong; `code` is stable."""
+
+    type: str
+    message: str
+    code: str
+    param: str | None = None
+    hint: str | None = None
+    attempts: list[str] | None = None
+
+
+class AnthropicError(Struct, kw_only=True):
+    """Anthropic's error, with fields of our own."""
+
+    type: Literal["error"]
+    error: AnthropicErrorObject
+    request_id: str

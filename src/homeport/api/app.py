@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from homeport import __version__
 from homeport.api import errors
+from homeport.api.anthropic import BETA, AnthropicDialect
+from homeport.api.anthropic import PREFIX as ANTHROPIC
 from homeport.api.connection import Connection, Receive, Scope, Send
 from homeport.api.dialects import dialects
 from homeport.api.models import listing
@@ -122,7 +124,7 @@ class App:
                 timeout_header=connection.header(DEADLINE_HEADER.encode()),
                 data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
                 read_body=connection.read_body,
-                dialect=dialect,
+                dialect=_with_headers(dialect, connection),
                 wire=connection,
             )
             await self._pipeline.run(exchange)
@@ -172,7 +174,8 @@ class App:
     ) -> None:
         if connection.started:
             return
-        answer = errors.reply(error, request_id)
+        is_anthropics = connection.path.startswith(ANTHROPIC)
+        answer = AnthropicDialect().error(error, request_id) if is_anthropics else errors.reply(error, request_id)
         headers = {**JSON, "x-homeport-request-id": request_id, **answer.headers, **(extra or {})}
         with contextlib.suppress(ConnectionError):
             await connection.start(answer.status, headers)
@@ -183,6 +186,11 @@ def new_ids() -> Callable[[], str]:
     """Makes request ids: 64 random bits of this process and a count, so no two are alike."""
     prefix, numbers = secrets.token_hex(8), itertools.count()
     return lambda: f"req_{prefix}{next(numbers):08x}"
+
+
+def _with_headers(dialect: Dialect, connection: Connection) -> Dialect:
+    """Of a Messages request, a part is in a header."""
+    return dialect.with_betas(connection.header(BETA)) if isinstance(dialect, AnthropicDialect) else dialect
 
 
 async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:

@@ -30,6 +30,7 @@ class Connection:
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body: int) -> None:
         self._scope = scope
         self._headers = _combined(scope["headers"])
+        self.path: str = scope.get("path", "")
         self.query: bytes = scope.get("query_string", b"")
         self._receive = receive
         self._send = send

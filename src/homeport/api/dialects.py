@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from homeport.api.anthropic import AnthropicDialect
 from homeport.api.moderations import ModerationDialect
 from homeport.api.openai import OpenAIDialect
 from homeport.api.rerank import RerankDialect
@@ -17,6 +18,7 @@ def dialects() -> Mapping[Surface, Dialect]:
         Surface.COMPLETION: openai,
         Surface.EMBEDDING: openai,
         Surface.RESPONSES: ResponsesDialect(),
+        Surface.MESSAGES: AnthropicDialect(),
         Surface.MODERATION: ModerationDialect(),
         Surface.RERANK: RerankDialect(),
     }

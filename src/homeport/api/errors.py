@@ -60,7 +60,7 @@ def reply(error: errors.HomeportError, request_id: str) -> ErrorReply:
     """The whole HTTP reply."""
     status, _ = status_of(error)
     return ErrorReply(
-        status=status, headers=_headers(error, status), body=msgspec.json.encode(error_object(error, request_id))
+        status=status, headers=headers_of(error, status), body=msgspec.json.encode(error_object(error, request_id))
     )
 
 
@@ -73,7 +73,8 @@ def _rate_limit(allowance: Allowance) -> Mapping[str, object]:
     }
 
 
-def _headers(error: errors.HomeportError, status: int) -> Mapping[str, str]:
+def headers_of(error: errors.HomeportError, status: int) -> Mapping[str, str]:
+    """When to ask again, and the like; the same in every dialect."""
     if status == 401:
         return {"www-authenticate": "Bearer"}
     if isinstance(error, errors.RequestTimeout):

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from homeport.api.answers import Error
 from homeport.api.operations import ADMIN, INFERENCE, Operation
 from homeport.core.types import DataClass
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
@@ -69,8 +68,9 @@ def document(operations: Sequence[Operation], version: str) -> bytes:
 
 
 def _types(operations: Iterable[Operation]) -> list[type[msgspec.Struct]]:
-    used = [kind for one in operations for kind in (one.request, one.answer, one.unready) if kind is not None]
-    return list(dict.fromkeys([*used, Error]))
+    kinds = (kind for one in operations for kind in (one.request, one.answer, one.unready, one.error))
+    used = (kind for kind in kinds if kind is not None)
+    return list(dict.fromkeys(used))
 
 
 def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
@@ -130,12 +130,12 @@ def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     told = {str(operation.status): {"description": operation.summary, "content": _content(operation, schemas)}}
     for status, codes in _CODES.items():
         if _may(status, operation):
-            told[status] = _error(status, codes, schemas[Error])
+            told[status] = _error(status, codes, schemas[operation.error])
     if operation.unready is not None:
         content = {"application/json": {"schema": schemas[operation.unready]}}
         told["503"] = {"description": "Not ready", "content": content}
     if not operation.is_public:
-        told["4XX"] = _error("4XX", "upstream_rejected_request invalid_value", schemas[Error])
+        told["4XX"] = _error("4XX", "upstream_rejected_request invalid_value", schemas[operation.error])
     return told
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from homeport.api import answers
 from homeport.api.admin import Rotation
+from homeport.api.anthropic import MessagePrompt, MessageRequest
 from homeport.api.batches import BatchListing, BatchRequest
 from homeport.api.files import PURPOSE, FileListing
 from homeport.api.keys import KeyFields
@@ -33,6 +34,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         query: the struct that the query is read with.
         answer: the JSON of a success; None where it is `media`.
         status: of a success.
+        error: the JSON of a failure.
         streams: with `stream: true` the answer is server-sent events.
         unready: the answer with status 503, where that is not an error.
     """
@@ -49,6 +51,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     answer: Body | None = None
     media: str = "application/json"
     status: int = 200
+    error: Body = answers.Error
     streams: bool = False
     unready: Body | None = None
 
@@ -110,6 +113,25 @@ OPERATIONS: tuple[Operation, ...] = (
         ResponseRequest,
         answers.ResponseObject,
         streams=True,
+    ),
+    _op(
+        "POST /v1/messages",
+        "createMessage",
+        "Answer a conversation, as Anthropic's Messages API",
+        INFERENCE,
+        answers.Message,
+        request=MessageRequest,
+        error=answers.AnthropicError,
+        streams=True,
+    ),
+    _op(
+        "POST /v1/messages/count_tokens",
+        "countMessageTokens",
+        "How many tokens a prompt has; an estimate where no upstream counts",
+        INFERENCE,
+        answers.TokenCount,
+        request=MessagePrompt,
+        error=answers.AnthropicError,
     ),
     _infer(
         Surface.MODERATION,

@@ -9,6 +9,7 @@ import msgspec
 
 from homeport.api.app import App
 from homeport.api.batches import Batches
+from homeport.api.count_tokens import CountTokens
 from homeport.api.dialects import dialects
 from homeport.api.files import FileBounds, Files
 from homeport.bootstrap.admin import build_admin
@@ -60,6 +61,7 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
         families=(
             Files(keys, files, file_bounds(settings.batch), clock.wall_ns),
             batches,
+            CountTokens(path.counting),
             build_admin(settings, home, engine, keys, clock, path.target_states),
         ),
     )

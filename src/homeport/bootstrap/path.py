@@ -15,11 +15,12 @@ from homeport.config.resilience import BreakerSettings
 from homeport.config.schema import Settings
 from homeport.core import discovery
 from homeport.core.errors import StorageError
-from homeport.core.ports import KeyRing, Policy
+from homeport.core.ports import KeyRing, Policy, TokenCounter
 from homeport.engines.health import HealthMonitor
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.breaker import BreakerPolicy
+from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.hedge import HedgePolicy
@@ -59,7 +60,7 @@ class RequestPath:
         keys: how this process finds who is asking.
 
     Attributes:
-        catalogue, admission: for what stands beside the path.
+        catalogue, admission, counting: for what stands beside the path.
     """
 
     def __init__(self, settings: Settings, home: Home, keys: KeyRing, metrics: Metrics) -> None:
@@ -82,6 +83,11 @@ class RequestPath:
         self.admission = Admission(settings.server.max_in_flight)
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
         self.catalogue = Catalogue((*self._targets, moderation.TARGET), settings.resolved_aliases())
+        policy = load_policy(settings)
+        counters = {name: one for name, one in self._upstreams.items() if isinstance(one, TokenCounter)}
+        self.counting = TokenCounting(
+            keys=keys, admission=self.admission, catalogue=self.catalogue, policy=policy, counters=counters
+        )
         self.pipeline = Pipeline(
             Stages(
                 keys=keys,
@@ -89,7 +95,7 @@ class RequestPath:
                 limiter=self._limiter,
                 recorder=self._journal,
                 catalogue=self.catalogue,
-                policy=load_policy(settings),
+                policy=policy,
                 dispatcher=Dispatcher(
                     upstreams=self._upstreams,
                     health=self._health,

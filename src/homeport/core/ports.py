@@ -1,7 +1,7 @@
 """The seams: what the request path needs of the world, as Protocols of a few methods each."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Raw
 
@@ -46,6 +46,14 @@ class Upstream(Protocol):
 
     async def close(self) -> None:
         """Give back connections."""
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """An `Upstream` that can say how long a prompt is without answering it."""
+
+    async def count_tokens(self, call: UpstreamCall) -> int:
+        """Tokens of a prompt in the words of MESSAGES; costs nothing. Raises `UpstreamError`."""
 
 
 class Health(Protocol):

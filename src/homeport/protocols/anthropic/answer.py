@@ -203,10 +203,13 @@ def _chat_call(block: Block) -> dict[str, Any]:
     }
 
 
-def answer_from_chat(body: bytes) -> tuple[dict[str, Any], Usage | None]:
+def answer_from_chat(body: bytes, *, answer_id: str = "") -> tuple[dict[str, Any], Usage | None]:
     """A chat completion as a message, with its usage. Of several choices the first counts.
 
     Thinking of a model that is not Anthropic's has no signature, so it is "".
+
+    Args:
+        answer_id: what the ids in it are made of; "" for the completion's own id, which may be empty.
 
     Raises:
         BadAnswer: the body is no chat completion, or calls a tool with what is not a JSON object.
@@ -215,14 +218,15 @@ def answer_from_chat(body: bytes) -> tuple[dict[str, Any], Usage | None]:
     if not chat.choices:
         raise BadAnswer("the upstream's answer has no choice")
     choice, usage = chat.choices[0], usage_of_chat(value_of(chat.usage))
+    stem = answer_id or chat.id
     said = choice.message
-    calls = [_message_call(call, number, chat.id) for number, call in enumerate(said.tool_calls or [])]
+    calls = [_message_call(call, number, stem) for number, call in enumerate(said.tool_calls or [])]
     texts = [{"type": "text", "text": text} for text in (said.text, said.refusal) if text]
     reason, sequence = stop_reason(
         choice.finish_reason, choice.stop_reason, called=bool(calls), refused=bool(said.refusal)
     )
     return {
-        **message_head(chat.id, chat.model),
+        **message_head(stem, chat.model),
         "content": [*_thoughts(said), *texts, *calls],
         "stop_reason": reason,
         "stop_sequence": sequence,
@@ -230,9 +234,9 @@ def answer_from_chat(body: bytes) -> tuple[dict[str, Any], Usage | None]:
     }, usage
 
 
-def message_head(chat_id: str, model: str) -> dict[str, Any]:
+def message_head(stem: str, model: str) -> dict[str, Any]:
     """What a message says of itself before it says anything."""
-    own = chat_id if chat_id.startswith("msg_") else f"msg_{chat_id}"
+    own = stem if stem.startswith("msg_") else f"msg_{stem}"
     return {"id": own, "type": "message", "role": "assistant", "model": model}
 
 
@@ -244,14 +248,14 @@ def _thoughts(said: Said) -> list[dict[str, Any]]:
     return [{"type": "thinking", "thinking": thought, "signature": ""}, *sealed]
 
 
-def _message_call(call: Call, number: int, chat_id: str) -> dict[str, Any]:
+def _message_call(call: Call, number: int, stem: str) -> dict[str, Any]:
     function = call.function or CalledFunction()
     arguments = json_object((function.arguments or "").strip() or "{}")
     if arguments is None or not function.name:
         raise BadAnswer("the upstream's answer calls a tool without a name, or with what is not a JSON object")
-    return {"type": "tool_use", "id": call.id or call_id(chat_id, number), "name": function.name, "input": arguments}
+    return {"type": "tool_use", "id": call.id or call_id(stem, number), "name": function.name, "input": arguments}
 
 
-def call_id(chat_id: str, number: int) -> str:
+def call_id(stem: str, number: int) -> str:
     """An id for a tool call that came without one, the same in a stream and in whole."""
-    return f"toolu_{chat_id}_{number}"
+    return f"toolu_{stem}_{number}"

@@ -104,10 +104,15 @@ class _Block:
 class MessageEvents:
     """Writes the events; each has its name in `type`."""
 
-    def __init__(self, *, input_tokens: int = 0) -> None:
-        """`input_tokens` is an estimate for the first event; the last but one has the true count."""
+    def __init__(self, *, input_tokens: int = 0, answer_id: str = "") -> None:
+        """Make a writer for one answer.
+
+        Args:
+            input_tokens: an estimate for the first event; the last but one has the true count.
+            answer_id: what the ids in it are made of; "" for that of the first chunk, which may be empty.
+        """
         self._estimate = input_tokens
-        self._id = ""
+        self._id = answer_id
         self._begun = False
         self._index = 0
         self._held = 0
@@ -137,23 +142,27 @@ class MessageEvents:
                 self._finish = choice.finish_reason or self._finish
                 self._matched = choice.stop_reason if bytes(choice.stop_reason) != b"null" else self._matched
 
-    def end(self) -> Events:
-        """The end of the message: what waited, why it ended, and the usage. Never raises."""
+    def end(self, usage: Usage | None = None) -> Events:
+        """The end of the message: what waited, why it ended, and the usage. Never raises.
+
+        Args:
+            usage: what the whole stream used; None for what its chunks said, or else an estimate.
+        """
         if not self._begun:
             yield self._message_start("", "")
         while self._open or self._waiting:
             yield from self._next()
         reason, sequence = stop_reason(self._finish, self._matched, called=bool(self._calls), refused=self._refused)
-        usage = self._usage or Usage(input_tokens=self._estimate, output_tokens=self._pieces)
+        usage = usage or self._usage or Usage(input_tokens=self._estimate, output_tokens=self._pieces)
         delta = {"stop_reason": reason, "stop_sequence": sequence}
         yield {"type": "message_delta", "delta": delta, "usage": messages_usage(usage)}
         yield {"type": "message_stop"}
 
     def _message_start(self, chat_id: str, model: str) -> dict[str, Any]:
-        self._begun, self._id = True, chat_id
+        self._begun, self._id = True, self._id or chat_id
         usage = messages_usage(Usage(input_tokens=self._estimate))
         ends: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
-        return {"type": "message_start", "message": {**message_head(chat_id, model), **ends}}
+        return {"type": "message_start", "message": {**message_head(self._id, model), **ends}}
 
     def _say(self, delta: Said) -> Events:
         yield from self._text("thinking", delta.thought)

@@ -1,0 +1,77 @@
+"""How long a prompt is, without an answer: counted by the upstream where it can, else estimated."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from homeport.core.errors import UpstreamError
+from homeport.core.ports import KeyRing, Policy, TokenCounter
+from homeport.core.types import DataClass, Inference, Scope, Surface, Target, UpstreamCall
+from homeport.ledger.usage import estimate
+from homeport.pipeline.admission import Admission
+from homeport.pipeline.authenticate import authenticate, permit
+from homeport.privacy.classify import classify
+from homeport.routing.eligibility import Catalogue, eligible
+
+
+class TokenCounting:
+    """Counts prompts. It costs nothing, so it leaves no record and uses up no limit but the places.
+
+    Args:
+        counters: the upstreams that count, by name.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: KeyRing,
+        admission: Admission,
+        catalogue: Catalogue,
+        policy: Policy,
+        counters: Mapping[str, TokenCounter],
+    ) -> None:
+        self._keys = keys
+        self._admission = admission
+        self._catalogue = catalogue
+        self._policy = policy
+        self._counters = counters
+
+    async def count(
+        self,
+        *,
+        request_id: str,
+        token: str | None,
+        data_class_header: str | None,
+        read: Callable[[], Awaitable[Inference]],
+    ) -> int:
+        """Tokens of the prompt for the model that would be asked first.
+
+        Raises:
+            HomeportError: whatever would refuse the same prompt, were it to be answered.
+        """
+        key = authenticate(self._keys, token)
+        permit(key, Scope.CHAT)
+        data_class = classify(key.data_class, data_class_header)
+        with self._admission.admit(key):
+            inference = await read()
+            mask = eligible(self._catalogue, inference, key, data_class)
+            [target, *_] = self._policy.decide(inference, mask.targets).candidates
+            counter = self._counters.get(target.upstream) if Surface.MESSAGES in target.surfaces else None
+            # The mask keeps private data at home; a policy may be a third party's, so it is asked again here.
+            if counter is None or (data_class is DataClass.PRIVATE and not target.local):
+                return estimate(inference.input_chars, 0).input_tokens
+            return await _counted(counter, inference, target, request_id)
+
+
+async def _counted(counter: TokenCounter, inference: Inference, target: Target, request_id: str) -> int:
+    call = UpstreamCall(
+        target=target,
+        surface=Surface.MESSAGES,
+        fields=inference.fields,
+        request_id=request_id,
+        timeouts=target.timeouts,
+    )
+    try:
+        return await counter.count_tokens(call)
+    except UpstreamError as error:
+        if not error.retryable:
+            raise
+        return estimate(inference.input_chars, 0).input_tokens
