@@ -294,6 +294,15 @@ async def test_private_prompts_are_not_counted_elsewhere() -> None:
     assert counter.calls == []
 
 
+async def test_counting_keeps_to_the_callers_deadline() -> None:
+    counter = Counter(42)
+    house = counting(NATIVE, native=counter)
+    assert (await count(house, headers=[("x-homeport-timeout", "2.5")])).status == 200
+    assert counter.calls[0].timeouts.total == 2.5
+    refused = await count(house, headers=[("x-homeport-timeout", "soon")])
+    assert (refused.status, refused.error["code"]) == (400, "timeout_invalid")
+
+
 async def test_counting_needs_a_key_and_a_prompt() -> None:
     house = counting(NATIVE)
     missing = await count(house, token=None)

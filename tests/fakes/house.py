@@ -132,6 +132,7 @@ class House:
             catalogue=catalogue,
             policy=stages.policy,
             counters={f"at-{name}": counter for name, counter in (counters or {}).items()},
+            longest_s=600.0,
         )
         self.app = App(
             pipeline=self.pipeline,

@@ -5,6 +5,7 @@ from homeport.api.connection import Connection
 from homeport.api.routes import Methods, reply, token_of
 from homeport.core.types import Inference
 from homeport.pipeline.counting import TokenCounting
+from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
 from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
 
 _PATH = f"{PREFIX}/count_tokens"
@@ -27,6 +28,7 @@ class CountTokens:
             request_id=request_id,
             token=token_of(connection),
             data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
+            timeout_header=connection.header(DEADLINE_HEADER.encode()),
             read=read,
         )
         await reply(connection, {"input_tokens": tokens})

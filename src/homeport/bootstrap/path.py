@@ -86,7 +86,12 @@ class RequestPath:
         policy = load_policy(settings)
         counters = {name: one for name, one in self._upstreams.items() if isinstance(one, TokenCounter)}
         self.counting = TokenCounting(
-            keys=keys, admission=self.admission, catalogue=self.catalogue, policy=policy, counters=counters
+            keys=keys,
+            admission=self.admission,
+            catalogue=self.catalogue,
+            policy=policy,
+            counters=counters,
+            longest_s=settings.timeouts.total,
         )
         self.pipeline = Pipeline(
             Stages(

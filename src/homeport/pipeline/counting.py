@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from homeport.core.errors import UpstreamError
 from homeport.core.ports import KeyRing, Policy, TokenCounter
-from homeport.core.types import DataClass, Inference, Scope, Surface, Target, UpstreamCall
+from homeport.core.types import DataClass, Inference, Scope, Surface, UpstreamCall
 from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.authenticate import authenticate, permit
+from homeport.pipeline.deadline import seconds_left
 from homeport.privacy.classify import classify
 from homeport.routing.eligibility import Catalogue, eligible
 
@@ -17,6 +18,7 @@ class TokenCounting:
 
     Args:
         counters: the upstreams that count, by name.
+        longest_s: seconds that a caller waits who sets no deadline.
     """
 
     def __init__(
@@ -27,12 +29,14 @@ class TokenCounting:
         catalogue: Catalogue,
         policy: Policy,
         counters: Mapping[str, TokenCounter],
+        longest_s: float,
     ) -> None:
         self._keys = keys
         self._admission = admission
         self._catalogue = catalogue
         self._policy = policy
         self._counters = counters
+        self._longest_s = longest_s
 
     async def count(
         self,
@@ -40,6 +44,7 @@ class TokenCounting:
         request_id: str,
         token: str | None,
         data_class_header: str | None,
+        timeout_header: str | None,
         read: Callable[[], Awaitable[Inference]],
     ) -> int:
         """Tokens of the prompt for the model that would be asked first.
@@ -50,6 +55,7 @@ class TokenCounting:
         key = authenticate(self._keys, token)
         permit(key, Scope.CHAT)
         data_class = classify(key.data_class, data_class_header)
+        seconds = seconds_left(timeout_header, self._longest_s)
         with self._admission.admit(key):
             inference = await read()
             mask = eligible(self._catalogue, inference, key, data_class)
@@ -58,17 +64,17 @@ class TokenCounting:
             # The mask keeps private data at home; a policy may be a third party's, so it is asked again here.
             if counter is None or (data_class is DataClass.PRIVATE and not target.local):
                 return estimate(inference.input_chars, 0).input_tokens
-            return await _counted(counter, inference, target, request_id)
+            call = UpstreamCall(
+                target=target,
+                surface=Surface.MESSAGES,
+                fields=inference.fields,
+                request_id=request_id,
+                timeouts=target.timeouts.within(seconds),
+            )
+            return await _counted(counter, call, inference)
 
 
-async def _counted(counter: TokenCounter, inference: Inference, target: Target, request_id: str) -> int:
-    call = UpstreamCall(
-        target=target,
-        surface=Surface.MESSAGES,
-        fields=inference.fields,
-        request_id=request_id,
-        timeouts=target.timeouts,
-    )
+async def _counted(counter: TokenCounter, call: UpstreamCall, inference: Inference) -> int:
     try:
         return await counter.count_tokens(call)
     except UpstreamError as error:
