@@ -69,6 +69,14 @@ def test_a_subset_that_makes_no_sense_is_nothing(nonsense: Any) -> None:
     assert usage_of(body) == Usage(input_tokens=5, output_tokens=3)
 
 
+@pytest.mark.parametrize("odd", [{}, {"total_tokens": 8, "completion_tokens_details": {"reasoning_tokens": "1"}}])
+@pytest.mark.parametrize(
+    "told", [{"prompt_tokens_details": {"cached_tokens": 4}}, {"cached_tokens": 4}, {"prompt_cache_hit_tokens": 4}]
+)
+def test_cached_tokens_are_found_where_each_server_puts_them(told: dict[str, Any], odd: dict[str, Any]) -> None:
+    assert usage_of(reported(**told, **odd)) == Usage(input_tokens=5, cached_input_tokens=4, output_tokens=3)
+
+
 def test_a_subset_is_cut_to_its_whole() -> None:
     body = reported(prompt_tokens_details={"cached_tokens": 6}, completion_tokens_details={"reasoning_tokens": 4})
     assert usage_of(body) == Usage(input_tokens=5, cached_input_tokens=5, output_tokens=3, reasoning_tokens=3)
