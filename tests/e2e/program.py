@@ -129,6 +129,16 @@ class Program:
         finally:
             connection.close()
 
+    def post_raw(self, path: str, headers: Mapping[str, str], body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+        """A POST outside /v1."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            connection.request("POST", path, body, dict(headers))
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
+        finally:
+            connection.close()
+
     def chat(self, text: str, **fields: Any) -> tuple[int, dict[str, str], bytes]:
         body = {"model": "auto", "max_tokens": 16, **fields, "messages": [{"role": "user", "content": text}]}
         return self.post("/chat/completions", body)

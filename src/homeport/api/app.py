@@ -76,6 +76,13 @@ class App:
         for surface, dialect in dialects().items():
             self._routes[f"/v1/{surface}"] = {"POST": self._inference(surface, dialect)}
 
+    def adopt(self, *, pipeline: Pipeline, catalogue: Catalogue, max_body: int, families: Sequence[Paths]) -> None:
+        """Answer the next requests by a new configuration; those in progress end by the old one."""
+        self._pipeline = pipeline
+        self._catalogue = catalogue
+        self._max_body = max_body
+        self._families = families
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await _refuse_other(scope, receive, send)

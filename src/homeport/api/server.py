@@ -68,8 +68,25 @@ def open_files(max_connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen_together(host: str, port: int, count: int) -> list[socket.socket]:
+    """Listening sockets of one port, one for each process: the kernel spreads new connections over them.
+
+    Raises:
+        OSError: the address is in use, or is not ours.
+    """
+    first = listen(host, port)
+    if count == 1:
+        return [first]
+    # Sockets that share a port also share it with a stranger's, so first it was made sure that it is free.
+    first.close()
+    return [listen(host, port, shared=True) for _ in range(count)]
+
+
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A listening socket; connections wait in its backlog while no process accepts.
+
+    Args:
+        shared: other sockets of this user may listen on the same port.
 
     Raises:
         OSError: the address is in use, or is not ours.
@@ -77,6 +94,8 @@ def listen(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     sock = socket.socket(family, kind, protocol)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         sock.bind(address)
     except OSError:

@@ -15,6 +15,7 @@ from homeport.bootstrap.engines import (
 from homeport.bootstrap.gateway import Gateway, build_gateway
 from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
 from homeport.bootstrap.path import load_policy
+from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.slo import watch_slo
 from homeport.bootstrap.storage import ensure_own_keys, key_registry, open_storage
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
@@ -24,6 +25,7 @@ __all__ = [
     "PROVIDERS",
     "Gateway",
     "PlannedEngine",
+    "Reloader",
     "build_gateway",
     "build_targets",
     "ensure_own_keys",

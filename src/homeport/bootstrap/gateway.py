@@ -2,18 +2,23 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy import Engine
 
 from homeport.api.app import App
+from homeport.api.auth import StoredKeyRing
 from homeport.api.batches import Batches
 from homeport.api.count_tokens import CountTokens
 from homeport.api.dialects import dialects
 from homeport.api.files import FileBounds, Files
+from homeport.api.routes import Paths
 from homeport.bootstrap.admin import build_admin
 from homeport.bootstrap.path import RequestPath, SystemClock
+from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.storage import key_ring, open_storage, refresh_keys
 from homeport.config.batch import BatchSettings
 from homeport.config.home import Home
@@ -24,7 +29,10 @@ from homeport.storage.presence import Presence
 from homeport.storage.standings import read_standings
 from homeport.telemetry.metrics import Metrics
 
+logger = logging.getLogger(__name__)
+
 _ANNOUNCE_SECONDS = 0.1
+_PUBLISH_SECONDS = 1.0
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,22 +42,29 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     background: Callable[[], contextlib.AbstractAsyncContextManager[None]]
 
 
-def build_gateway(settings: Settings, home: Home) -> Gateway:
-    """Everything a gateway process needs, ready to run inside an event loop."""
+def build_gateway(
+    settings: Settings, home: Home, read: Callable[[], Settings], stamp: Callable[[], object], worker: int
+) -> Gateway:
+    """Everything a gateway process needs, ready to run inside an event loop.
+
+    Args:
+        read, stamp: how the configuration is read again; see `Reloader`.
+        worker: which of `server.workers` processes this is, from 1.
+    """
     clock = SystemClock()
     engine = open_storage(settings, home)
     keys = key_ring(engine, home)
     metrics = Metrics(lambda: read_standings(home.slo, clock.wall_ns()))
     path = RequestPath(settings, home, keys, metrics)
-    files, surfaces = FileStore(engine, home.files), dialects()
-    batches = Batches(
-        keys,
-        BatchStore(engine),
-        files,
-        surfaces=surfaces,
-        max_open=settings.batch.max_open,
-        wall_ns=clock.wall_ns,
-    )
+    house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path)
+    reloader: Reloader
+    several = settings.server.workers > 1
+    if several:
+        metrics.share(home.metrics, worker, clock.wall_ns)
+
+    async def reload() -> str:
+        return await reloader.reload()
+
     app = App(
         pipeline=path.pipeline,
         keys=keys,
@@ -58,21 +73,75 @@ def build_gateway(settings: Settings, home: Home) -> Gateway:
         readiness=path.readiness,
         clock=clock,
         max_body=settings.server.max_body_bytes,
-        families=(
-            Files(keys, files, file_bounds(settings.batch), clock.wall_ns),
-            batches,
-            CountTokens(path.counting),
-            build_admin(settings, home, engine, keys, clock, path.target_states),
-        ),
+        families=house.families(settings, reload),
     )
+
+    def adopt(changed: Settings) -> None:
+        path.adopt(changed)
+        app.adopt(
+            pipeline=path.pipeline,
+            catalogue=path.catalogue,
+            max_body=changed.server.max_body_bytes,
+            families=house.families(changed, reload),
+        )
+
+    def count(how: str) -> None:
+        metrics.reloads.labels(how).inc()
+
+    reloader = Reloader(settings, read=read, stamp=stamp, adopt=adopt, count=count)
 
     @contextlib.asynccontextmanager
     async def background() -> AsyncIterator[None]:
-        beside = (refresh_keys(keys, path.admission.reserve), _announce(home, lambda: path.admission.in_flight))
+        metrics.tasks.set_function(_counting_tasks(asyncio.get_running_loop()))
+        beside = (
+            refresh_keys(keys, path.admission.reserve),
+            _announce(home, lambda: path.admission.in_flight),
+            reloader.watch(),
+            *([_publish(metrics)] if several else []),
+        )
         async with path.running(), _beside(*beside):
             yield
 
     return Gateway(app=app, background=background)
+
+
+class _House(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays the same over every configuration."""
+
+    home: Home
+    engine: Engine
+    keys: StoredKeyRing
+    clock: SystemClock
+    path: RequestPath
+
+    def families(self, settings: Settings, reload: Callable[[], Awaitable[str]]) -> Sequence[Paths]:
+        """The paths that have files of their own."""
+        files = FileStore(self.engine, self.home.files)
+        batches = Batches(
+            self.keys,
+            BatchStore(self.engine),
+            files,
+            surfaces=dialects(),
+            max_open=settings.batch.max_open,
+            wall_ns=self.clock.wall_ns,
+        )
+        admin = build_admin(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states, reload)
+        uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns)
+        return (uploads, batches, CountTokens(self.path.counting), admin)
+
+
+async def _publish(metrics: Metrics) -> None:
+    """Let the other gateway processes show what this one counts."""
+    while True:
+        try:
+            metrics.publish()
+        except OSError as error:
+            logger.error("what this process counts could not be told to the others: %s", error.strerror)
+        await asyncio.sleep(_PUBLISH_SECONDS)
+
+
+def _counting_tasks(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    return lambda: float(len(asyncio.all_tasks(loop)))
 
 
 def file_bounds(batch: BatchSettings) -> FileBounds:

@@ -15,7 +15,7 @@ from homeport.config.resilience import BreakerSettings
 from homeport.config.schema import Settings
 from homeport.core import discovery
 from homeport.core.errors import StorageError
-from homeport.core.ports import KeyRing, Policy, TokenCounter
+from homeport.core.ports import KeyRing, Policy, TokenCounter, Upstream
 from homeport.engines.health import HealthMonitor
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
@@ -64,58 +64,77 @@ class RequestPath:
     """
 
     def __init__(self, settings: Settings, home: Home, keys: KeyRing, metrics: Metrics) -> None:
-        self._clock = clock = SystemClock()
-        endpoints = read_endpoints(home)
-        self._targets = build_targets(settings, endpoints)
+        self._clock = SystemClock()
+        self._keys = keys
+        self._metrics = metrics
+        self._endpoints = endpoints = read_endpoints(home)
         self._transport, self._probe = PooledTransport(), HttpProbe()
-        self._engines = tuple(endpoints)
         self._health = HealthMonitor(
             endpoints,
             lambda endpoint: self._probe.answers(endpoint.health_url, endpoint.api_key),
             lambda name, ready: metrics.upstream_ready.labels(name).set(ready),
         )
-        self._upstreams = build_upstreams(settings, endpoints, self._transport) | {
-            moderation.NAME: moderation.LocalModeration(load_recognizers())
-        }
         self._journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
         self._limiter = SharedLimiter(home.limits)
         self._deployments = Deployments(_breaker_policy(settings.breaker))
-        self.admission = Admission(settings.server.max_in_flight)
+        self.admission = Admission(_places(settings))
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
-        self.catalogue = Catalogue((*self._targets, moderation.TARGET), settings.resolved_aliases())
+        metrics.upstream_connections.set_function(lambda: self._transport.connections)
+        self._retired: list[Upstream] = []
+        self._upstreams: Mapping[str, Upstream] = {}
+        self.adopt(settings)
+
+    def adopt(self, settings: Settings) -> None:
+        """Take the next requests by these settings; what is known of upstreams and of load stays.
+
+        Raises:
+            ConfigError: nothing has changed.
+        """
+        targets = build_targets(settings, self._endpoints)
+        upstreams = build_upstreams(settings, self._endpoints, self._transport)
+        local = {moderation.NAME: moderation.LocalModeration(load_recognizers())}
+        catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
         policy = load_policy(settings)
-        counters = {name: one for name, one in self._upstreams.items() if isinstance(one, TokenCounter)}
+        self._deployments.adopt(_breaker_policy(settings.breaker))
+        self._journal.max_bytes = settings.storage.journal_max_bytes
+        self.admission.resize(_places(settings))
+        # Requests in progress still use them, so they are closed in the end.
+        self._retired += self._upstreams.values()
+        self._targets, self._upstreams, self.catalogue = targets, {**upstreams, **local}, catalogue
+        self.pipeline = self._assemble(settings, policy)
         self.counting = TokenCounting(
-            keys=keys,
+            keys=self._keys,
             admission=self.admission,
-            catalogue=self.catalogue,
+            catalogue=catalogue,
             policy=policy,
-            counters=counters,
+            counters={name: one for name, one in self._upstreams.items() if isinstance(one, TokenCounter)},
             longest_s=settings.timeouts.total,
         )
-        self.pipeline = Pipeline(
-            Stages(
-                keys=keys,
-                admission=self.admission,
-                limiter=self._limiter,
-                recorder=self._journal,
-                catalogue=self.catalogue,
-                policy=policy,
-                dispatcher=Dispatcher(
-                    upstreams=self._upstreams,
-                    health=self._health,
-                    deployments=self._deployments,
-                    pricing=RateCard(),
-                    clock=clock,
-                    resilience=_resilience(settings),
-                    dice=random.Random(),  # noqa: S311  it spreads load and retries, and protects nothing
-                ),
-                pricing=RateCard(),
-                longest_s=settings.timeouts.total,
-                observers=(metrics,),
-                clock=clock,
-            )
+
+    def _assemble(self, settings: Settings, policy: Policy) -> Pipeline:
+        dispatcher = Dispatcher(
+            upstreams=self._upstreams,
+            health=self._health,
+            deployments=self._deployments,
+            pricing=RateCard(),
+            clock=self._clock,
+            resilience=_resilience(settings),
+            dice=random.Random(),  # noqa: S311  it spreads load and retries, and protects nothing
         )
+        stages = Stages(
+            keys=self._keys,
+            admission=self.admission,
+            limiter=self._limiter,
+            recorder=self._journal,
+            catalogue=self.catalogue,
+            policy=policy,
+            dispatcher=dispatcher,
+            pricing=RateCard(),
+            longest_s=settings.timeouts.total,
+            observers=(self._metrics,),
+            clock=self._clock,
+        )
+        return Pipeline(stages)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -126,7 +145,7 @@ class RequestPath:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            for upstream in self._upstreams.values():
+            for upstream in (*self._retired, *self._upstreams.values()):
                 await upstream.close()
             await self._transport.close()
             await self._probe.close()
@@ -135,7 +154,7 @@ class RequestPath:
 
     async def wait_for_engines(self) -> None:
         """Until each engine was asked whether it is there, so that none is passed over for want of an answer."""
-        await asyncio.gather(*(self._health.wait_ready(name, _ENGINES_SECONDS) for name in self._engines))
+        await asyncio.gather(*(self._health.wait_ready(name, _ENGINES_SECONDS) for name in self._endpoints))
 
     def target_states(self) -> Sequence[Mapping[str, Any]]:
         """Each target, and whether it can be called now."""
@@ -156,6 +175,11 @@ class RequestPath:
             recording = error.code
         ready = self._health.all_were_ready() and any(tiers.values()) and recording == "ok"
         return ready, {"engines": self._health.states(), "tiers": tiers, "journal": recording}
+
+
+def _places(settings: Settings) -> int:
+    """The share of one process of the requests that may be in progress at once."""
+    return -(-settings.server.max_in_flight // settings.server.workers)
 
 
 def _breaker_policy(breaker: BreakerSettings) -> BreakerPolicy:

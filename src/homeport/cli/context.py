@@ -63,6 +63,21 @@ class Context:
             )
         return load(path, self.environment)
 
+    def read_settings(self) -> Settings:
+        """The configuration as the file is now. Raises ConfigError."""
+        path = self.config
+        if path is None:
+            raise ConfigError("homeport.yaml is gone", code="config_missing", hint="put it back")
+        return load(path, self.environment)
+
+    def config_stamp(self) -> tuple[int, int, int]:
+        """Changes when the file does."""
+        try:
+            found = self.config.stat() if self.config else None
+        except OSError:
+            found = None
+        return (found.st_mtime_ns, found.st_size, found.st_ino) if found else (0, 0, 0)
+
     def print_json(self, value: Any) -> None:
         """One JSON document on standard output, for programs."""
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")

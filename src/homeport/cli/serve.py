@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 import sys
@@ -13,8 +14,9 @@ import typer
 import uvloop
 
 from homeport import bootstrap
-from homeport.api.server import Edge, listen, make_server, open_files
+from homeport.api.server import Edge, listen_together, make_server, open_files
 from homeport.cli.context import Context
+from homeport.config.schema import Settings
 from homeport.core.errors import ConfigError
 from homeport.jobs import worker
 from homeport.storage.ingest import ingest
@@ -36,6 +38,7 @@ def register(app: typer.Typer) -> None:
 def gateway(
     context: typer.Context,
     fd: Annotated[int | None, typer.Option(help="Serve on this inherited listening socket.", hidden=True)] = None,
+    worker: Annotated[int, typer.Option(help="Which of the gateway processes this is.", hidden=True)] = 1,
     supervised: Supervised = False,
 ) -> None:
     """Serve the API in this process.
@@ -44,9 +47,9 @@ def gateway(
     """
     state: Context = context.obj
     logs.configure("gateway", state.settings.logging.level)
-    sock = socket.socket(fileno=fd) if fd is not None else listen_or_explain(state)
+    sock = socket.socket(fileno=fd) if fd is not None else listen_or_explain(state)[0]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(state, sock, supervised))
+        runner.run(_serve(state, sock, worker, supervised))
 
 
 def jobs(context: typer.Context, supervised: Supervised = False) -> None:
@@ -58,8 +61,24 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
     logs.configure("jobs", state.settings.logging.level)
     engine = bootstrap.open_storage(state.settings, state.home)
 
+    changed = False
+
     async def work() -> None:
         stop, batches_over = asyncio.Event(), asyncio.Event()
+
+        def begin_again(_: Settings) -> None:
+            nonlocal changed
+            changed = True
+            stop.set()
+
+        reloader = bootstrap.Reloader(
+            state.settings,
+            read=state.read_settings,
+            stamp=state.config_stamp,
+            adopt=begin_again,
+            count=lambda _: None,
+        )
+        watching = asyncio.create_task(reloader.watch())
 
         async def run_batches() -> None:
             await bootstrap.run_batches(state.settings, state.home, engine, stop)
@@ -72,12 +91,16 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 worker.work(lambda: ingest(engine, state.home.journal), batches_over),
                 bootstrap.watch_slo(state.settings, state.home, engine, stop),
             )
+        watching.cancel()
 
     asyncio.run(work())
+    if changed:
+        # As the same process, so that whoever supervises it sees no end.
+        os.execv(sys.executable, [*bootstrap.worker_argv(), *sys.argv[1:]])  # noqa: S606  this same program
 
 
-async def _serve(state: Context, sock: socket.socket, supervised: bool) -> None:
-    built = bootstrap.build_gateway(state.settings, state.home)
+async def _serve(state: Context, sock: socket.socket, worker: int, supervised: bool) -> None:
+    built = bootstrap.build_gateway(state.settings, state.home, state.read_settings, state.config_stamp, worker)
     settings = state.settings.server
     open_files(settings.max_connections)
     edge = Edge(
@@ -99,10 +122,11 @@ async def _serve(state: Context, sock: socket.socket, supervised: bool) -> None:
         await server.serve(sockets=[sock])
 
 
-def listen_or_explain(state: Context) -> socket.socket:
+def listen_or_explain(state: Context, count: int = 1) -> list[socket.socket]:
+    """The gateway's port, ready to accept, for so many processes. Raises ConfigError."""
     server = state.settings.server
     try:
-        return listen(server.host, server.port)
+        return listen_together(server.host, server.port, count)
     except OSError as error:
         raise ConfigError(
             f"{server.host}:{server.port} cannot be listened on: {error.strerror}",

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -84,6 +85,7 @@ class _Up:
         self._tasks: list[asyncio.Task[None]] = []
         self._pids: dict[str, int] = {}
         self._ready = False
+        self._sockets: list[socket.socket] = []
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -103,7 +105,7 @@ class _Up:
 
     async def _prepare(self) -> None:
         state = self._state
-        sock = listen_or_explain(state)
+        sockets = listen_or_explain(state, state.settings.server.workers)
         state.home.address.write_text(f"http://{state.settings.server.host}:{state.settings.server.port}\n")
         bootstrap.ensure_own_keys(state.settings, state.home)
         progress = ByteProgress(state.console)
@@ -117,10 +119,13 @@ class _Up:
                 spec = self._spec(f"engine-{engine.name}", engine.launch.argv, engine.launch.stdin)
                 self._start(spec, before_start=self._verifier(engine.package))
         options = ["--config", str(state.config)]
-        gateway = bootstrap.worker_argv(*options, "gateway", "--supervised", "--fd", str(sock.fileno()))
-        self._start(self._spec("gateway", gateway, fd=sock.fileno(), grace=state.settings.server.drain_seconds + 5))
+        for worker, sock in enumerate(sockets, 1):
+            place = ("--fd", str(sock.fileno()), "--worker", str(worker))
+            argv = bootstrap.worker_argv(*options, "gateway", "--supervised", *place)
+            name = "gateway" if worker == 1 else f"gateway-{worker}"
+            self._start(self._spec(name, argv, fd=sock.fileno(), grace=state.settings.server.drain_seconds + 5))
         self._start(self._spec("jobs", bootstrap.worker_argv(*options, "jobs", "--supervised")))
-        self._sock = sock
+        self._sockets = sockets
 
     def _spec(
         self, name: str, argv: tuple[str, ...], stdin: bytes = b"", fd: int | None = None, grace: float = 10
@@ -204,10 +209,18 @@ class _Up:
         What both recorded is in the database by then, and lines of batches that are in progress had
         engines to end on. Without them they would go on to a tier that costs more.
         """
-        order = {"gateway": 0, "jobs": 1}
-        for child in sorted(self._children, key=lambda child: order.get(child.spec.name, 2)):
-            await child.stop()
+        for sock in self._sockets:
+            sock.close()  # The gateways have their own; once they close them, nobody waits for an answer in vain.
+        kinds = [_kind(child.spec.name) for child in self._children]
+        for kind in ("gateway", "jobs", "engine"):
+            ended = [child.stop() for child, own in zip(self._children, kinds, strict=True) if own == kind]
+            await asyncio.gather(*ended)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         home = self._state.home
         for path in (home.address, home.engines, home.processes, home.slo):
             path.unlink(missing_ok=True)
+
+
+def _kind(name: str) -> str:
+    """What a child is: several gateways and engines have names of their own."""
+    return name.partition("-")[0]

@@ -73,6 +73,11 @@ class Home:
         return self.run / "url"
 
     @property
+    def metrics(self) -> Path:
+        """What each gateway process counts, where there are several."""
+        return self.run / "metrics"
+
+    @property
     def limits(self) -> Path:
         """What the gateway processes have counted of each key's rate limits."""
         return self.run / "limits"

@@ -40,6 +40,9 @@ class ServerSettings(Section):
 
     host: Host = Field(default="127.0.0.1", description="Address or name to listen on.")
     port: Whole = Field(default=8080, ge=1, le=65_535, description="TCP port. The variable HOMEPORT_PORT wins over it.")
+    workers: Whole = Field(
+        default=1, ge=1, le=64, description="Gateway processes that share the port; about one for each core."
+    )
     max_body_bytes: Whole = Field(
         default=8_388_608,
         ge=1_024,

@@ -20,14 +20,21 @@ class Admission:
 
     def __init__(self, max_in_flight: int) -> None:
         self._max = max_in_flight
+        self._percents: Mapping[str, int] = {}
         self._reserved: Mapping[str, int] = {}
         self._shared = max_in_flight
         self._own: Counter[str] = Counter()
         self._sharing = 0
         self.in_flight = 0
 
+    def resize(self, max_in_flight: int) -> None:
+        """Another bound from now on; requests that are in stay in."""
+        self._max = max_in_flight
+        self.reserve(self._percents)
+
     def reserve(self, percents: Mapping[str, int]) -> None:
         """Keep so many per cent of the places for each key id, at least one, from now on."""
+        self._percents = percents
         self._reserved = {key_id: -(-self._max * percent // 100) for key_id, percent in percents.items() if percent}
         self._shared = max(0, self._max - sum(self._reserved.values()))
 

@@ -25,7 +25,7 @@ class Breaker:
     """Closed, open or half-open. Times are monotonic nanoseconds, given by the caller."""
 
     def __init__(self, policy: BreakerPolicy) -> None:
-        self._policy = policy
+        self.policy = policy
         self._recent: deque[bool] = deque(maxlen=policy.window)
         self._in_a_row = 0
         self._succeeded_at = 0
@@ -56,7 +56,7 @@ class Breaker:
         self._recent.append(True)
         if self._open_until:
             self._recent.clear()
-            self._open_until, self._pause, self._probing = 0, self._policy.pause, False
+            self._open_until, self._pause, self._probing = 0, self.policy.pause, False
 
     def failed(self, now: int, began: int) -> None:
         """A call that began at `began` failed. One made before the last success is no proof of an outage."""
@@ -74,5 +74,5 @@ class Breaker:
         self._probing = False
 
     def _too_many(self) -> bool:
-        half = len(self._recent) == self._policy.window and 2 * sum(self._recent) <= len(self._recent)
-        return self._in_a_row >= self._policy.failures or half
+        half = len(self._recent) == self.policy.window and 2 * sum(self._recent) <= len(self._recent)
+        return self._in_a_row >= self.policy.failures or half

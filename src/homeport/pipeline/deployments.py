@@ -77,6 +77,12 @@ class Deployments:
         self._policy = policy
         self._by_place: dict[tuple[str, str], Deployment] = {}
 
+    def adopt(self, policy: BreakerPolicy) -> None:
+        """Judge failures by a new policy; what is known stays."""
+        self._policy = policy
+        for deployment in self._by_place.values():
+            deployment.breaker.policy = policy
+
     def of(self, target: Target) -> Deployment:
         place = (target.upstream, target.model)
         if place not in self._by_place:

@@ -49,7 +49,7 @@ class Journal:
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._folder = folder
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._segment_bytes = segment_bytes
         self._wall_ns = wall_ns
         self._descriptor = -1
@@ -82,9 +82,9 @@ class Journal:
             except OSError as error:
                 raise _explain(error, self._folder) from error
             self._folder_read_at = now
-        if self._folder_bytes + _RECORD_ROOM > self._max_bytes:
+        if self._folder_bytes + _RECORD_ROOM > self.max_bytes:
             raise JournalFull(
-                f"the journal holds {self._folder_bytes} bytes, its bound is {self._max_bytes}",
+                f"the journal holds {self._folder_bytes} bytes, its bound is {self.max_bytes}",
                 hint="start the jobs worker (homeport jobs), or raise storage.journal_max_bytes",
             )
 

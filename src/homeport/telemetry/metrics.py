@@ -5,6 +5,7 @@ cannot grow the number of series.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -13,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from homeport.core.events import RequestFinished
 from homeport.storage.standings import Standings
 from homeport.telemetry.slo import SloGauges
+from homeport.telemetry.workers import AllWorkers, publish
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = tuple(0.01 * 2**n for n in range(14))
@@ -39,7 +41,8 @@ class Metrics:
 
     def __init__(self, standings: Callable[[], Standings | None] = lambda: None) -> None:
         registry = self._registry = CollectorRegistry()
-        registry.register(SloGauges(standings))
+        self._objectives = SloGauges(standings)
+        self._place: tuple[Path, int, Callable[[], int]] | None = None
         by_model = ("tier", "model")
         self._requests = Counter(
             "homeport_requests", "Requests that ended", ("surface", *by_model, "outcome"), registry=registry
@@ -63,6 +66,16 @@ class Metrics:
         self.in_flight = Gauge("homeport_requests_in_flight", "Requests being answered", registry=registry)
         self.upstream_ready = Gauge(
             "homeport_upstream_ready", "1 while the engine answers its health check", ("upstream",), registry=registry
+        )
+        self.reloads = Counter(
+            "homeport_config_reloads",
+            "Changed configurations that were adopted or refused",
+            ("result",),
+            registry=registry,
+        )
+        self.tasks = Gauge("homeport_tasks", "Tasks of the event loop", registry=registry)
+        self.upstream_connections = Gauge(
+            "homeport_upstream_connections", "Open connections to upstreams, idle ones included", registry=registry
         )
         self.refused = Counter(
             "homeport_refused", "Requests refused before they had a key to be billed to", ("code",), registry=registry
@@ -111,6 +124,23 @@ class Metrics:
         if event.ttft_ns:
             answers.ttft.observe(event.ttft_ns / 1e9)
 
+    def share(self, folder: Path, worker: int, wall_ns: Callable[[], int]) -> None:
+        """This is one of several processes, numbered from 1; they show each other's figures through a folder."""
+        self._place = (folder, worker, wall_ns)
+
+    def publish(self) -> None:
+        """Write this process's figures for the others. Raises OSError."""
+        if self._place is not None:
+            folder, worker, wall_ns = self._place
+            publish(folder, worker, self._registry, wall_ns())
+
     def page(self) -> bytes:
-        """The exposition text."""
-        return generate_latest(self._registry)
+        """The exposition text; with a label `worker` on every process's own figures where there are several."""
+        page = CollectorRegistry()
+        page.register(self._objectives)
+        if self._place is None:
+            page.register(self._registry)
+        else:
+            folder, worker, wall_ns = self._place
+            page.register(AllWorkers(folder, worker, self._registry, wall_ns()))
+        return generate_latest(page)

@@ -1,0 +1,91 @@
+"""A new configuration in a running process: adopted whole, or refused whole and the old one stays."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from homeport.config.redact import digest_of
+from homeport.config.schema import Settings
+from homeport.core.errors import ConfigError, HomeportError
+from homeport.telemetry.logs import FIELDS
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.5
+_NEED_RESTART = ("engines", "packages", "storage.url", "server.host", "server.port", "server.workers")
+
+
+class Reloader:
+    """Reads the configuration again when its file changes, or when told to.
+
+    Args:
+        read: the configuration as it is now; raises ConfigError with the place of what is wrong.
+        stamp: changes when the file does; cheap.
+        adopt: puts new settings into effect; raises before it changed anything, or not at all.
+        count: told `adopted` or `refused`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read: Callable[[], Settings],
+        stamp: Callable[[], object],
+        adopt: Callable[[Settings], None],
+        count: Callable[[str], None],
+    ) -> None:
+        self.settings = settings
+        self._read = read
+        self._stamp = stamp
+        self._adopt = adopt
+        self._count = count
+        self._one_at_a_time = asyncio.Lock()
+
+    async def reload(self) -> str:
+        """Read and adopt; the digest of what holds then.
+
+        Raises:
+            ConfigError: it is refused, and nothing has changed.
+        """
+        async with self._one_at_a_time:
+            try:
+                settings = await asyncio.to_thread(self._read)
+                if digest_of(settings) != digest_of(self.settings):
+                    self._adopt(settings)
+            except HomeportError as error:
+                self._count("refused")
+                raise ConfigError(error.message, code=error.code, hint=error.hint) from error
+            for name in restart_needed(self.settings, settings):
+                logger.warning("a change of %s takes effect when homeport is started again", name)
+            self._count("adopted")
+            self.settings = settings
+        digest = digest_of(settings)
+        logger.info("the configuration was read again", extra={FIELDS: {"digest": digest}})
+        return digest
+
+    async def watch(self) -> None:
+        """Reload when the file has changed and then been left alone for half a second, until cancelled."""
+        adopted = seen = self._stamp()
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            before, seen = seen, self._stamp()
+            if seen == adopted or seen != before:
+                continue
+            adopted = seen
+            try:
+                await self.reload()
+            except ConfigError as error:
+                logger.error("the changed configuration is refused, the old one stays: %s", error.message)
+
+
+def restart_needed(old: Settings, new: Settings) -> list[str]:
+    """The settings that differ and that a running process cannot change."""
+    return [name for name in _NEED_RESTART if _at(old, name) != _at(new, name)]
+
+
+def _at(settings: Settings, name: str) -> Any:
+    value: Any = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
