@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from homeport.api.server import MAX_HEAD_BYTES, Protocol, listen, make_server
+from homeport.api.server import MAX_HEAD_BYTES, Protocol, listen, listen_together, make_server
 from homeport.core.types import Outcome
 from tests.fakes.house import MID, OPEN, STREAM, House, target
 from tests.fakes.upstream import Hang, said, spoken, whole
@@ -241,6 +241,41 @@ async def test_told_to_stop_it_lets_requests_end(sock: socket.socket) -> None:
     go_on.set()
     assert whole().body in await asking
     await task
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["new", "kept alive"])
+async def test_a_request_on_its_way_is_answered_while_it_stops(sock: socket.socket, used: bool) -> None:
+    house = House(MID)
+    house.upstreams["mid"].script(whole())
+    server = make_server(house.app, drain_seconds=5)
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    reader, writer = await open_to(sock)
+    if used:
+        writer.write(REQUEST)
+        await reader.readuntil(whole().body)
+    while not server.server_state.connections:
+        await asyncio.sleep(0.001)
+    server.should_exit = True
+    while server.servers[0].is_serving():
+        await asyncio.sleep(0.001)
+    writer.write(REQUEST)
+    answer = await reader.read()
+    assert whole().body in answer
+    assert b"connection: close" in answer
+    await task
+    writer.close()
+
+
+def test_sockets_that_share_a_port_are_made_only_where_it_is_free() -> None:
+    [one] = listen_together("127.0.0.1", 0, 1)
+    port = one.getsockname()[1]
+    with pytest.raises(OSError, match="in use"):
+        listen_together("127.0.0.1", port, 3)
+    one.close()
+    three = listen_together("127.0.0.1", port, 3)
+    assert [each.getsockname()[1] for each in three] == [port] * 3
+    for each in three:
+        each.close()
 
 
 def test_an_address_that_is_taken(sock: socket.socket) -> None:

@@ -88,10 +88,12 @@ class Load:
         await asyncio.gather(*(self._ask(number) for number in range(CALLERS)))
 
     async def _ask(self, number: int) -> None:
+        transport = PooledTransport()
         while not self._over and not self.refused:
             number += 1
-            # A connection each: one that is kept open may be closed by the server while it is idle.
-            transport = PooledTransport()
+            if number % 4 < 2:
+                await transport.close()
+                transport = PooledTransport()  # A new connection for half of the requests.
             try:
                 await self._one(transport, stream=number % 2 == 0)
             except UpstreamError as error:
@@ -99,8 +101,7 @@ class Load:
                     self.refused += 1
                 else:
                     self.failures.append(error.code)
-            finally:
-                await transport.close()
+        await transport.close()
 
     async def _one(self, transport: PooledTransport, *, stream: bool) -> None:
         body = {"model": "one", "stream": stream, "messages": [{"role": "user", "content": "hello"}]}

@@ -25,6 +25,9 @@ MAX_PIPELINED = 32
 MIN_BYTES_PER_SECOND = 4 << 10
 """How fast a body must come on average, once `body_timeout` is over."""
 
+LAST_REQUEST_SECONDS = 0.5
+"""How long a server that ends waits for a request on a connection that has none."""
+
 _FRAMING = (b"content-length", b"transfer-encoding")
 
 
@@ -58,6 +61,7 @@ class Protocol(HttpToolsProtocol):
     _deaf = False
     _muted = False
     _upgrading = False
+    _leaving = False
     _in_head = False
     _in_body = False
     _now = 0.0
@@ -151,6 +155,8 @@ class Protocol(HttpToolsProtocol):
         self._in_head, self._in_body = False, True
         self._upgrading = self.parser.should_upgrade()
         super().on_headers_complete()
+        if self._leaving:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self._pending = 0
@@ -166,6 +172,22 @@ class Protocol(HttpToolsProtocol):
         self._in_body = False
         self._since = None
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server ends. What is being answered still is, and so is a request that is on its way already."""
+        self._leaving = True
+        if self._is_idle():
+            self.loop.call_later(LAST_REQUEST_SECONDS, self._leave)
+        else:
+            super().shutdown()
+
+    def _leave(self) -> None:
+        if self._is_idle():
+            self.transport.close()
+
+    def _is_idle(self) -> bool:
+        newest: RequestResponseCycle | None = self.cycle  # uvicorn's type leaves out that there may be none yet
+        return newest is None or newest.response_complete
 
     def check(self, now: float) -> None:
         """End what takes too long; called twice a second. `now` is of the loop's clock."""

@@ -31,6 +31,12 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's, after whoever has connected was accepted: closing the socket would reset them."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_BETWEEN_CHECKS == 0:
             now = asyncio.get_running_loop().time()
