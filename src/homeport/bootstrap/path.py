@@ -9,7 +9,7 @@ from typing import Any
 
 from homeport.bootstrap.admin import target_states
 from homeport.bootstrap.engines import read_endpoints
-from homeport.bootstrap.upstreams import build_targets, build_upstreams
+from homeport.bootstrap.upstreams import Transports, build_targets, build_upstreams
 from homeport.config.home import Home
 from homeport.config.resilience import BreakerSettings
 from homeport.config.schema import Settings
@@ -32,7 +32,6 @@ from homeport.routing.eligibility import Catalogue
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
 from homeport.telemetry.metrics import Metrics
-from homeport.transport.pool import PooledTransport
 from homeport.transport.probe import HttpProbe
 
 POLICIES = "homeport.routing.policies"
@@ -68,10 +67,11 @@ class RequestPath:
         self._keys = keys
         self._metrics = metrics
         self._endpoints = endpoints = read_endpoints(home)
-        self._transport, self._probe = PooledTransport(), HttpProbe()
+        self._transports = Transports()
+        probe = HttpProbe(self._transports.direct)
         self._health = HealthMonitor(
             endpoints,
-            lambda endpoint: self._probe.answers(endpoint.health_url, endpoint.api_key),
+            lambda endpoint: probe.answers(endpoint.health_url, endpoint.api_key),
             lambda name, ready: metrics.upstream_ready.labels(name).set(ready),
         )
         self._journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
@@ -79,7 +79,7 @@ class RequestPath:
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
-        metrics.upstream_connections.set_function(lambda: self._transport.connections)
+        metrics.upstream_connections.set_function(lambda: self._transports.direct.connections)
         self._retired: list[Upstream] = []
         self._upstreams: Mapping[str, Upstream] = {}
         self.adopt(settings)
@@ -91,7 +91,7 @@ class RequestPath:
             ConfigError: nothing has changed.
         """
         targets = build_targets(settings, self._endpoints)
-        upstreams = build_upstreams(settings, self._endpoints, self._transport)
+        upstreams = build_upstreams(settings, self._endpoints, self._transports)
         local = {moderation.NAME: moderation.LocalModeration(load_recognizers())}
         catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
         policy = load_policy(settings)
@@ -147,8 +147,7 @@ class RequestPath:
             await asyncio.gather(watching, return_exceptions=True)
             for upstream in (*self._retired, *self._upstreams.values()):
                 await upstream.close()
-            await self._transport.close()
-            await self._probe.close()
+            await self._transports.close()
             self._journal.close()
             self._limiter.close()
 

@@ -1,5 +1,6 @@
 """What requests can be sent to: the targets of the configuration, and the adapters that reach them."""
 
+import importlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -10,16 +11,38 @@ from homeport.core.types import MachinePrice, Price, Target
 from homeport.engines.base import Endpoint
 from homeport.ledger.pricing import target_price
 from homeport.providers.base import ProviderModule, ProviderSetup
-from homeport.transport.fallback import AiohttpTransport
 from homeport.transport.http import Transport
+from homeport.transport.pool import PooledTransport
 
 PROVIDERS = "homeport.providers"
 _ENGINE_ADAPTER = "openai_compatible"
 
 
+class Transports:
+    """The HTTP clients of a process: one for all that is reached directly, one for each proxy."""
+
+    def __init__(self) -> None:
+        self.direct = PooledTransport()
+        self._by_proxy: dict[str, Transport] = {}
+
+    def through(self, proxy: str | None) -> Transport:
+        """The client for a provider behind `proxy`, or behind none."""
+        if proxy is None:
+            return self.direct
+        if proxy not in self._by_proxy:
+            # It stands on aiohttp, which is large, and few need it.
+            fallback = importlib.import_module("homeport.transport.fallback")
+            self._by_proxy[proxy] = fallback.AiohttpTransport(proxy=proxy)
+        return self._by_proxy[proxy]
+
+    async def close(self) -> None:
+        for transport in (self.direct, *self._by_proxy.values()):
+            await transport.close()
+
+
 def try_provider(settings: Settings, name: str) -> None:
     """Connect a provider's adapter, as the gateway will; nothing is sent. Raises ConfigError."""
-    _connect(name, settings.providers[name], settings, AiohttpTransport())
+    _connect(name, settings.providers[name], Transports())
 
 
 def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tuple[Target, ...]:
@@ -57,29 +80,29 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
     return tuple(targets)
 
 
-def build_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], transport: Transport) -> dict[str, Upstream]:
+def build_upstreams(
+    settings: Settings, endpoints: Mapping[str, Endpoint], transports: Transports
+) -> dict[str, Upstream]:
     used = {active.target.upstream for active in settings.active_targets()}
     remote = {
-        name: _connect(name, provider, settings, transport)
-        for name, provider in settings.providers.items()
-        if name in used
+        name: _connect(name, provider, transports) for name, provider in settings.providers.items() if name in used
     }
-    return remote | {name: _connect_engine(name, endpoint, settings, transport) for name, endpoint in endpoints.items()}
+    return remote | {name: _connect_engine(name, endpoint, transports.direct) for name, endpoint in endpoints.items()}
 
 
-def _connect(name: str, provider: ProviderSettings, settings: Settings, transport: Transport) -> Upstream:
+def _connect(name: str, provider: ProviderSettings, transports: Transports) -> Upstream:
     setup = ProviderSetup(
         name=name,
         base_url=provider.base_url or "",
         api_key=provider.api_key.get_secret_value() if provider.api_key else "",
         options=provider.options,
-        transport=transport,
+        transport=transports.through(provider.proxy),
         seed=0,
     )
     return _adapter(provider.provider).connect(setup)
 
 
-def _connect_engine(name: str, endpoint: Endpoint, settings: Settings, transport: Transport) -> Upstream:
+def _connect_engine(name: str, endpoint: Endpoint, transport: Transport) -> Upstream:
     """Every engine speaks OpenAI's API, so the provider adapter for it serves."""
     setup = ProviderSetup(
         name=name,

@@ -133,6 +133,7 @@ class ProviderSettings(Section):
         description="Its key, best written `${OPENAI_API_KEY:-}`. Empty switches the provider off; "
         "left out means that it needs none.",
     )
+    proxy: Url | None = Field(default=None, description="HTTP proxy to reach it through, such as http://proxy:3128.")
     options: Mapping[str, object] = Field(
         default_factory=dict, repr=False, description="Settings given to the adapter."
     )

@@ -1,4 +1,4 @@
-"""The transport on aiohttp. It follows no redirects, keeps no cookies and reads no proxy settings."""
+"""The transport on aiohttp, for what is behind a proxy. It follows no redirects and keeps no cookies."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -18,9 +18,10 @@ _DEFAULT_HEADERS = {"accept-encoding": "identity", "user-agent": "homeport"}
 class AiohttpTransport:
     """A `Transport`: one pool of kept-alive connections without a limit of its own."""
 
-    def __init__(self, max_body: int = DEFAULT_MAX_BODY) -> None:
-        """`max_body` is the size in bytes that a whole answer may have."""
+    def __init__(self, max_body: int = DEFAULT_MAX_BODY, proxy: str | None = None) -> None:
+        """`max_body` is the size in bytes that a whole answer may have; `proxy` the URL of an HTTP proxy."""
         self._max_body = max_body
+        self._proxy = proxy
         self._pool: aiohttp.ClientSession | None = None
         self._single_use: aiohttp.ClientSession | None = None
         self._closed = False
@@ -67,13 +68,13 @@ class AiohttpTransport:
     def _pooled(self, url: str) -> aiohttp.ClientSession:
         self._check_open(url)
         if self._pool is None:
-            self._pool = _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S))
+            self._pool = _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S), self._proxy)
         return self._pool
 
     def _fresh(self, url: str) -> aiohttp.ClientSession:
         self._check_open(url)
         if self._single_use is None:
-            self._single_use = _session(aiohttp.TCPConnector(limit=0, force_close=True))
+            self._single_use = _session(aiohttp.TCPConnector(limit=0, force_close=True), self._proxy)
         return self._single_use
 
     def _check_open(self, url: str) -> None:
@@ -165,7 +166,7 @@ async def _post(
     )
 
 
-def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+def _session(connector: aiohttp.TCPConnector, proxy: str | None) -> aiohttp.ClientSession:
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_reuseconn.append(_note_reuse)
     return aiohttp.ClientSession(
@@ -174,6 +175,7 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
+        proxy=proxy,
         trace_configs=[tracing],
     )
 

@@ -1,28 +1,23 @@
 """Health checks: does a URL answer 200 in good time?"""
 
-import aiohttp
+from homeport.core.errors import UpstreamError
+from homeport.core.types import Timeouts
+from homeport.transport.http import HttpRequest, Transport
 
 _SECONDS = 2.0
+_TIMEOUTS = Timeouts(connect=_SECONDS, first_token=_SECONDS, between_tokens=_SECONDS, total=_SECONDS)
 
 
 class HttpProbe:
-    """Asks by GET; anything but a 200 within two seconds is a no. The session is made on first use."""
+    """Asks by GET; anything but a 200 within two seconds is a no."""
 
-    def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     async def answers(self, url: str, api_key: str) -> bool:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=_SECONDS), cookie_jar=aiohttp.DummyCookieJar()
-            )
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        request = HttpRequest(url=url, headers=headers, body=b"", timeouts=_TIMEOUTS, method="GET")
         try:
-            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-                return response.status == 200
-        except (aiohttp.ClientError, TimeoutError):
+            return (await self._transport.post(request)).status == 200
+        except UpstreamError:
             return False
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
