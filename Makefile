@@ -1,11 +1,12 @@
 # Two commands do everything: `make up` and `make test`. Both work on a fresh clone with Python and make.
 
 PYTHON ?= python3
+FUZZ_MINUTES ?= 10
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart bench-gateway bench-streams bench-soak lock clean
+.PHONY: help up test test-fast check quickstart bench-gateway bench-streams bench-soak fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -38,6 +39,9 @@ bench-streams: .venv/dev ## Hold 1,000 streams open at once.
 bench-soak: .venv/dev ## 100,000 requests, a tenth of them with faults: does anything leak?
 	@exec $(BIN)/python -m bench.soak $(ARGS)
 
+fuzz: .venv/dev build/fuzz/ready ## Fuzz every parser for FUZZ_MINUTES (10) in all; ARGS names targets.
+	@PYTHONPATH=src:. exec build/fuzz/venv/bin/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
+
 lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
 	$(PIP) install uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
@@ -45,6 +49,13 @@ lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra llamacpp --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
 	  --output-file requirements/dev.txt
+
+# The fuzzer's own environment: atheris, and what .venv has.
+build/fuzz/ready: .venv/bin/python requirements/fuzz.txt
+	@$(BIN)/python -m venv build/fuzz/venv
+	@build/fuzz/venv/bin/python tools/install.py requirements/fuzz.txt
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > "$$(build/fuzz/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/dev.pth"
+	@touch $@
 
 clean: ## Remove what the commands above made here (not the state folder).
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build bench/results

@@ -1,6 +1,7 @@
 """What only the pooled transport promises, or can get wrong."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -194,6 +195,27 @@ async def test_no_byte_is_lost_however_the_network_cuts(sizes: list[int], step: 
         response = await pool.post(ask(server.url))
     assert response.body == b"".join(bytes([65 + size % 26]) * size for size in sizes)
     await pool.close()
+
+
+@pytest.mark.parametrize("start", [b"0\r\n", b"1"], ids=["trailers", "a chunk's extensions"])
+async def test_an_endless_trailer_is_not_taken_in_while_the_reader_is_busy(pool: PooledTransport, start: bytes) -> None:
+    ended = asyncio.Event()
+
+    async def handler(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n" + start)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(500):
+                await peer.send((b";a=b" if start == b"1" else b"A: b\r\n") * 10_000)
+            ended.set()
+
+    async with serving(handler) as server:
+        async with pool.stream(ask(server.url)) as answer:
+            while pool.connections:
+                await asyncio.sleep(0)
+            with pytest.raises(BadAnswer):
+                await answer.read(1 << 20)
+        assert not ended.is_set(), "all of it was taken in"
 
 
 @pytest.mark.parametrize(

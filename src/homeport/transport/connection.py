@@ -85,12 +85,16 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._stray = True
-            answer.fail(cut() if answer.has_head else not_http(self._url))
+            self._break(answer, cut() if answer.has_head else not_http(self._url))
         if self._pending > MAX_HEAD_BYTES:
-            self._stray = True
-            answer.fail(not_http(self._url))
+            self._break(answer, not_http(self._url))
         answer.wake()
+
+    def _break(self, answer: "Answer", error: UpstreamError) -> None:
+        """What came cannot be right. Nothing more is taken in: a reader who is busy might not look for long."""
+        self._stray = True
+        answer.fail(error)
+        self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._forget(self)

@@ -1,0 +1,1 @@
+"""Fuzzing of every parser that strangers' bytes reach. See docs/explanation/fuzzing.md."""
