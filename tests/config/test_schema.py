@@ -158,3 +158,14 @@ def test_urls_that_are_refused(url: str) -> None:
     with pytest.raises(ValidationError) as caught:
         EngineSettings.model_validate({"engine": "external", "hourly_cost_usd": 0, "url": url})
     assert [error["loc"] for error in caught.value.errors()] == [("url",)]
+
+
+def test_a_target_may_have_bounds_of_its_own() -> None:
+    slow = {"model": "m", "provider": "p", "timeouts": {"total": 900}}
+    settings = Settings.model_validate({"tiers": [{"name": "t", "targets": [slow]}]})
+    assert settings.tiers[0].targets[0].timeouts == TimeoutSettings(total=900)
+    assert settings.longest_seconds() == 900
+    assert (
+        Settings.model_validate({"tiers": [{"name": "t", "targets": [{**slow, "timeouts": None}]}]}).longest_seconds()
+        == 600
+    )

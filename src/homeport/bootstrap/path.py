@@ -108,7 +108,7 @@ class RequestPath:
             catalogue=catalogue,
             policy=policy,
             counters={name: one for name, one in self._upstreams.items() if isinstance(one, TokenCounter)},
-            longest_s=settings.timeouts.total,
+            longest_s=settings.longest_seconds(),
         )
 
     def _assemble(self, settings: Settings, policy: Policy) -> Pipeline:
@@ -130,7 +130,7 @@ class RequestPath:
             policy=policy,
             dispatcher=dispatcher,
             pricing=RateCard(),
-            longest_s=settings.timeouts.total,
+            longest_s=settings.longest_seconds(),
             observers=(self._metrics,),
             clock=self._clock,
         )

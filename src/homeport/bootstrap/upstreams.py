@@ -72,7 +72,7 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
                 model=target.model,
                 local=engine is not None,
                 surfaces=frozenset(target.surfaces) if target.surfaces is not None else understood,
-                timeouts=settings.timeouts.bounds(),
+                timeouts=(target.timeouts or settings.timeouts).bounds(),
                 price=price,
                 simulated=settings.is_simulated(target),
             )

@@ -158,6 +158,23 @@ class ProviderSettings(Section):
         return self.api_key is None or self.api_key.get_secret_value() != ""
 
 
+class TimeoutSettings(Section):
+    """Bounds on one call of an upstream, in seconds."""
+
+    connect: Seconds = Field(default=5.0, description="Until the connection stands.")
+    first_token: Seconds = Field(
+        default=120.0, description="From the request to the first byte of a stream; a whole answer has `total` for it."
+    )
+    between_tokens: Seconds = Field(default=60.0, description="Longest silence inside an answer.")
+    total: Seconds = Field(default=600.0, description="From the request to the end of the answer.")
+
+    def bounds(self) -> Timeouts:
+        """The same bounds as the value that the request path uses, in seconds."""
+        return Timeouts(
+            connect=self.connect, first_token=self.first_token, between_tokens=self.between_tokens, total=self.total
+        )
+
+
 class TargetSettings(Section):
     """One model at one engine pool or one provider."""
 
@@ -173,6 +190,9 @@ class TargetSettings(Section):
         default=None,
         description="Price reference `provider:model`, such as openai:gpt-5.4; for providers. "
         "Left out: the list price of `model`, where the provider is one API's own adapter.",
+    )
+    timeouts: TimeoutSettings | None = Field(
+        default=None, description="Bounds on a call of it. Left out: those of the section `timeouts`."
     )
     surfaces: Filled[Surface] | None = Field(
         default=None,
@@ -202,23 +222,6 @@ class RoutingSettings(Section):
 
     policy: Text = Field(default="static", description="Policy adapter. `static`: the order of this file.")
     options: Mapping[str, object] = Field(default_factory=dict, repr=False, description="Settings given to the policy.")
-
-
-class TimeoutSettings(Section):
-    """Bounds on one call of an upstream, in seconds."""
-
-    connect: Seconds = Field(default=5.0, description="Until the connection stands.")
-    first_token: Seconds = Field(
-        default=120.0, description="From the request to the first byte of a stream; a whole answer has `total` for it."
-    )
-    between_tokens: Seconds = Field(default=60.0, description="Longest silence inside an answer.")
-    total: Seconds = Field(default=600.0, description="From the request to the end of the answer.")
-
-    def bounds(self) -> Timeouts:
-        """The same bounds as the value that the request path uses, in seconds."""
-        return Timeouts(
-            connect=self.connect, first_token=self.first_token, between_tokens=self.between_tokens, total=self.total
-        )
 
 
 class LoggingSettings(Section):
@@ -287,6 +290,11 @@ class Settings(Section):
     def is_simulated(self, target: TargetSettings) -> bool:
         """Whether its provider invents answers."""
         return target.provider is not None and self.providers[target.provider].provider == SIMULATED
+
+    def longest_seconds(self) -> float:
+        """What any request may take in total."""
+        own = [target.timeouts.total for tier in self.tiers for target in tier.targets if target.timeouts]
+        return max(self.timeouts.total, *own) if own else self.timeouts.total
 
     def switched_off(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Providers without a key: (name, environment variables to set), in the order of the file."""
