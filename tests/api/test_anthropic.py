@@ -290,7 +290,7 @@ async def test_private_prompts_are_not_counted_elsewhere() -> None:
     local = target("own", tier="home", local=True, surfaces=frozenset({Surface.CHAT}))
     house = counting(NATIVE, local, native=counter)
     assert (await count(house, token=PRIVATE)).status == 200
-    assert (await count(counting(NATIVE, native=counter), token=PRIVATE)).status == 503
+    assert (await count(counting(NATIVE, native=counter), token=PRIVATE)).status == 403
     assert counter.calls == []
 
 

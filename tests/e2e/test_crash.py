@@ -107,8 +107,8 @@ def test_private_data_waits_for_the_engine_rather_than_leave(own_program: Progra
     status, headers, _ = own_program.post("/chat/completions", body, {"x-homeport-data-class": "private"})
     assert (status, headers["x-homeport-tier"]) == (200, "local")
     refused = own_program.post("/chat/completions", body | {"model": "frontier"}, {"x-homeport-data-class": "private"})
-    assert refused[0] == 503
-    assert json.loads(refused[2])["error"]["code"] == "private_tier_unavailable"
+    assert refused[0] == 403
+    assert json.loads(refused[2])["error"]["code"] == "private_model_is_remote"
 
 
 @pytest.mark.parametrize("victim", ["gateway", "supervisor"])

@@ -120,7 +120,7 @@ async def test_the_rules_of_the_key_hold(engine: Engine, tmp_path: Path) -> None
     assert house.upstreams["mid"].calls == []
     assert desk.lines(narrow.error_file_id)[0]["response"]["status_code"] == 403
     for batch in (private, marked):
-        assert desk.lines(batch.error_file_id)[0]["response"]["body"]["error"]["code"] == "private_tier_unavailable"
+        assert desk.lines(batch.error_file_id)[0]["response"]["body"]["error"]["code"] == "private_model_is_remote"
         assert desk.lines(batch.output_file_id)[0]["homeport"]["tier"] == "home"
     assert {event.data_class for event in house.recorder.events[1:]} == {"private"}
     assert desk.lines(revoked.error_file_id)[0]["response"]["body"]["error"]["code"] == "invalid_api_key"

@@ -267,6 +267,13 @@ async def test_usage_is_estimated_where_none_was_reported() -> None:
     assert event.cost == event.input_tokens * 1_000 + 3 * 4_000
 
 
+async def test_the_estimate_of_a_whole_answer_counts_what_was_said_and_not_the_json_around_it() -> None:
+    house = House(MID)
+    house.upstreams["mid"].script(whole("x" * 40, usage=None))
+    await house.ask(CHAT)
+    assert (house.event.estimated, house.event.output_tokens) == (True, 10)
+
+
 async def test_an_estimate_of_embeddings_has_no_output() -> None:
     """A vector of 2,000 characters is not 500 generated tokens."""
     house = House(MID)

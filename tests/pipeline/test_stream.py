@@ -153,3 +153,33 @@ async def test_an_own_engine_is_billed_by_its_own_clock() -> None:
     # 2 s of one of two slots at 0.36 USD an hour; the minute in the queue is not billed.
     assert house.event.cost == 100_000
     assert house.event.price_source == "hourly:own"
+
+
+async def test_usage_that_was_asked_for_and_is_not_told_is_estimated_and_says_so() -> None:
+    """Five words for five tokens, and the prompt at four characters each; what is told is what is billed."""
+    house = House(MID)
+    first = Frame(data=b'data: {"id":"c7","object":"o","created":3,"model":"m","choices":[{"delta":{}}]}\n\n', events=1)
+    pieces = await streamed(house, [first, *map(said, "abcd"), DONE], ASKED)
+    chunk = json.loads(pieces[-1].split(b"\n\n")[0].removeprefix(b"data: "))
+    assert (chunk["id"], chunk["object"], chunk["created"], chunk["model"]) == ("c7", "o", 3, "m")
+    assert chunk["choices"] == []
+    counts = chunk["usage"]
+    assert (counts["prompt_tokens"], counts["completion_tokens"], counts["total_tokens"]) == (8, 5, 13)
+    assert chunk["homeport"]["estimated"] is True
+    assert chunk["homeport"]["cost_nanodollars"] == 8 * 1_000 + 5 * 4_000 == house.event.cost
+    assert pieces[-1].endswith(END)
+
+
+async def test_usage_that_was_told_beside_words_ends_the_stream_too() -> None:
+    running = Frame(data=b'data: {"choices":[{"delta":{}}],"usage":{}}\n\n', events=1, usage=USAGE)
+    pieces = await streamed(House(MID), [running, DONE], ASKED)
+    chunk = json.loads(pieces[-1].split(b"\n\n")[0].removeprefix(b"data: "))
+    assert chunk["usage"]["prompt_tokens"] == USAGE.input_tokens
+    assert "estimated" not in chunk["homeport"]
+
+
+async def test_usage_that_comes_twice_is_told_once() -> None:
+    house = House(MID)
+    pieces = await streamed(house, [said("a"), counted(), counted(), DONE], ASKED)
+    assert pieces[-1].count(b'"usage"') == 1
+    assert house.event.cost == 1_250_000

@@ -150,7 +150,7 @@ def test_an_error_inside_the_stream(error: bytes, status: int, code: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "event", [b'data: {"error":null,"choices":[1]}\n\n', b'data: "error"\n\n', b'data: {"error"\n\n']
+    "event", [b'data: {"error":null,"choices":[1]}\n\n', b'data: "error"\n\n', b'data: {"choices":5}\n\n', b"data:\n\n"]
 )
 def test_what_is_no_error_passes(event: bytes) -> None:
     assert frames_of(event, DONE)[0] == Frame(data=event, events=1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.core.errors import HomeportError, InvalidRequest, NotFound, NotPermitted, PrivateTierUnavailable
+from homeport.core.errors import HomeportError, InvalidRequest, NotFound, NotPermitted
 from homeport.core.types import DataClass, Inference, Key, Surface, Target
 from homeport.routing.eligibility import Catalogue, eligible, permitted
 from tests.fakes.house import target
@@ -96,7 +96,7 @@ def test_keys(key: dict[str, Any], allowed: list[str]) -> None:
 REFUSED: list[tuple[dict[str, Any], type[HomeportError], str]] = [
     ({"model": "large", "key": Key(id="k", name="k", tiers=frozenset({"home"}))}, NotPermitted, "model_not_permitted"),
     ({"key": Key(id="k", name="k", models=frozenset({"gone"}))}, NotPermitted, "model_not_permitted"),
-    ({"model": "mid", "data_class": DataClass.PRIVATE}, PrivateTierUnavailable, "private_tier_unavailable"),
+    ({"model": "mid", "data_class": DataClass.PRIVATE}, NotPermitted, "private_model_is_remote"),
     ({"model": "large", "surface": Surface.EMBEDDING}, InvalidRequest, "surface_not_supported"),
 ]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.core.errors import StreamCut
+from homeport.core.errors import BadAnswer
 from homeport.transport.sse import EventSplitter, data_of, events
 
 LINE_ENDS = [b"\n", b"\r", b"\r\n", b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\n\n"]
@@ -105,7 +105,7 @@ def test_the_end_of_a_crlf_is_waited_for() -> None:
 @pytest.mark.parametrize("chunks", [[b"data: " + b"x" * 100 + b"\n\n"], [b"x"] * 101, [b"data: 1\n\n" + b"y" * 101]])
 def test_an_event_beyond_the_bound_is_refused(chunks: list[bytes]) -> None:
     splitter = EventSplitter(max_event=100)
-    with pytest.raises(StreamCut) as caught:
+    with pytest.raises(BadAnswer) as caught:
         deque((splitter.feed(chunk) for chunk in chunks), maxlen=0)
     assert caught.value.code == "upstream_event_too_large"
 

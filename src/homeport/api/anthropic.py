@@ -161,7 +161,7 @@ class _TranslatingWriter(_NativeWriter):
 
     def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
         usages: list[Usage] = [frame.usage for frame in frames if frame.usage]
-        ends = [_event(event) for event in self._events.end(usages[-1] if usages else None)]
+        ends = [_event(event) for event in self._events.end(usages[-1] if usages else receipt.usage)]
         return receipt_comment(receipt) + b"".join(_with_receipt(event, receipt) for event in ends)
 
     def _told(self, block: bytes) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from homeport.api import bodies, errors
-from homeport.api.receipts import receipt_comment, receipt_object
+from homeport.api.receipts import receipt_comment, receipt_object, usage_chunk
 from homeport.core.errors import HomeportError
 from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface
 from homeport.transport.sse import data_of
@@ -165,7 +165,7 @@ class OpenAIDialect:
         return inference.fields
 
     def writer(self, inference: Inference, answered: Surface) -> "OpenAIDialect":
-        return self
+        return _WithUsage() if inference.stream and inference.wants_usage else self
 
     def error(self, error: HomeportError, request_id: str) -> ErrorReply:
         return errors.reply(error, request_id)
@@ -181,8 +181,27 @@ class OpenAIDialect:
 
     def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
         """The usage chunk, where it was asked for, with the receipt in it; the receipt's comment; and `[DONE]`."""
-        parts = [_with_receipt(frame.data, receipt) for frame in frames if frame.usage_only]
-        return b"".join([*parts, receipt_comment(receipt), _DONE])
+        # The last one: a total that comes twice would be added up by the caller.
+        usage = [_with_receipt(frame.data, receipt) for frame in frames if frame.usage_only][-1:]
+        return b"".join([*usage, receipt_comment(receipt), _DONE])
+
+
+class _WithUsage(OpenAIDialect):
+    """The writer for a caller who asked for usage: there is a usage chunk, whether the upstream sent one or not."""
+
+    def __init__(self) -> None:
+        self._first = b""
+
+    def frame(self, frame: Frame) -> bytes:
+        self._first = self._first or frame.data
+        return frame.data
+
+    def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
+        """See `OpenAIDialect.closing`."""
+        if receipt.usage is not None and not any(frame.usage_only for frame in frames):
+            made = Frame(data=usage_chunk(receipt.usage, self._first), closing=True, usage_only=True)
+            frames = [*frames, made]
+        return super().closing(frames, receipt)
 
 
 def _input_chars(request: ChatRequest | CompletionRequest | EmbeddingRequest) -> int:

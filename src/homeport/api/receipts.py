@@ -4,7 +4,14 @@ A header cannot carry it: it is known when the stream is over. So a comment, whi
 carries it for callers who read bytes, and a `homeport` object for clients where an event has room for it.
 """
 
-from homeport.core.types import Receipt
+import msgspec
+
+from homeport.api import bodies
+from homeport.core.types import Receipt, Usage
+from homeport.protocols.anthropic.usage import chat_usage
+from homeport.transport.sse import data_of, events
+
+_OF_EVERY_CHUNK = ("id", "object", "created", "model", "system_fingerprint")
 
 
 def receipt_comment(receipt: Receipt) -> bytes:
@@ -13,7 +20,8 @@ def receipt_comment(receipt: Receipt) -> bytes:
 
 
 def receipt_object(receipt: Receipt) -> dict[str, object]:
-    """The value of `homeport` in an event or an answer."""
+    """The value of `homeport` in an event or an answer. `estimated`: the upstream did not say how many tokens."""
+    estimated = {"estimated": True} if receipt.usage is not None and receipt.usage.estimated else {}
     return {
         "request_id": receipt.request_id,
         "tier": receipt.tier,
@@ -21,4 +29,23 @@ def receipt_object(receipt: Receipt) -> dict[str, object]:
         "reason": receipt.reason,
         "cost_usd": receipt.cost_usd,
         "cost_nanodollars": receipt.cost,
+        **estimated,
     }
+
+
+def usage_chunk(usage: Usage, first: bytes) -> bytes:
+    """The chunk that ends a chat whose caller asked for usage, where the upstream sent none.
+
+    Args:
+        first: the first events of the stream; what all chunks have in common is taken from them.
+    """
+    common = next((told for event in events(first) if (told := _chunk(event))), {})
+    head = {name: common[name] for name in _OF_EVERY_CHUNK if name in common}
+    return b"data: " + msgspec.json.encode({**head, "choices": [], "usage": chat_usage(usage)}) + b"\n\n"
+
+
+def _chunk(event: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        return bodies.FIELDS.decode(data_of(event) or b"")
+    except bodies.UNREADABLE:
+        return {}

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from homeport.api import bodies, errors
-from homeport.api.receipts import receipt_comment, receipt_object
+from homeport.api.receipts import receipt_comment, receipt_object, usage_chunk
 from homeport.core.errors import HomeportError
 from homeport.core.ports import AnswerWriter
 from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface
@@ -73,6 +73,8 @@ class _TranslatingWriter:
 
     def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
         told = [self.frame(frame) for frame in frames]
+        if receipt.usage is not None and not any(frame.usage for frame in frames):
+            told.append(self.frame(Frame(data=usage_chunk(receipt.usage, b""))))
         return b"".join([*told, receipt_comment(receipt), self._stream.finish({"homeport": receipt_object(receipt)})])
 
     def error_event(self, error: HomeportError, request_id: str) -> bytes:

@@ -55,3 +55,13 @@ def _state(target: Target, ready: bool, deployments: Deployments, now: int) -> M
         "retry_after_seconds": deployment.wait_s(now),
         "outstanding_tokens": deployment.outstanding,
     }
+
+
+def tier_states(targets: Sequence[Target], health: Health, deployments: Deployments, now: int) -> Mapping[str, bool]:
+    """Each tier, and whether one of its targets answers, as far as is known: it is up, and was not failing lately."""
+    tiers: dict[str, bool] = {}
+    for target in targets:
+        deployment = deployments.of(target)
+        failing = deployment.breaker.is_open or deployment.closed(now)
+        tiers[target.tier] = tiers.get(target.tier, False) or (health.ready(target.upstream) and not failing)
+    return tiers

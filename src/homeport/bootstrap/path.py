@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from homeport.bootstrap.admin import target_states
+from homeport.bootstrap.admin import target_states, tier_states
 from homeport.bootstrap.engines import read_endpoints
 from homeport.bootstrap.upstreams import Transports, build_targets, build_upstreams
 from homeport.config.home import Home
@@ -162,17 +162,17 @@ class RequestPath:
     def readiness(self) -> tuple[bool, Mapping[str, object]]:
         """Ready once every engine has answered, and as long as some target can and there is room for its record.
 
-        An engine that restarts later does not make the gateway unready: other tiers stand behind it.
+        An engine that restarts later does not make the gateway unready: other tiers stand behind it. Nor do
+        APIs that fail: their callers are told so at once, which a gateway taken out of service could not do.
         """
-        tiers: dict[str, bool] = {}
-        for target in self._targets:
-            tiers[target.tier] = tiers.get(target.tier, False) or self._health.ready(target.upstream)
+        tiers = tier_states(self._targets, self._health, self._deployments, self._clock.monotonic_ns())
+        reachable = any(self._health.ready(target.upstream) for target in self._targets)
         try:
             self._journal.check_room()
             recording = "ok"
         except StorageError as error:
             recording = error.code
-        ready = self._health.all_were_ready() and any(tiers.values()) and recording == "ok"
+        ready = self._health.all_were_ready() and reachable and recording == "ok"
         return ready, {"engines": self._health.states(), "tiers": tiers, "journal": recording}
 
 

@@ -18,6 +18,7 @@ _NOT_ADAPTERS = frozenset(
         "frames",
         "health",
         "http_api",
+        "intact",
         "message_frames",
         "moderation",
         "response_frames",

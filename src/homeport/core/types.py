@@ -293,13 +293,14 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller is told about an answered request; `cost` is None until it is settled."""
+    """What the caller is told about an answered request; `cost` and what it is for, `usage`, once it is settled."""
 
     request_id: str
     tier: str
     model: str
     reason: str
     cost: Nano | None = None
+    usage: Usage | None = None
 
     @property
     def cost_usd(self) -> str:

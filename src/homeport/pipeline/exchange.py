@@ -85,6 +85,7 @@ class Exchange:
         self.reply: ErrorReply | None = None
         self.status = 200
         self.cost: Nano | None = None
+        self.billed: Usage | None = None
         self._writer: AnswerWriter | None = None
         self._chat: Mapping[str, Raw] | None = None
 
@@ -150,6 +151,7 @@ class Exchange:
             model=target.name if target else "",
             reason=self.reason,
             cost=self.cost,
+            usage=self.billed,
         )
 
     def fail(self, error: HomeportError) -> None:

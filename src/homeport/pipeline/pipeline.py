@@ -16,7 +16,7 @@ from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, KeyRing, Limiter, Observer, Policy, Pricing, Recorder
 from homeport.core.types import CONVERSATIONS, Key, Outcome, Surface, Usage
-from homeport.ledger.usage import estimate
+from homeport.ledger.usage import estimate, generated_chars
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.authenticate import authenticate, permit, scope_of
 from homeport.pipeline.deadline import seconds_left
@@ -125,7 +125,7 @@ class Pipeline:
         if exchange.key is None:
             return
         now = self._stages.clock.monotonic_ns()
-        usage = self._billable(exchange)
+        usage = exchange.billed = self._billable(exchange)
         if exchange.target is not None:
             cost = self._stages.pricing.cost(exchange.target, usage, now - exchange.dispatched_ns)
             exchange.cost = Nano(cost + _lost(exchange))
@@ -146,9 +146,11 @@ class Pipeline:
         if exchange.target is None or exchange.inference is None:
             return Usage()
         whole = exchange.completion
+        if exchange.usage is not None:
+            return exchange.usage
         # A vector is long, but nobody generated its digits.
-        chars = len(whole.body) if whole and exchange.surface in _GENERATING else 0
-        return exchange.usage or estimate(exchange.inference.input_chars, exchange.events, chars)
+        chars = generated_chars(whole.body) if whole and exchange.surface in _GENERATING else 0
+        return estimate(exchange.inference.input_chars, exchange.events, chars)
 
 
 def _lost(exchange: Exchange) -> int:

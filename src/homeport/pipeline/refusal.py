@@ -12,6 +12,8 @@ _STATUS_OF_LAST_ERROR = {
     "upstream_rate_limited": 429,
     COOLING_DOWN: 429,
     "upstream_bad_answer": 502,
+    "upstream_answer_too_large": 502,
+    "upstream_event_too_large": 502,
     "upstream_stream_cut": 502,
 }
 

@@ -71,4 +71,5 @@ def may_have_worked(error: UpstreamError) -> bool:
     """Whether the upstream may have worked on the request, and will bill it, before it failed."""
     late = isinstance(error, UpstreamTimeout) and error.code != "upstream_connect_timeout"
     cut = isinstance(error, StreamCut) and error.code != "upstream_disconnected"
-    return late or cut or isinstance(error, BadAnswer)
+    # A redirect is an answer of the way there, not of the model.
+    return late or cut or (isinstance(error, BadAnswer) and error.status < 300)

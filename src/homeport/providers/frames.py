@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from homeport.core.errors import StreamCut, UpstreamRefused
+from homeport.core.errors import StreamCut, UpstreamError
 from homeport.core.types import Frame
 from homeport.providers.answers import ANSWER, UNREADABLE, read_usage, status_of, value_of
 from homeport.providers.base import classify_status
+from homeport.providers.intact import check_event, count_objects
 from homeport.transport.sse import EventSplitter, data_of, events
 
 
@@ -24,7 +25,7 @@ class Framer:
 
         Raises:
             UpstreamRefused: the upstream reported an error inside the stream.
-            StreamCut: upstream_event_too_large.
+            BadAnswer: an event is not JSON (its text is lost, so the stream must not end well), or too large.
         """
         block = self._splitter.feed(chunk)
         if block and not self.done:
@@ -47,8 +48,8 @@ class Framer:
         # A quote inside JSON text is escaped, so these bytes are always a field.
         if b'"finish_reason":"' in block or b'"finish_reason": "' in block:
             self._finished = True
-        if _is_plain(block):
-            yield Frame(data=block, events=_count_events(block))
+        if _is_plain(block) and (count := count_objects(block)):
+            yield Frame(data=block, events=count)
         else:
             yield from self._sorted(block)
 
@@ -57,7 +58,7 @@ class Framer:
         for event in events(block):
             try:
                 frame = self._frame(event)
-            except UpstreamRefused:
+            except UpstreamError:
                 yield from _joined(held)
                 raise
             if not frame.closing:
@@ -77,10 +78,11 @@ class Framer:
         if data.strip() == b"[DONE]":
             self.done = True
             return Frame(data=event, closing=True)
+        check_event(event)
         try:
             chunk = ANSWER.decode(data)
         except UNREADABLE:
-            return Frame(data=event, events=1)
+            return Frame(data=event, events=1)  # JSON, but no chunk that we know: it is the caller's to judge.
         if error := value_of(chunk.error):
             raise classify_status(status_of(error), data, secret=self._secret)
         usage = read_usage(chunk.usage, chunk.timings)
@@ -94,11 +96,6 @@ def _is_plain(block: bytes) -> bool:
     if b"[DONE]" in block or b'"error"' in block:
         return False
     return block.count(b'"usage"') == block.count(b'"usage":null')
-
-
-def _count_events(block: bytes) -> int:
-    # JSON text holds no bare line ends, so this finds fields of events only.
-    return block.startswith(b"data:") + block.count(b"\ndata:") + block.count(b"\rdata:")
 
 
 def _joined(frames: list[Frame]) -> Iterator[Frame]:

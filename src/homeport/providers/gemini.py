@@ -166,8 +166,7 @@ class GeminiFramer:
 
         Raises:
             UpstreamRefused: the upstream reported an error inside the stream.
-            BadAnswer: an event that is none, or that says that the model broke off.
-            StreamCut: upstream_event_too_large.
+            BadAnswer: an event that is none, or too large, or that says that the model broke off.
         """
         block = self._splitter.feed(piece)
         for event in events(block):

@@ -29,6 +29,7 @@ class Tally:
         self._reported: dict[str, object] = {}
         self._events = 0
         self._chars = 0
+        self._told = False
 
     def note(self, event: Event) -> int:
         """Count an event; 1 if it has content, else 0."""
@@ -36,6 +37,7 @@ class Tally:
             self._reported = merged({}, value_of(event.message.usage))
         elif event.type == "message_delta":
             self._reported = merged(self._reported, value_of(event.usage))
+            self._told = True
         if event.type != "content_block_delta" or event.delta is None:
             return 0
         delta = event.delta
@@ -51,6 +53,8 @@ class Tally:
         usage = usage_of_messages(self._reported)
         if usage is None:
             return None
+        if self._told:
+            return msgspec.structs.replace(usage, estimated=True)
         output = max(usage.output_tokens, self._events, self._chars // _CHARS_PER_TOKEN)
         return msgspec.structs.replace(usage, output_tokens=output, estimated=True)
 
@@ -70,8 +74,7 @@ class MessageFramer:
 
         Raises:
             UpstreamRefused: the upstream reported an error inside the stream.
-            StreamCut: upstream_event_too_large.
-            BadAnswer: an event that cannot be told in other words.
+            BadAnswer: an event that is too large, or cannot be told in other words.
         """
         block = self._splitter.feed(chunk)
         if block and not self.done:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from homeport.core.errors import StreamCut
+from homeport.core.errors import BadAnswer, StreamCut
 from homeport.core.types import Frame
 from homeport.providers.answers import UNREADABLE, read_usage, status_of, value_of
 from homeport.providers.base import classify_status
+from homeport.providers.intact import check_event, count_named_objects
 from homeport.transport.sse import EventSplitter, data_of, events
 
 # A quote inside JSON text is escaped, so these bytes are always a field; which one, only parsing tells.
@@ -50,7 +51,7 @@ class ResponseFramer:
 
         Raises:
             UpstreamRefused: the upstream reported that it failed.
-            StreamCut: upstream_event_too_large.
+            BadAnswer: an event is not JSON (its text is lost, so the stream must not end well), or too large.
         """
         block = self._splitter.feed(chunk)
         if block and not self.done:
@@ -65,11 +66,17 @@ class ResponseFramer:
             raise StreamCut("the upstream's stream ended before the answer did", hint="try again")
 
     def _frames(self, block: bytes) -> Iterator[Frame]:
-        if _MAY_END.search(block) is None:
+        if _MAY_END.search(block) is None and count_named_objects(block):
             yield _content(block)
             return
         before = b""
         for event in events(block):
+            try:
+                check_event(event)
+            except BadAnswer:
+                if before:
+                    yield _content(before)
+                raise
             if (last := self._last(event)) is None:
                 before += event
                 continue
@@ -79,7 +86,8 @@ class ResponseFramer:
             self._raise_failure(event)
             self.done = True
             return
-        yield _content(before)
+        if before:
+            yield _content(before)
 
     def _last(self, event: bytes) -> Frame | None:
         """The frame of an event that ends the stream. A failure is not forwarded: it is told in words of our own."""

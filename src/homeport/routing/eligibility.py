@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from homeport.core.errors import InvalidRequest, NotFound, NotPermitted, PrivateTierUnavailable
+from homeport.core.errors import InvalidRequest, NotFound, NotPermitted
 from homeport.core.types import DataClass, Inference, Key, Target
 
 AUTO = "auto"
@@ -57,8 +57,8 @@ def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: D
 
     Raises:
         NotFound: no such model.
-        NotPermitted: the key may use none of the targets the name stands for.
-        PrivateTierUnavailable: private data, and the name stands for remote targets only.
+        NotPermitted: the key may use none of the targets the name stands for; or the data is private
+            (private_model_is_remote) and all of them run elsewhere, which no repetition can change.
         InvalidRequest: none of them can do what is asked.
     """
     named, pinned = catalogue.resolve(inference.model)
@@ -88,8 +88,9 @@ def _refusal(why: str, inference: Inference) -> Exception:
             hint="ask for a key with that model or tier: homeport keys create --help",
         )
     if why == "data_class":
-        return PrivateTierUnavailable(
+        return NotPermitted(
             "this request is private and the model it names runs elsewhere, so it was not sent",
+            code="private_model_is_remote",
             hint="use `auto` or a model of a local tier",
         )
     return InvalidRequest(

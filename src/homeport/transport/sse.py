@@ -7,7 +7,7 @@ ends in a blank line. Nothing is decoded or rewritten, so that events can be for
 import re
 from collections.abc import Iterator
 
-from homeport.core.errors import StreamCut
+from homeport.core.errors import BadAnswer
 
 DEFAULT_MAX_EVENT = 4 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -34,7 +34,7 @@ class EventSplitter:
         """All events that `chunk` completes, unchanged and in one piece; b"" if there are none.
 
         Raises:
-            StreamCut: upstream_event_too_large.
+            BadAnswer: upstream_event_too_large.
         """
         if not self._rest and self._is_whole(chunk):
             return chunk
@@ -73,7 +73,7 @@ class EventSplitter:
 
     def _check_size(self, size: int) -> None:
         if size > self._max_event:
-            raise StreamCut(
+            raise BadAnswer(
                 f"the upstream sent a single event of more than {self._max_event} bytes",
                 code="upstream_event_too_large",
                 hint="check that the upstream answers with server-sent events",
