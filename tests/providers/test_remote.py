@@ -133,3 +133,23 @@ async def test_a_redirect_is_no_answer() -> None:
         transport = ScriptedTransport(answered(b"{}", 307))
         with pytest.raises(BadAnswer):
             await load("homeport.providers", provider).connect(setup(transport, base_url="")).complete(call())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"max_tokens": 9}, {"max_completion_tokens": 9}),
+        ({"max_completion_tokens": 8}, {"max_completion_tokens": 8}),
+        ({"max_tokens": 9, "max_completion_tokens": 8}, {"max_completion_tokens": 8}),
+        ({}, {}),
+    ],
+)
+async def test_openai_is_told_the_bound_by_the_name_that_all_its_models_know(
+    asked: dict[str, int], told: dict[str, int]
+) -> None:
+    body = json.loads((await sent("openai", fields={**CHAT, **asked})).body)
+    assert {name: value for name, value in body.items() if name.startswith("max")} == told
+    compatible = json.loads((await sent("together", fields={**CHAT, **asked})).body)
+    assert {name: value for name, value in compatible.items() if name.startswith("max")} == asked
+    old = json.loads((await sent("openai", surface=Surface.COMPLETION, fields={"prompt": "x", **asked})).body)
+    assert {name: value for name, value in old.items() if name.startswith("max")} == asked

@@ -13,7 +13,7 @@ from homeport.providers.base import ProviderSetup, option_error, read_options
 from homeport.providers.openai_compatible import Family, OpenAICompatible, OpenAIOptions
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING, Surface.RESPONSES})
-_FAMILY = Family(key_header="api-key")
+_FAMILY = Family(key_header="api-key", chat_names={"max_tokens": "max_completion_tokens"})
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}(?:-preview)?", re.ASCII)
 _NAMED = frozenset({"", "v1", "preview", "latest"})
 

@@ -5,7 +5,8 @@ from homeport.providers.base import ProviderSetup, read_options
 from homeport.providers.openai_compatible import Family, OpenAICompatible, OpenAIOptions
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING, Surface.RESPONSES, Surface.MODERATION})
-_FAMILY = Family(base_url="https://api.openai.com/v1")
+# Reasoning models refuse `max_tokens`, which chats told in other words carry; every model knows its successor.
+_FAMILY = Family(base_url="https://api.openai.com/v1", chat_names={"max_tokens": "max_completion_tokens"})
 
 
 def connect(setup: ProviderSetup) -> OpenAICompatible:

@@ -45,12 +45,14 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         base_url: where it is; "" where the configuration must say it.
         drop_fields: fields of OpenAI's that it refuses, and that change no answer.
+        chat_names: a chat's fields by the name that others know -> the only name that all its models know.
         key_header: where it looks for the key; in `authorization` alone `Bearer` stands before it.
         meanings: statuses that it uses in its own way -> the status that others use for it.
     """
 
     base_url: str = ""
     drop_fields: frozenset[str] = frozenset()
+    chat_names: Mapping[str, str] = {}
     key_header: str = "authorization"
     meanings: Mapping[int, int] = {}
 
@@ -71,6 +73,7 @@ class OpenAICompatible:
         self._headers = headers_of(setup, kind, options.headers, key_header=family.key_header, scheme=scheme)
         self._drop = family.drop_fields | set(options.drop_fields)
         self._meanings = family.meanings
+        self._chat_names = family.chat_names
         self._deterministic = {
             name: msgspec.Raw(msgspec.json.encode(value)) for name, value in options.deterministic_fields.items()
         }
@@ -120,6 +123,10 @@ class OpenAICompatible:
             fields = self._deterministic | fields
         if stream and call.surface is not Surface.RESPONSES:
             fields["stream_options"] = _with_usage(fields.get("stream_options"))
+        if call.surface is Surface.CHAT:
+            for other, own in self._chat_names.items():
+                if other in fields:
+                    fields.setdefault(own, fields.pop(other))
         for name in self._drop:
             fields.pop(name, None)
         if stream:
