@@ -54,6 +54,7 @@ async def test_a_chat_answers() -> None:
     assert caller.json["type"] == "message"
     assert caller.json["content"] == [{"type": "text", "text": "Clause 9."}]
     assert caller.headers["x-homeport-model"] == "chatty"
+    assert caller.headers["request-id"] == caller.headers["x-homeport-request-id"]
     assert caller.headers["x-homeport-cost"]
     assert seen(house.upstreams["chatty"])["messages"] == [
         {"role": "system", "content": "Be short."},

@@ -80,10 +80,11 @@ def test_a_refusal_that_is_the_callers_fault_keeps_its_status(status: int, retry
 
 
 def test_headers() -> None:
-    assert reply(errors.NotAuthenticated("x"), "r").headers == {"www-authenticate": "Bearer"}
-    assert reply(errors.CapacityError("x", retry_after=7), "r").headers == {"retry-after": "7"}
-    assert reply(errors.JournalFull("x"), "r").headers == {"retry-after": "1"}
-    assert reply(errors.InvalidRequest("x"), "r").headers == {}
+    named = {"x-request-id": "r"}
+    assert reply(errors.NotAuthenticated("x"), "r").headers == {"www-authenticate": "Bearer", **named}
+    assert reply(errors.CapacityError("x", retry_after=7), "r").headers == {"retry-after": "7", **named}
+    assert reply(errors.JournalFull("x"), "r").headers == {"retry-after": "1", **named}
+    assert reply(errors.InvalidRequest("x"), "r").headers == named
 
 
 def test_the_hint_is_in_the_message_too_because_clients_show_only_that() -> None:

@@ -36,6 +36,7 @@ async def test_a_whole_answer(surface: str) -> None:
         "content-type": "application/json",
         "content-length": str(len(whole().body)),
         "x-homeport-request-id": house.event.request_id,
+        "x-request-id": house.event.request_id,
         "x-homeport-tier": "mid",
         "x-homeport-model": "mid",
         "x-homeport-reason": "static:mid",

@@ -84,6 +84,8 @@ class AnthropicDialect:
         new_id: what the ids of an answer are made of; a new one for each answer that is translated.
     """
 
+    id_header = "request-id"
+
     def __init__(self, betas: str | None = None, new_id: Callable[[], str] = lambda: secrets.token_hex(12)) -> None:
         self._betas = betas
         self._new_id = new_id
@@ -125,8 +127,7 @@ class AnthropicDialect:
 
     def error(self, error: HomeportError, request_id: str) -> ErrorReply:
         status, _ = errors.status_of(error)
-        # Anthropic's clients read `request-id`.
-        headers = {**errors.headers_of(error, status), "request-id": request_id}
+        headers = {**errors.headers_of(error, status), self.id_header: request_id}
         return ErrorReply(status=status, headers=headers, body=msgspec.json.encode(_error_object(error, request_id)))
 
 

@@ -7,6 +7,9 @@ import msgspec
 from homeport.core import errors
 from homeport.core.types import Allowance, ErrorReply
 
+ID_HEADER = "x-request-id"
+"""Where OpenAI's clients look for a request's id."""
+
 _STATUS: tuple[tuple[type[errors.HomeportError], int, str], ...] = (
     (errors.RequestTooLarge, 413, "invalid_request_error"),
     (errors.NotAuthenticated, 401, "authentication_error"),
@@ -59,9 +62,8 @@ def error_object(error: errors.HomeportError, request_id: str) -> dict[str, obje
 def reply(error: errors.HomeportError, request_id: str) -> ErrorReply:
     """The whole HTTP reply."""
     status, _ = status_of(error)
-    return ErrorReply(
-        status=status, headers=headers_of(error, status), body=msgspec.json.encode(error_object(error, request_id))
-    )
+    headers = {**headers_of(error, status), ID_HEADER: request_id}
+    return ErrorReply(status=status, headers=headers, body=msgspec.json.encode(error_object(error, request_id)))
 
 
 def _rate_limit(allowance: Allowance) -> Mapping[str, object]:

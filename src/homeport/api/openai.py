@@ -136,6 +136,8 @@ _decoders: dict[Surface, msgspec.json.Decoder[Any]] = {
 class OpenAIDialect:
     """`Dialect` of the OpenAI API, and its own `AnswerWriter`: OpenAI's answers pass through."""
 
+    id_header = errors.ID_HEADER
+
     def decode(self, surface: Surface, body: bytes) -> Inference:
         """Check a body and keep its fields as raw JSON.
 

@@ -29,6 +29,8 @@ class ResponsesDialect:
         new_id: what the ids of an answer are made of; a new one for each answer that is translated.
     """
 
+    id_header = errors.ID_HEADER
+
     def __init__(self, new_id: Callable[[], str] = lambda: secrets.token_hex(16)) -> None:
         self._new_id = new_id
 

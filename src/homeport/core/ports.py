@@ -144,7 +144,13 @@ class AnswerWriter(Protocol):
 
 
 class Dialect(Protocol):
-    """How one API family reads requests and writes answers and errors."""
+    """How one API family reads requests and writes answers and errors.
+
+    Attributes:
+        id_header: the header in which this family's clients look for a request's id.
+    """
+
+    id_header: str
 
     def decode(self, surface: Surface, body: bytes) -> Inference:
         """Raises `InvalidRequest` for whatever is not a request of that surface."""

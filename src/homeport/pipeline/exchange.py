@@ -185,6 +185,7 @@ class Exchange:
 
     def _headers(self) -> Mapping[str, str]:
         headers = _headers(self.receipt())
+        headers[self.dialect.id_header] = self.request_id
         if isinstance(self.error, RateLimited):
             return {**headers, **rate_headers(self.error.allowances)}
         return headers if self.ticket is None else {**headers, **rate_headers(self.ticket.allowances)}

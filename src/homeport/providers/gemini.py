@@ -14,7 +14,7 @@ import msgspec
 from homeport.core.errors import BadAnswer, InvalidRequest, UpstreamRefused
 from homeport.core.types import Completion, Frame, Surface, UpstreamCall
 from homeport.protocols.gemini.answer import chat_completion
-from homeport.protocols.gemini.embeddings import batch_request, embedding_list, encoding_format
+from homeport.protocols.gemini.embeddings import batch_request, embedding_list, encoding_format, estimated_tokens
 from homeport.protocols.gemini.errors import GeminiError, read_error
 from homeport.protocols.gemini.request import gemini_request
 from homeport.protocols.gemini.stream import ChatChunks
@@ -82,8 +82,10 @@ class Gemini:
         if b'"error"' in response.body and (error := read_error(response.body)):
             raise self._refused(error, _status_of(error), 0, response.body)
         if call.surface is Surface.EMBEDDING:
-            encoding = encoding_format(self._fields(call))
-            answer, usage = embedding_list(response.body, model=call.target.model, encoding=encoding)
+            fields = self._fields(call)
+            encoding, expected = encoding_format(fields), estimated_tokens(fields)
+            model = call.target.model
+            answer, usage = embedding_list(response.body, model=model, encoding=encoding, expected=expected)
         else:
             created = read_date(response.headers)
             model, answer_id = call.target.model, _answer_id(call)

@@ -264,7 +264,7 @@ def test_nonsense_ends_in_a_bad_answer(fields: dict[str, Any]) -> None:
         lambda: gemini_answer(body),
         lambda: ChatChunks(model="m", answer_id="a", created=0).feed(body),
         lambda: GeminiEvents().feed(body),
-        lambda: embedding_list(body, model="m", encoding="float"),
+        lambda: embedding_list(body, model="m", encoding="float", expected=1),
         lambda: batch_answer(body),
     ):
         try:

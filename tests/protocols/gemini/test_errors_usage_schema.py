@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from homeport.core.errors import InvalidRequest
 from homeport.core.types import Usage
-from homeport.protocols.gemini.embeddings import batch_answer, batch_request, embedding_list, embedding_request
+from homeport.protocols.gemini.embeddings import (
+    batch_answer,
+    batch_request,
+    embedding_list,
+    embedding_request,
+    estimated_tokens,
+)
 from homeport.protocols.gemini.errors import GeminiError, chat_error, gemini_error, read_error
 from homeport.protocols.gemini.schema import json_schema
 from homeport.protocols.gemini.usage import chat_usage, read_chat_usage, read_usage, usage_metadata
@@ -71,15 +77,23 @@ def test_embeddings() -> None:
         "dimensions": 2,
     }
     answer = b'{"embeddings":[{"values":[0.5,-1]}],"usageMetadata":{"promptTokenCount":3}}'
-    told, usage = embedding_list(answer, model="m", encoding="float")
+    told, usage = embedding_list(answer, model="m", encoding="float", expected=9)
     assert told["data"] == [{"object": "embedding", "index": 0, "embedding": [0.5, -1.0]}]
     assert usage == Usage(input_tokens=3)
     assert json.loads(batch_answer(msgspec.json.encode(told))) == {
         "embeddings": [{"values": [0.5, -1.0]}],
         "usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3},
     }
-    packed, _ = embedding_list(answer, model="m", encoding="base64")
+    packed, _ = embedding_list(answer, model="m", encoding="base64", expected=9)
     assert packed["data"][0]["embedding"] == "AAAAPwAAgL8="
+
+
+def test_embeddings_without_usage_have_an_estimate() -> None:
+    expected = estimated_tokens(raw({"input": ["seven", "ate"]}))
+    assert expected == 2
+    told, usage = embedding_list(b'{"embeddings":[{"values":[0.5]}]}', model="m", encoding="float", expected=expected)
+    assert told["usage"] == {"prompt_tokens": 2, "total_tokens": 2}
+    assert usage == Usage(input_tokens=2, estimated=True)
 
 
 @pytest.mark.parametrize(

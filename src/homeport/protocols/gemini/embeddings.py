@@ -17,6 +17,7 @@ _FIELDS = frozenset({"model", "input", "dimensions", "encoding_format", "user", 
 _TEXTS: Any = str | list[Any]
 # What else Gemini's requests hold; OpenAI's have no field for it.
 _GOOGLE = frozenset({"taskType", "title"})
+_CHARS_PER_TOKEN = 4
 
 
 def batch_request(fields: Mapping[str, Raw], model: str) -> bytes:
@@ -47,6 +48,11 @@ def encoding_format(fields: Mapping[str, Raw]) -> str:
     return wanted
 
 
+def estimated_tokens(fields: Mapping[str, Raw]) -> int:
+    """About how many tokens the texts of a request are: Google tells the usage of its newest embedding models only."""
+    return -(-sum(map(len, _texts(fields))) // _CHARS_PER_TOKEN)
+
+
 def _texts(said: Mapping[str, Raw]) -> list[str]:
     given = read(said.get("input", NULL), _TEXTS, "input")
     texts = [given] if isinstance(given, str) else given
@@ -64,11 +70,12 @@ class _Embeddings(Struct, rename="camel"):
     usage_metadata: Raw = NULL
 
 
-def embedding_list(body: bytes, *, model: str, encoding: str) -> tuple[dict[str, Any], Usage | None]:
-    """OpenAI's list of embeddings, and the usage where Google reported one.
+def embedding_list(body: bytes, *, model: str, encoding: str, expected: int) -> tuple[dict[str, Any], Usage]:
+    """OpenAI's list of embeddings, and the usage: every such list has one, and clients read it.
 
     Args:
         encoding: `float`, or `base64` for little-endian 32-bit floats.
+        expected: the tokens of the texts, for an answer that does not tell them.
 
     Raises:
         BadAnswer: not an answer of batchEmbedContents.
@@ -77,13 +84,13 @@ def embedding_list(body: bytes, *, model: str, encoding: str) -> tuple[dict[str,
         answer = msgspec.json.decode(body, type=_Embeddings)
     except UNREADABLE as error:
         raise BadAnswer("the upstream answered with something that holds no embeddings") from error
-    usage = read_usage(answer.usage_metadata)
+    usage = read_usage(answer.usage_metadata) or Usage(input_tokens=expected, estimated=True)
     data = [
         {"object": "embedding", "index": index, "embedding": _encoded(embedding.values, encoding)}
         for index, embedding in enumerate(answer.embeddings)
     ]
-    counts = {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens} if usage else {}
-    return {"object": "list", "data": data, "model": model} | ({"usage": counts} if usage else {}), usage
+    counts = {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens}
+    return {"object": "list", "data": data, "model": model, "usage": counts}, usage
 
 
 def _encoded(values: list[float], encoding: str) -> Any:

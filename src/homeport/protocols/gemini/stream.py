@@ -92,6 +92,9 @@ class ChatChunks:
             del delta["content"]
         probabilities = {"logprobs": told} if (told := logprobs(new.logprobs_result)) else {}
         choice = {"index": new.index, "delta": delta, **probabilities, "finish_reason": finish, **carried(new)}
+        if finish and "tool_calls" in delta:
+            # OpenAI says why it ended in a chunk of its own, and clients take the calls to be complete by it.
+            return [choice | {"finish_reason": None}, {"index": new.index, "delta": {}, "finish_reason": finish}]
         return [choice] if begins or delta or finish or probabilities or "extra_content" in choice else []
 
     def _number(self, index: int, delta: dict[str, Any]) -> None:
