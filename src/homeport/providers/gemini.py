@@ -6,13 +6,13 @@ https://ai.google.dev/gemini-api/docs/troubleshooting.
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
 
 from homeport.core.errors import BadAnswer, InvalidRequest, UpstreamRefused
-from homeport.core.types import Completion, Frame, Surface, UpstreamCall
+from homeport.core.types import Completion, Frame, Surface, UpstreamCall, Usage
 from homeport.protocols.gemini.answer import chat_completion
 from homeport.protocols.gemini.embeddings import batch_request, embedding_list, encoding_format, estimated_tokens
 from homeport.protocols.gemini.errors import GeminiError, read_error
@@ -21,7 +21,7 @@ from homeport.protocols.gemini.stream import ChatChunks
 from homeport.providers.answers import not_an_answer
 from homeport.providers.base import ProviderSetup, classify_status, read_date, read_options, read_retry_after
 from homeport.providers.http_api import base_url_of, expect_events, headers_of, untranslatable
-from homeport.transport.http import HttpRequest
+from homeport.transport.http import HttpRequest, HttpResponse
 from homeport.transport.sse import EventSplitter, data_of, events
 
 SURFACES = frozenset({Surface.CHAT, Surface.EMBEDDING})
@@ -81,15 +81,7 @@ class Gemini:
             raise not_an_answer(response.status, "a Gemini answer")
         if b'"error"' in response.body and (error := read_error(response.body)):
             raise self._refused(error, _status_of(error), 0, response.body)
-        if call.surface is Surface.EMBEDDING:
-            fields = self._fields(call)
-            encoding, expected = encoding_format(fields), estimated_tokens(fields)
-            model = call.target.model
-            answer, usage = embedding_list(response.body, model=model, encoding=encoding, expected=expected)
-        else:
-            created = read_date(response.headers)
-            model, answer_id = call.target.model, _answer_id(call)
-            answer, usage = chat_completion(response.body, model=model, answer_id=answer_id, created=created)
+        answer, usage = self._read(call, response)
         return Completion(body=msgspec.json.encode(answer), usage=usage)
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[Frame]:
@@ -107,6 +99,15 @@ class Gemini:
 
     async def close(self) -> None:
         """Nothing to do: the connections are the transport's."""
+
+    def _read(self, call: UpstreamCall, response: HttpResponse) -> tuple[dict[str, Any], Usage | None]:
+        model = call.target.model
+        if call.surface is Surface.EMBEDDING:
+            fields = self._fields(call)
+            encoding, expected = encoding_format(fields), estimated_tokens(fields)
+            return embedding_list(response.body, model=model, encoding=encoding, expected=expected)
+        created = read_date(response.headers)
+        return chat_completion(response.body, model=model, answer_id=_answer_id(call), created=created)
 
     def _request(self, call: UpstreamCall, *, stream: bool) -> HttpRequest:
         fields = self._fields(call)
