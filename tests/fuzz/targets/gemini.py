@@ -172,7 +172,7 @@ def _embeddings(source: Source) -> None:
         hostile.plain(embedding_request(hostile.written(source, hostile.spoil(source, native)), model="m"))
     answer = hostile.written(source, hostile.spoil(source, {"embeddings": [{"values": [0.5, -1]}]}))
     with suppress(BadAnswer):
-        hostile.plain(embedding_list(answer, model="m", encoding=source.choice(("float", "base64"))))
+        hostile.plain(embedding_list(answer, model="m", encoding=source.choice(("float", "base64")), expected=1))
     listing = {"object": "list", "data": [{"index": 0, "embedding": [0.5, 1]}], "usage": {"prompt_tokens": 1}}
     with suppress(BadAnswer):
         json.loads(batch_answer(hostile.written(source, hostile.spoil(source, listing))).decode())
