@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from homeport.core.errors import ConnectFailed, StreamCut, UpstreamError, UpstreamRefused
+from homeport.api.anthropic import AnthropicDialect
+from homeport.core.errors import ConnectFailed, InvalidRequest, StreamCut, UpstreamError, UpstreamRefused
 from homeport.core.types import Completion, Frame, Outcome, Surface, Target, UpstreamCall, Usage
 from homeport.providers.message_frames import MessageFramer
 from homeport.transport.sse import data_of, events
@@ -337,3 +338,15 @@ async def test_usage_of_a_chat_keeps_what_was_written_to_a_cache() -> None:
     assert message["usage"]["input_tokens"] == 15
     assert message["usage"]["cache_creation_input_tokens"] == 5
     assert house.event.cache_write_tokens == 5
+
+
+def test_blocks_in_blocks_that_are_almost_too_deep_are_refused_as_too_deep() -> None:
+    codes = set()
+    for depth in range(420, 500):
+        nested = b'[{"type":"tool_result","tool_use_id":"a","content":' * depth + b'"x"' + b"}]" * depth
+        body = b'{"model":"m","max_tokens":1,"messages":[{"role":"user","content":' + nested + b"}]}"
+        try:
+            AnthropicDialect().decode(Surface.MESSAGES, body)
+        except InvalidRequest as error:
+            codes.add(error.code)
+    assert codes == {"json_too_deep"}

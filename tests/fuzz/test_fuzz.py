@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.hostile import NESTS
 from tests.fuzz.source import Source
 from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets.depth import HOLES, depth
 from tests.fuzz.tries import seeded
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*/*"))
@@ -21,6 +23,12 @@ def test_quick_inputs(name: str) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_what_was_found_stays_mended(case: Path) -> None:
     TARGETS[case.parent.name](case.read_bytes())
+
+
+@pytest.mark.parametrize("hole", range(len(HOLES)))
+def test_nothing_is_too_deep_for_its_reader(hole: int) -> None:
+    for nest in range(len(NESTS)):
+        depth(bytes([hole, nest]))
 
 
 def test_every_case_belongs_to_a_target() -> None:

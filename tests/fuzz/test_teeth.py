@@ -53,6 +53,7 @@ BROKEN: dict[str, tuple[object, str, Any]] = {
     "responses-requests": (items, "_said", lambda content, where: ("", "")),
     "responses-answers": (homeport.protocols.responses.chunk.Said, "thought", ""),
     "responses-nonsense": (homeport.protocols.responses.chunk, "UNREADABLE", (msgspec.DecodeError,)),
+    "depth": (homeport.api.anthropic, "_measured", homeport.api.anthropic._input_chars),
     "server-bodies": (homeport.api.bodies, "read", _unchecked),
     "server-writers": (homeport.api.anthropic, "events", lambda block: [block]),
     "server-multipart": (Upload, "part_data", _half_written),

@@ -1,5 +1,6 @@
 """A chat's answer as a response: the shapes are checked with OpenAI's own client types."""
 
+import contextlib
 import itertools
 import json
 from typing import Any
@@ -351,3 +352,12 @@ def test_whatever_comes_is_told_or_a_bad_answer(answers: list[tuple[dict[str, An
             except BadAnswer:
                 continue
     assert told_events(written.finish({}))
+
+
+def test_log_probabilities_that_are_almost_too_deep_are_told_or_a_bad_answer() -> None:
+    for depth in range(900, 1_000):
+        written = ResponseStream(raw(ASKED), "x")
+        data = chunk({"content": "a"}, logprobs={"content": ["DEEP"]}).replace(b'"DEEP"', b"[" * depth + b"]" * depth)
+        with contextlib.suppress(BadAnswer):
+            written.feed(data)
+        assert written.finish({})

@@ -112,7 +112,7 @@ class AnthropicDialect:
             model=request.model,
             stream=stream,
             wants_usage=True,
-            input_chars=_input_chars(request),
+            input_chars=_measured(request),
             deterministic=False,
             fields={**fields, **betas},
         )
@@ -197,6 +197,13 @@ def _with_receipt(event: bytes, receipt: Receipt) -> bytes:
             told["homeport"] = Raw(msgspec.json.encode(receipt_object(receipt)))
             return b"event: message_delta\ndata: " + msgspec.json.encode(told) + b"\n\n"
     return event
+
+
+def _measured(request: MessagePrompt) -> int:
+    try:
+        return _input_chars(request)
+    except RecursionError:  # blocks in blocks, almost too deep for the decoder
+        raise bodies.too_deep() from None
 
 
 def _input_chars(request: MessagePrompt) -> int:

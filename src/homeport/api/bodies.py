@@ -28,9 +28,13 @@ def read(body: bytes, decoder: msgspec.json.Decoder[Request]) -> tuple[Request, 
             f"the body is not UTF-8 (byte {error.start})", code="invalid_utf8", hint="encode the JSON as UTF-8"
         ) from None
     except RecursionError:
-        raise InvalidRequest("the JSON is nested too deeply", code="json_too_deep", hint="flatten it") from None
+        raise too_deep() from None
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
         raise InvalidRequest(message, param=path.strip("`").removeprefix("$").removeprefix(".")) from None
     except msgspec.DecodeError as error:
         raise InvalidRequest(str(error), code="invalid_json", hint="send one JSON object") from None
+
+
+def too_deep() -> InvalidRequest:
+    return InvalidRequest("the JSON is nested too deeply", code="json_too_deep", hint="flatten it")

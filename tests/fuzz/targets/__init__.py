@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.fuzz.targets import anthropic, frames, gemini, http_client, responses, server, sse
+from tests.fuzz.targets import anthropic, depth, frames, gemini, http_client, responses, server, sse
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "sse": sse.scanner,
@@ -22,6 +22,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "responses-requests": responses.requests,
     "responses-answers": responses.answers,
     "responses-nonsense": responses.nonsense,
+    "depth": depth.depth,
     "server-bodies": server.bodies,
     "server-writers": server.writers,
     "server-multipart": server.multipart,

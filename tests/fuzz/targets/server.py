@@ -23,7 +23,7 @@ from tests.fuzz import chats, hostile
 from tests.fuzz.source import Source
 from tests.fuzz.targets import anthropic, responses
 
-_RECEIPT = Receipt(request_id="req_1", tier="local", model="m", reason="because")
+RECEIPT = Receipt(request_id="req_1", tier="local", model="m", reason="because")
 
 
 def _completion_request(source: Source) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def writers(data: bytes) -> None:
     with suppress(BadAnswer):
         for chunk in chunks:
             writer.frame(Frame(data=b"data: " + hostile.written(source, hostile.spoil(source, chunk)) + b"\n\n"))
-    assert data_of(list(events(writer.closing([], _RECEIPT)))[-1]) is not None
+    assert data_of(list(events(writer.closing([], RECEIPT)))[-1]) is not None
 
 
 def _written(inference: Any, groups: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def _written(inference: Any, groups: list[list[dict[str, Any]]]) -> list[dict[st
     dialect = kinds.get(inference.surface) or dialects()[inference.surface]
     writer = dialect.writer(inference, Surface.CHAT)
     frames = [Frame(data=chats.stream_of(group).removesuffix(b"data: [DONE]\n\n")) for group in groups]
-    stream = b"".join(writer.frame(frame) for frame in frames) + writer.closing([], _RECEIPT)
+    stream = b"".join(writer.frame(frame) for frame in frames) + writer.closing([], RECEIPT)
     found = [json.loads(payload) for event in events(stream) if (payload := data_of(event)) is not None]
     return [_without_ids(event) for event in found]
 

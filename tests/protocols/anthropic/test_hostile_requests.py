@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
@@ -96,3 +97,11 @@ def test_numbers_and_the_order_of_keys_survive() -> None:
     raw = Raw(f'[{{"role":"assistant","content":[{block}]}}]'.encode())
     said = json.loads(bytes(request_to_chat({**fields(REQUIRED), "messages": raw})["messages"]))
     assert said[0]["tool_calls"][0]["function"]["arguments"] == given
+
+
+def test_a_tool_that_is_almost_too_deep_is_told_or_refused() -> None:
+    """What one decoder takes may be too deep for the next, which is called from further down."""
+    for depth in range(900, 1_000):
+        tool = f'[{{"name":"a","input_schema":{{"a":{"[" * depth}{"]" * depth}}}}}]'
+        with suppress(InvalidRequest):
+            request_to_chat({**fields(REQUIRED), "tools": Raw(tool.encode())})

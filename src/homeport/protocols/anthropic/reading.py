@@ -27,12 +27,16 @@ def read_request(fields: Mapping[str, Raw], decoder: msgspec.json.Decoder[Value]
     except UnicodeDecodeError:
         raise InvalidRequest("the body is not UTF-8", code="invalid_utf8", hint="encode the JSON as UTF-8") from None
     except RecursionError:
-        raise InvalidRequest("the JSON is nested too deeply", code="json_too_deep", hint="flatten it") from None
+        raise too_deep() from None
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
         raise InvalidRequest(message, param=path.strip("`").removeprefix("$").removeprefix(".")) from None
     except msgspec.DecodeError as error:
         raise InvalidRequest(str(error), code="invalid_json", hint="send one JSON object") from None
+
+
+def too_deep() -> InvalidRequest:
+    return InvalidRequest("the JSON is nested too deeply", code="json_too_deep", hint="flatten it")
 
 
 def read_answer(body: bytes, decoder: msgspec.json.Decoder[Value]) -> Value:

@@ -23,7 +23,7 @@ from msgspec import Raw
 from homeport.core.errors import InvalidRequest
 from homeport.protocols.anthropic import messages as wire
 from homeport.protocols.anthropic.chat_content import as_parts
-from homeport.protocols.anthropic.reading import json_object, raw, read_request
+from homeport.protocols.anthropic.reading import json_object, raw, read_request, too_deep
 from homeport.protocols.anthropic.refusal import untranslatable
 
 _KNOWN = frozenset(wire.MessagesRequest.__struct_fields__)
@@ -164,10 +164,12 @@ def _tools(request: wire.MessagesRequest) -> dict[str, Any]:
 
 
 def _tool(given: Raw, index: int) -> dict[str, Any]:
-    if _is_anthropics(given):
-        raise untranslatable(f"tools[{index}]", "a tool of this type is Anthropic's own", _ELSEWHERE)
     try:
+        if _is_anthropics(given):
+            raise untranslatable(f"tools[{index}]", "a tool of this type is Anthropic's own", _ELSEWHERE)
         tool = wire.TOOL.decode(given)
+    except RecursionError:
+        raise too_deep() from None
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         raise InvalidRequest(message, param=f"tools[{index}]{path.strip('`')}") from None

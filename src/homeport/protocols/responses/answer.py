@@ -93,7 +93,7 @@ class Response:
             self._fields["created_at"] = answer.created
         if answer.model:
             self._fields["model"] = answer.model
-        if answer.service_tier is not None:
+        if bytes(answer.service_tier) != b"null":
             self._fields["service_tier"] = answer.service_tier
         self._usage = chunk.usage_object(answer.usage) or self._usage
         for choice in answer.choices or []:

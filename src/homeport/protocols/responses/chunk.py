@@ -8,12 +8,13 @@ OpenRouter and Together call it `reasoning`.
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from homeport.core.errors import BadAnswer
 from homeport.protocols.responses.wire import UNREADABLE
 
 _MAX_TOKENS = 1_000_000_000
+_NULL = Raw(b"null")
 
 
 class Called(Struct, frozen=True, kw_only=True):
@@ -32,7 +33,9 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Logprobs(Struct, frozen=True, kw_only=True):
-    content: list[Any] | None = None
+    """As they came: they are passed on."""
+
+    content: list[Raw] | None = None
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -70,7 +73,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     model: str | None = None
     choices: list[Choice] | None = None
     usage: Any = None
-    service_tier: Any = None
+    service_tier: Raw = _NULL
 
 
 _ANSWER = msgspec.json.Decoder(Answer)
