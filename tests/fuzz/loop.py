@@ -58,6 +58,8 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
         try:
             result = self.run_until_complete(work)
         finally:
+            self.run_until_complete(self.shutdown_asyncgens())
+            self.run_until_complete(asyncio.sleep(0))
             self.close()
         assert not self.failures, self.failures
         return result

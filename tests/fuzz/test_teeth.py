@@ -11,6 +11,7 @@ import homeport.api.bodies
 import homeport.protocols.gemini.wire
 import homeport.protocols.responses.chunk
 import homeport.providers.gemini
+import homeport.providers.replicate
 import homeport.transport.sse
 from homeport.api.multipart import Upload
 from homeport.jobs import lines
@@ -41,6 +42,8 @@ BROKEN: dict[str, tuple[object, str, Any]] = {
     "frames-responses": (response_frames, "_ENDS", frozenset({"response.completed", "response.failed", "error"})),
     "frames-messages": (message_frames, "_joined", lambda first, second: second),
     "frames-gemini": (homeport.providers.gemini, "events", lambda block: [block]),
+    "frames-replicate": (homeport.providers.replicate, "data_of", lambda event: b"data"),
+    "providers": (reading, "UNREADABLE", ()),
     "http-answers": (Connection, "finish", lambda connection: True),
     "http-hostile": (Connection, "on_message_begin", lambda connection: None),
     "http-floods": (Connection, "pause", lambda connection: None),

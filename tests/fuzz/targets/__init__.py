@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.fuzz.targets import anthropic, depth, frames, gemini, http_client, responses, server, sse
+from tests.fuzz.targets import anthropic, depth, frames, gemini, http_client, providers, responses, server, sse
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "sse": sse.scanner,
@@ -10,6 +10,8 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "frames-responses": frames.responses,
     "frames-messages": frames.messages,
     "frames-gemini": frames.gemini,
+    "frames-replicate": providers.replicate_text,
+    "providers": providers.hostile_answers,
     "http-answers": http_client.answers,
     "http-hostile": http_client.hostile,
     "http-floods": http_client.floods,

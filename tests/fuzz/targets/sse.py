@@ -1,6 +1,6 @@
 """Server-sent events against a reader written from the standard, a line at a time."""
 
-from homeport.core.errors import StreamCut
+from homeport.core.errors import BadAnswer
 from homeport.transport.sse import EventSplitter, data_of, events
 from tests.fuzz.source import Source
 
@@ -88,7 +88,7 @@ def _check_bound(source: Source, pieces: list[bytes], told: list[bytes]) -> None
     try:
         fed(pieces, most)
         is_refused = False
-    except StreamCut as error:
+    except BadAnswer as error:
         assert error.code == "upstream_event_too_large"
         is_refused = True
     assert is_refused == any(len(event) > most for event in told), "the bound depends on the network's cuts"
