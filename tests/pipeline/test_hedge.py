@@ -1,12 +1,16 @@
 """Two calls race: the caller gets the first answer, both are paid, nothing is left open."""
 
 import asyncio
+import math
+import random
 from typing import Any
 
 import pytest
 
-from homeport.core.errors import ConnectFailed, UpstreamError
+from homeport.core.errors import ConnectFailed, UpstreamError, UpstreamTimeout
 from homeport.core.types import Frame, Outcome
+from homeport.pipeline.breaker import BreakerPolicy
+from homeport.pipeline.deployments import Deployment
 from homeport.pipeline.dispatch import Resilience
 from homeport.pipeline.hedge import HedgeBudget, HedgePolicy, race
 from homeport.pipeline.retry import RetryPolicy
@@ -135,3 +139,69 @@ async def test_one_failure_does_not_end_the_race() -> None:
 async def test_a_first_call_that_fails_before_the_second_began_ends_it() -> None:
     with pytest.raises(UpstreamError):
         await race(fails, says, wait=1, may_hedge=lambda: True, discard=nothing)
+
+
+def first_slow_then_quick(house: House) -> None:
+    """The next call takes 400 ms of the clock, the one after it 10 ms."""
+    waits = iter([400, 10])
+    house.upstreams["mid"].working = lambda: house.clock.advance(next(waits) * 1_000_000)
+
+
+@BOTH
+async def test_a_call_that_lost_counts_as_a_late_one(body: dict[str, Any]) -> None:
+    house = await warm(body)
+    house.upstreams["mid"].script(Hang(), answering(body))
+    first_slow_then_quick(house)
+    await house.ask(body)
+    assert house.event.reason == "hedge:mid"
+    latest = house.deployments.of(MID).quantile_s(0.999)
+    assert latest == pytest.approx(0.41), "it was given up after 410 ms, when the second answered"
+
+
+@BOTH
+async def test_a_call_that_timed_out_counts_as_a_late_one(body: dict[str, Any]) -> None:
+    house = await warm(body, Resilience(retry=RetryPolicy(rounds=1), hedge=HedgePolicy(quantile=0.95, budget=0.0)))
+    late = UpstreamTimeout("no", code="upstream_first_token_timeout")
+    house.upstreams["mid"].script(late)
+    house.upstreams["mid"].working = lambda: house.clock.advance(400_000_000)
+    await house.ask(body)
+    assert house.deployments.of(MID).quantile_s(0.999) == pytest.approx(0.4)
+
+
+@BOTH
+async def test_a_caller_who_leaves_early_says_nothing_about_the_upstream(body: dict[str, Any]) -> None:
+    house = await warm(body)
+    house.upstreams["mid"].script(Hang())
+    house.upstreams["mid"].working = lambda: None
+    caller = house.caller(body)
+    task = asyncio.create_task(caller.call(house.app))
+    await house.upstreams["mid"].hanging.wait()
+    caller.leave()
+    await task
+    assert house.deployments.of(MID).quantile_s(0.0) == pytest.approx(0.01), "no sample of 0 ms"
+
+
+@pytest.mark.parametrize(("stalled", "p99_ms"), [(0.05, 600), (0.02, 400), (0.0, 350)])
+def test_the_wait_stays_where_one_call_in_twenty_is_late(stalled: float, p99_ms: int) -> None:
+    """A long run of races against log-normal first tokens (p50 80 ms, p99 300 ms), some of which take 3 s more."""
+    dice = random.Random(5)
+    deployment, budget = Deployment(BreakerPolicy()), HedgeBudget(HedgePolicy(quantile=0.95))
+    seen, second_calls = [], 0
+
+    def first_token() -> float:
+        return (3.0 if dice.random() < stalled else 0.0) + dice.lognormvariate(math.log(0.08), 0.568)
+
+    for _ in range(5_000):
+        budget.deposit()
+        wait, first, second = deployment.quantile_s(0.95), first_token(), first_token()
+        seconds = first
+        if wait is not None and first > wait and budget.withdraw():
+            second_calls += 1
+            if wait + second < first:
+                seconds = wait + second
+                deployment.outlasted(round(seconds * 1e9))
+                first = second
+        deployment.began(round(first * 1e9), 0)
+        seen.append(seconds)
+    assert 0.045 * len(seen) < second_calls < 0.065 * len(seen)
+    assert sorted(seen)[round(0.99 * len(seen))] * 1e3 < p99_ms

@@ -3,17 +3,15 @@
 It outlives a change of the configuration.
 """
 
-import math
-from collections import deque
-
 from homeport.core.errors import UpstreamError, UpstreamRefused
 from homeport.core.types import Target
 from homeport.pipeline.breaker import Breaker, BreakerPolicy
 from homeport.pipeline.retry import counts_as_failure
+from homeport.pipeline.window import Window
 
 CIRCUIT_OPEN = "circuit_open"
 COOLING_DOWN = "cooling_down"
-_SAMPLES = 256
+_SAMPLES = 512
 _ENOUGH = 20
 
 
@@ -29,7 +27,7 @@ class Deployment:
         self.outstanding = 0
         self.breaker = Breaker(policy)
         self._resume_at = 0
-        self._first_tokens: deque[int] = deque(maxlen=_SAMPLES)
+        self._first_tokens = Window(_SAMPLES)
 
     def closed(self, now: int) -> str:
         """Why it must not be called now; "" where it may."""
@@ -50,9 +48,17 @@ class Deployment:
 
     def began(self, elapsed: int, now: int) -> None:
         """It began to answer (a stream), or answered (the whole), after so many nanoseconds."""
-        self._first_tokens.append(elapsed)
+        self._first_tokens.add(elapsed)
         if self.breaker.is_open:
             self.breaker.succeeded(now)  # Others need not wait for the end of a long stream.
+
+    def outlasted(self, elapsed: int) -> None:
+        """A call ended after so many nanoseconds and had not begun to answer: the first token takes at least that.
+
+        Only for one that lasted longer than most: it stands among the late ones, however late it would have been.
+        Without it the latest calls would be missing, and the quantile would sink with each race that they lose.
+        """
+        self._first_tokens.add(elapsed)
 
     def failed(self, error: UpstreamError, now: int, began: int) -> None:
         if isinstance(error, UpstreamRefused) and error.retry_after:
@@ -63,11 +69,8 @@ class Deployment:
             self.breaker.abandoned()
 
     def quantile_s(self, quantile: float) -> float | None:
-        """Seconds to the first token that this share of the last calls stayed below; None while too few are known."""
-        if len(self._first_tokens) < _ENOUGH:
-            return None
-        ordered = sorted(self._first_tokens)
-        return ordered[min(len(ordered) - 1, math.ceil(quantile * len(ordered)) - 1)] / 1e9
+        """Seconds to the first token that this share of the last calls stayed within; None while too few are known."""
+        return self._first_tokens.quantile(quantile) / 1e9 if len(self._first_tokens) >= _ENOUGH else None
 
 
 class Deployments:

@@ -208,6 +208,8 @@ class Dispatcher:
             # A caller who left is billed for the first call as for any other; the second is always extra.
             loser = first if winner is second else second
             self._lost(exchange, loser)
+            if first.lasted >= wait * 1e9:
+                self._of(target).outlasted(first.lasted)
 
     async def _attempt(self, exchange: Exchange, target: Target, call: Call[Answer]) -> Answer:
         attempt = _Try(target)
@@ -231,6 +233,7 @@ class Dispatcher:
         try:
             answer = await _keeping_the_contract(call(self._upstreams[target.upstream], request))
         except UpstreamError as error:
+            attempt.lasted = self._clock.monotonic_ns() - attempt.started
             deployment.end(tokens)
             deployment.failed(error, self._clock.monotonic_ns(), attempt.started)
             attempt.failed = True
@@ -240,6 +243,7 @@ class Dispatcher:
                 exchange.target = None
             raise
         except BaseException:  # a caller who left, or the loser of a race: it says nothing; raised again
+            attempt.lasted = self._clock.monotonic_ns() - attempt.started
             deployment.end(tokens)
             deployment.breaker.abandoned()
             raise
@@ -285,11 +289,17 @@ class Dispatcher:
 
 
 class _Try:
-    """One call of one upstream, while it is made. `started` is 0 before, in monotonic nanoseconds."""
+    """One call of one upstream, while it is made.
+
+    Attributes:
+        started: monotonic nanoseconds; 0 before.
+        lasted: nanoseconds until it ended unanswered; 0 where it did not.
+    """
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.started = 0
+        self.lasted = 0
         self.answered = False
         self.failed = False
 
