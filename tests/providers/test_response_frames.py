@@ -124,3 +124,11 @@ def test_any_bytes_are_forwarded_refused_or_cut(noise: bytes, more: list[bytes])
     except (BadAnswer, StreamCut, UpstreamRefused):
         return
     assert data_of(list(events(b"".join(frame.data for frame in frames)))[-1]) is not None
+
+
+@pytest.mark.parametrize("response", ["x", [], 7, None])
+def test_an_end_whose_response_makes_no_sense_is_an_end(response: Any) -> None:
+    last = event("response.completed", response=response)
+    assert frames_of(CREATED, last) == [Frame(data=CREATED), Frame(data=last, closing=True)]
+    with pytest.raises(UpstreamRefused):
+        frames_of(CREATED, event("response.failed", response=response))

@@ -28,13 +28,14 @@ class _Response(msgspec.Struct):
 
 class _Event(msgspec.Struct):
     type: str = ""
-    response: _Response | None = None
+    response: msgspec.Raw = _NULL
     code: msgspec.Raw = _NULL
     message: msgspec.Raw = _NULL
     error: msgspec.Raw = _NULL
 
 
 _EVENT = msgspec.json.Decoder(_Event)
+_RESPONSE = msgspec.json.Decoder(_Response)
 
 
 class ResponseFramer:
@@ -94,13 +95,14 @@ class ResponseFramer:
         told = _read(event)
         if told.type not in _ENDS:
             return None
-        usage = read_usage(told.response.usage, _NULL) if told.response else None
+        usage = read_usage(_response_of(told).usage, _NULL)
         return Frame(data=b"" if told.type in _FAILURES else event, usage=usage, closing=told.type not in _FAILURES)
 
     def _raise_failure(self, event: bytes) -> None:
         told = _read(event)
         if told.type in _FAILURES:
-            error = told.response.error if told.response else told.error
+            error = _response_of(told).error
+            error = told.error if bytes(error) == b"null" else error
             if bytes(error) == b"null":
                 error = msgspec.Raw(msgspec.json.encode({"code": told.code, "message": told.message}))
             words = msgspec.json.encode({"error": error})
@@ -113,6 +115,14 @@ _ENDS = _FAILURES | {"response.completed", "response.incomplete"}
 
 def _content(block: bytes) -> Frame:
     return Frame(data=block, events=block.count(b'.delta"'))
+
+
+def _response_of(told: _Event) -> _Response:
+    """The response in an event; one that makes no sense spoils nothing else of it, least of all that it is the end."""
+    try:
+        return _RESPONSE.decode(told.response)
+    except UNREADABLE:
+        return _Response()
 
 
 def _read(event: bytes) -> _Event:
