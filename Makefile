@@ -14,7 +14,7 @@ help: ## Show this list.
 up: .venv/runtime ## Set up what is missing and run the gateway; Ctrl-C stops it.
 	@exec $(BIN)/homeport up
 
-test: .venv/dev ## Set up what is missing and run every test.
+test: .venv/dev .venv-clients/ready ## Set up what is missing and run every test.
 	@exec $(BIN)/python -m pytest
 
 test-fast: .venv/dev ## The tests that start no engine.
@@ -49,6 +49,10 @@ lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra llamacpp --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
 	  --output-file requirements/dev.txt
+	for group in clients clients-openai2; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+	    --group $$group --output-file requirements/$$group.txt || exit 1; \
+	done
 
 # The fuzzer's own environment: atheris, and what .venv has.
 build/fuzz/ready: .venv/bin/python requirements/fuzz.txt
@@ -58,7 +62,7 @@ build/fuzz/ready: .venv/bin/python requirements/fuzz.txt
 	@touch $@
 
 clean: ## Remove what the commands above made here (not the state folder).
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build bench/results
+	rm -rf .venv .venv-clients tests/clients/npm/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build bench/results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -76,4 +80,15 @@ clean: ## Remove what the commands above made here (not the state folder).
 .venv/dev: .venv/runtime requirements/dev.txt
 	@echo "Installing what the checks and tests need ..."
 	@$(BIN)/python tools/install.py requirements/dev.txt
+	@touch $@
+
+# The client libraries that tests/clients tries, away from our own environment: some of their pins contradict each other.
+# Node.js comes as a wheel, so that its version is pinned too.
+.venv-clients/ready: requirements/clients.txt requirements/clients-openai2.txt tests/clients/npm/package-lock.json
+	@echo "Installing the client libraries that the tests try (about 300 MB) ..."
+	@test -x .venv-clients/latest/bin/python || $(PYTHON) -m venv .venv-clients/latest
+	@test -x .venv-clients/openai2/bin/python || $(PYTHON) -m venv .venv-clients/openai2
+	@.venv-clients/latest/bin/python tools/install.py requirements/clients.txt
+	@.venv-clients/openai2/bin/python tools/install.py requirements/clients-openai2.txt
+	@cd tests/clients/npm && PATH="$(CURDIR)/.venv-clients/latest/bin:$$PATH" npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -193,11 +193,19 @@ def test_what_is_harmless_is_dropped() -> None:
     assert to_gemini({"model": "m", "messages": HELLO, **harmless}) == to_gemini({"messages": HELLO})
 
 
+def test_one_tool_cannot_be_mixed_with_others_so_parallel_calls_may_be_forbidden() -> None:
+    """So ask the clients that want one object: LangChain, Vercel's provider of Anthropic."""
+    forbidden = {"messages": HELLO, "parallel_tool_calls": False}
+    assert to_gemini({**forbidden, "tools": [WEATHER]}) == to_gemini({"messages": HELLO, "tools": [WEATHER]})
+    forced = {"tools": [WEATHER, WEATHER], "tool_choice": {"type": "function", "function": {"name": "weather"}}}
+    assert to_gemini({**forbidden, **forced}) == to_gemini({"messages": HELLO, **forced})
+
+
 @pytest.mark.parametrize(
     ("param", "fields"),
     [
         ("logit_bias", {"logit_bias": {"1": 5}}),
-        ("parallel_tool_calls", {"parallel_tool_calls": False, "tools": [WEATHER]}),
+        ("parallel_tool_calls", {"parallel_tool_calls": False, "tools": [WEATHER, WEATHER]}),
         ("audio", {"audio": {"voice": "x"}}),
         ("modalities", {"modalities": ["text", "audio"]}),
         ("functions", {"functions": [{"name": "f"}]}),

@@ -71,11 +71,17 @@ def _gemini_request(fields: Mapping[str, Raw], model: str) -> bytes:
     return msgspec.json.encode(_with_google(request, said))
 
 
+def _may_mix_tools(said: Mapping[str, Raw]) -> bool:
+    """Whether several tools can be called. Clients that want one object of one tool forbid it to be safe."""
+    chosen = read(said["tool_choice"], Any, "tool_choice") if "tool_choice" in said else None
+    return "tools" in said and len(read(said["tools"], list[Any], "tools")) > 1 and not isinstance(chosen, dict)
+
+
 def _check(said: Mapping[str, Raw]) -> None:
     for name in sorted(said.keys() - _TRANSLATED - _HARMLESS):
         if name not in _NOTHING_ELSE:
             raise unsupported(name, "Gemini has no such field")
-        if name == "parallel_tool_calls" and "tools" not in said:
+        if name == "parallel_tool_calls" and not _may_mix_tools(said):
             continue
         if read(said[name], Any, name) not in _NOTHING_ELSE[name]:
             raise unsupported(name, "Gemini cannot be asked for this")
