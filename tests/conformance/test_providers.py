@@ -27,7 +27,7 @@ from tests.providers.calls import CHAT, PATIENT, call, setup, text_of
 
 PACKAGE = "homeport.providers"
 OPENAI = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING})
-SHORT = Timeouts(connect=5, first_token=0.3, between_tokens=0.3, total=20)
+SHORT = Timeouts(connect=5, first_token=0.3, between_tokens=0.3, total=1)
 
 
 async def nothing_to_wait_for() -> None:
