@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart bench-gateway bench-streams bench-soak fuzz lock clean
+.PHONY: help up test test-fast check quickstart bench-gateway bench-streams bench-soak bench-resilience fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -38,6 +38,9 @@ bench-streams: .venv/dev ## Hold 1,000 streams open at once.
 
 bench-soak: .venv/dev ## 100,000 requests, a tenth of them with faults: does anything leak?
 	@exec $(BIN)/python -m bench.soak $(ARGS)
+
+bench-resilience: .venv/dev ## What hedging and the circuit breaker are worth (3 minutes).
+	@exec $(BIN)/python -m bench.resilience $(ARGS)
 
 fuzz: .venv/dev build/fuzz/ready ## Fuzz every parser for FUZZ_MINUTES (10) in all; ARGS names targets.
 	@PYTHONPATH=src:. exec build/fuzz/venv/bin/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)

@@ -15,7 +15,7 @@ from bench.machine import Cores, pinned
 from bench.native import BenchmarkError, Mock
 from bench.traffic import MODEL
 
-_PROGRAM = (sys.executable, "-m", "homeport.cli.main")
+PROGRAM = (sys.executable, "-m", "homeport.cli.main")
 _OURS = ("HOMEPORT_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "TOGETHER_", "FIREWORKS_")
 _READY_SECONDS = 60.0
 _CONFIG = """\
@@ -58,7 +58,7 @@ class State:
 
     def command(self, *arguments: str) -> str:
         """What a homeport command prints. Raises BenchmarkError if it fails."""
-        argv = (*_PROGRAM, "--config", str(self.root / "homeport.yaml"), *arguments)
+        argv = (*PROGRAM, "--config", str(self.root / "homeport.yaml"), *arguments)
         done = subprocess.run(argv, env=self.environment, cwd=self.root, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BenchmarkError(f"homeport {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
@@ -77,10 +77,10 @@ class State:
         config = ("--config", str(self.root / "homeport.yaml"))
         with contextlib.ExitStack() as stack:
             with pinned(cores.load):
-                jobs = process((*_PROGRAM, *config, "jobs"), folder=folders[1], environment=self.environment)
+                jobs = process((*PROGRAM, *config, "jobs"), folder=folders[1], environment=self.environment)
                 stack.enter_context(jobs)
             with pinned(cores.proxy):
-                gateway = process((*_PROGRAM, *config, "gateway"), folder=folders[0], environment=self.environment)
+                gateway = process((*PROGRAM, *config, "gateway"), folder=folders[0], environment=self.environment)
                 child = stack.enter_context(gateway)
             ready = wait_ready(child, self.port, "/readyz", _READY_SECONDS, folders[0])
             version = importlib.metadata.version("homeport")

@@ -305,12 +305,12 @@ static void print_samples(const char *name, struct samples *s) {
         return;
     }
     qsort(s->values, s->size, sizeof *s->values, by_value);
-    static const double shares[] = {0.5, 0.9, 0.99, 0.999};
-    static const char *names[] = {"p50", "p90", "p99", "p999"};
+    static const double shares[] = {0.5, 0.9, 0.95, 0.99, 0.999};
+    static const char *names[] = {"p50", "p90", "p95", "p99", "p999"};
     double total = 0;
     for (size_t i = 0; i < s->size; i++) total += (double)s->values[i];
     printf("{\"samples\":%zu,\"mean\":%.1f,", s->size, total / (double)s->size / 1e3);
-    for (int i = 0; i < 4; i++) /* nearest rank */
+    for (int i = 0; i < 5; i++) /* nearest rank */
         printf("\"%s\":%.1f,", names[i], (double)s->values[(size_t)ceil(shares[i] * (double)s->size) - 1] / 1e3);
     printf("\"max\":%.1f},", (double)s->values[s->size - 1] / 1e3);
 }

@@ -6,6 +6,8 @@
  * embedding below /embeddings; with "stream":true as many chunks as "max_tokens" says, one write
  * each. The request's "user" field steers one answer: "pace_us=1000;window=1;delay_us=0;fault=cut;".
  *   delay_us  time until the answer begins
+ *   p50_us, p99_us          a log-normal time on top of that, drawn for each request
+ *   stall_us, stall_permille  so much more, for that share of the requests
  *   pace_us   time between two chunks; 0: as fast as the reader takes them
  *   window=1  the next chunk leaves when the last one arrived: the load generator tells so in a
  *             datagram to the same port, so no two chunks of a stream ever share a read
@@ -18,6 +20,7 @@
 #include "timing.h"
 
 #include <arpa/inet.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -51,7 +54,7 @@ static int poller;
 static uint32_t next_stream;
 static uint64_t seed = 7;
 static double fault_share;
-static struct { uint64_t requests, streams, chunks, aborted, faults[FAULTS], open; } counts;
+static struct { uint64_t requests, streams, chunks, aborted, stalled, faults[FAULTS], open; } counts;
 
 static void read_next(struct connection *c);
 static void send_chunk(struct connection *c);
@@ -187,6 +190,17 @@ static enum fault choose_fault(const char *steering) {
     return (enum fault)(1 + random_bits(&seed) % (FAULTS - 1));
 }
 
+/* Microseconds until the answer begins. Each request takes as many rolls, whatever it asks for. */
+static uint64_t choose_delay(const char *steering) {
+    double sigmas = sqrt(-2 * log(1 - random_unit(&seed))) * cos(2 * M_PI * random_unit(&seed)); /* Box and Muller */
+    double stalls = random_unit(&seed), p50 = number(steering, "p50_us="), p99 = number(steering, "p99_us=");
+    double delay = number(steering, "delay_us=");
+    if (p50 > 0) delay += p99 > p50 ? p50 * exp(log(p99 / p50) / 2.3263478740 * sigmas) : p50;
+    if (stalls * 1000 >= number(steering, "stall_permille=")) return (uint64_t)delay;
+    counts.stalled++;
+    return (uint64_t)(delay + number(steering, "stall_us="));
+}
+
 static void take_request(struct connection *c, const char *path, const char *body, size_t size) {
     char steering[128] = "";
     const char *user = find(body, size, "\"user\"");
@@ -208,8 +222,8 @@ static void take_request(struct connection *c, const char *path, const char *bod
     c->fault = choose_fault(steering);
     counts.faults[c->fault]++;
     c->embeds = strstr(path, "/embeddings") != NULL;
-    long delay = number(steering, "delay_us=");
-    if (delay > 0) heap_set(&timers, &c->due, now_ns() + (uint64_t)delay * 1000u);
+    uint64_t delay = choose_delay(steering);
+    if (delay) heap_set(&timers, &c->due, now_ns() + delay * 1000u);
     else start_answer(c);
 }
 
@@ -218,8 +232,9 @@ static void take_query(struct connection *c, const char *path) {
     c->fault = NONE;
     char body[1024] = "{\"status\":\"ok\"}";
     if (!strncmp(path, "/stats", 6)) {
-        int n = snprintf(body, sizeof body, "{\"requests\":%lu,\"streams\":%lu,\"chunks\":%lu,\"aborted\":%lu,\"open\":%lu",
-                         counts.requests, counts.streams, counts.chunks, counts.aborted, counts.open - 1);
+        int n = snprintf(body, sizeof body, "{\"requests\":%lu,\"streams\":%lu,\"chunks\":%lu,\"aborted\":%lu,"
+                         "\"stalled\":%lu,\"open\":%lu",
+                         counts.requests, counts.streams, counts.chunks, counts.aborted, counts.stalled, counts.open - 1);
         for (int kind = 0; kind < FAULTS; kind++)
             n += snprintf(body + n, sizeof body - (size_t)n, ",\"fault_%s\":%lu", FAULT_NAMES[kind], counts.faults[kind]);
         strcat(body, "}");

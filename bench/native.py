@@ -30,6 +30,7 @@ class Percentiles(msgspec.Struct, frozen=True):
     mean: float
     p50: float
     p90: float
+    p95: float
     p99: float
     p999: float
     max: float
@@ -133,12 +134,11 @@ def compiled(name: str) -> Path:
 
 
 @contextlib.contextmanager
-def mock_upstream(core: int, faults: float = 0.0) -> Iterator[Mock]:
-    """Run the mock on a core; `faults` is the share of requests that go wrong."""
+def mock_upstream(core: int, faults: float = 0.0, seed: int = 7) -> Iterator[Mock]:
+    """Run the mock on a core; `faults` is the share of requests that go wrong, `seed` that of its dice."""
+    argv = (compiled("mock_upstream"), "--faults", str(faults), "--seed", str(seed))
     with pinned(core):
-        process = subprocess.Popen(
-            (compiled("mock_upstream"), "--faults", str(faults)), stdout=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield Mock(port=int(process.stdout.readline()))

@@ -23,6 +23,18 @@ def paced_stream(chunks: int, interval_us: int) -> Request:
     return Request(name="paced", body=_chat({"max_tokens": chunks, **_streaming(f"pace_us={interval_us};")}))
 
 
+def late_stream(chunks: int, steering: str) -> Request:
+    """A stream that begins when `steering` says so."""
+    return Request(name="late", body=_chat({"max_tokens": chunks, **_streaming(steering)}))
+
+
+def prompt_chars(request: Request) -> int:
+    """Characters of its messages."""
+    messages = request.body["messages"]
+    assert isinstance(messages, list)
+    return sum(len(message["content"]) for message in messages)
+
+
 def embedding() -> dict[str, object]:
     """The body of an embeddings request."""
     return {"model": MODEL, "input": "Which obligations outlive the agreement?"}

@@ -108,6 +108,23 @@ def test_faults_come_by_themselves_at_the_share_that_was_asked_for() -> None:
     assert report.errors == sum(injected.values()) - injected["fault_stale"] - again
 
 
+def test_some_calls_stall_and_the_others_are_late_as_an_api_is() -> None:
+    late = steered("late", "p50_us=2000;p99_us=6000;stall_permille=50;stall_us=30000;")
+    stalled = []
+    for seed in (1, 1, 2):
+        with mock_upstream(CORE, seed=seed) as mock:
+            report = ask(mock, late, connections=32, requests=2_000)
+            stalled.append(mock.stats()["stalled"])
+    assert 60 <= stalled[0] <= 140
+    assert stalled[0] == stalled[1] != stalled[2], "the dice are the seed's"
+    found = report.latency_us
+    assert found is not None
+    assert found.p50 >= 1_800
+    assert found.p90 >= 3_000, "1.28 sigmas up are 3.7 ms"
+    assert found.p90 <= found.p95 <= found.p99
+    assert found.p99 >= 30_000, "the stalled ones"
+
+
 def test_embeddings_are_answered_as_such(mock: Mock) -> None:
     request = Request(name="embedding", path="/v1/embeddings", body=traffic.embedding())
     assert ask(mock, request, connections=2, requests=50).good == 50
