@@ -98,6 +98,7 @@ class House:
         self.ready = True
         self.deployments = Deployments(BreakerPolicy())
         self.slept: list[float] = []
+        self.early_ns = 0
         placed = targets or (OWN, MID)
         self.upstreams = {target.name: ScriptedUpstream() for target in placed}
         self._by_upstream: dict[str, Upstream] = {target.upstream: self.upstreams[target.name] for target in placed}
@@ -147,7 +148,7 @@ class House:
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.clock.advance(round(seconds * 1e9))
+        self.clock.advance(round(seconds * 1e9) - self.early_ns)
 
     def serve(self, name: str, upstream: Upstream) -> None:
         """Put a real upstream in the place of a scripted one."""

@@ -61,6 +61,15 @@ async def test_retry_after_is_waited_for() -> None:
     assert house.slept == [pytest.approx(3.0)]
 
 
+async def test_a_timer_that_is_early_is_set_again() -> None:
+    """The loop's timers count in milliseconds; the upstream would be asked too early, or not at all."""
+    house = House(MID, resilience=PATIENT)
+    house.early_ns = 400_000
+    house.upstreams["mid"].script(refused(429, retry_after=3), whole())
+    assert (await house.ask()).status == 200
+    assert house.slept == [pytest.approx(3.0), pytest.approx(0.0014)]
+
+
 async def test_a_long_retry_after_is_passed_on() -> None:
     house = House(MID, resilience=PATIENT)
     limited = UpstreamRefused("no", status=429, retryable=True, code="upstream_rate_limited", retry_after=40)

@@ -84,6 +84,14 @@ async def test_the_usage_chunk_in_every_framing_that_the_standard_allows(framing
     assert pieces[-1].endswith(COST + END)
 
 
+async def test_a_usage_chunk_over_several_lines_is_told_in_one() -> None:
+    data = b'data: {"choices":[],\ndata: "usage":{\ndata:  "prompt_tokens":1000}}\n\n'
+    frame = Frame(data=data, usage=USAGE, closing=True, usage_only=True)
+    pieces = await streamed(House(MID), [said("Clause"), frame, DONE], ASKED)
+    (line,) = pieces[-1].split(b"\n\n")[0].splitlines()
+    assert json.loads(line.removeprefix(b"data: "))["usage"] == {"prompt_tokens": 1000}
+
+
 @pytest.mark.parametrize("data", [b": ping\n\n", b"data: {]\n\n", b"data: []\n\n", b'data: {"\xff":1}\n\n'])
 async def test_a_usage_chunk_that_cannot_be_read_goes_on_as_it_came(data: bytes) -> None:
     frame = Frame(data=data, usage=USAGE, closing=True, usage_only=True)

@@ -144,6 +144,28 @@ async def test_a_slow_reader_holds_the_server_back(pool: PooledTransport) -> Non
         assert sum([len(chunk) async for chunk in answer.chunks()]) + 1 > size - (1 << 20)
 
 
+async def test_a_reader_who_leaves_a_whole_answer_unread_holds_nobody_back(pool: PooledTransport) -> None:
+    """The connection was paused for it; whoever is next must not wait for an answer that is never read."""
+    long = b"x" * 300_000
+    whole = asyncio.Event()
+
+    async def handler(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(long), long))
+        whole.set()
+        await peer.request()
+        await peer.send(OK)
+        await peer.reader.read()
+
+    async with serving(handler) as server:
+        async with pool.stream(ask(server.url)) as answer:
+            await whole.wait()
+            while not getattr(answer, "complete"):  # noqa: B009  of the pool's own answers, not of the Protocol
+                await asyncio.sleep(0)
+        assert (await pool.post(ask(server.url))).body == b"ok"
+        assert server.connections == 1
+
+
 async def test_a_server_that_never_pauses_ends_at_the_total_timeout(pool: PooledTransport) -> None:
     async def endless(peer: Peer) -> None:
         await peer.request()

@@ -121,3 +121,17 @@ def test_a_long_event_in_small_pieces_is_searched_once() -> None:
     for _ in range(60_000):
         assert splitter.feed(b"sixteen bytes...") == b""
     assert len(splitter.feed(b"\n\n")) == 60_000 * 16 + 2
+
+
+@given(st.lists(st.integers(1, 4), max_size=4))
+def test_a_byte_order_mark_is_left_out_however_it_is_cut(sizes: list[int]) -> None:
+    stream, splitter, seen, at = b"\xef\xbb\xbfdata: 1\n\n", EventSplitter(), b"", 0
+    for size in [*sizes, len(stream)]:
+        seen += splitter.feed(stream[at : at + size])
+        at += size
+    assert seen == b"data: 1\n\n"
+
+
+def test_half_a_byte_order_mark_is_none() -> None:
+    splitter = EventSplitter()
+    assert splitter.feed(b"\xef") + splitter.feed(b"\xbbx\n\n") == b"\xef\xbbx\n\n"

@@ -10,7 +10,7 @@ from msgspec import Meta, Raw, Struct
 
 from homeport.api import bodies, errors
 from homeport.api.openai import Name
-from homeport.api.receipts import receipt_comment, receipt_object
+from homeport.api.receipts import fields_of, receipt_comment, receipt_object
 from homeport.core.errors import HomeportError, NoAnswer
 from homeport.core.ports import AnswerWriter
 from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface, Usage
@@ -192,7 +192,7 @@ def _error_object(error: HomeportError, request_id: str) -> dict[str, Any]:
 def _with_receipt(event: bytes, receipt: Receipt) -> bytes:
     """The event that has the usage, with the receipt; every other event, and what cannot be read, as it came."""
     with suppress(*bodies.UNREADABLE):
-        told = bodies.FIELDS.decode(data_of(event) or b"")
+        told = fields_of(event)
         if bytes(told.get("type", b"")) == b'"message_delta"':
             told["homeport"] = Raw(msgspec.json.encode(receipt_object(receipt)))
             return b"event: message_delta\ndata: " + msgspec.json.encode(told) + b"\n\n"

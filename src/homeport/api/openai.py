@@ -11,10 +11,9 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from homeport.api import bodies, errors
-from homeport.api.receipts import receipt_comment, receipt_object, usage_chunk
+from homeport.api.receipts import fields_of, receipt_comment, receipt_object, usage_chunk
 from homeport.core.errors import HomeportError
 from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface
-from homeport.transport.sse import data_of
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 ModelName = Annotated[str, Meta(min_length=1, max_length=256, examples=["auto"])]
@@ -230,7 +229,7 @@ def _prompt_chars(prompt: Prompt | list[Token]) -> int:
 
 def _with_receipt(event: bytes, receipt: Receipt) -> bytes:
     try:
-        chunk = bodies.FIELDS.decode(data_of(event) or b"")
+        chunk = fields_of(event)
     except bodies.UNREADABLE:
         return event  # What cannot be read goes on as it came: the request is billed, so its stream must end.
     chunk["homeport"] = Raw(msgspec.json.encode(receipt_object(receipt)))

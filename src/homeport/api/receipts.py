@@ -39,13 +39,22 @@ def usage_chunk(usage: Usage, first: bytes) -> bytes:
     Args:
         first: the first events of the stream; what all chunks have in common is taken from them.
     """
-    common = next((told for event in events(first) if (told := _chunk(event))), {})
+    common = next((told for event in events(first) if (told := _fields_or_none(event))), {})
     head = {name: common[name] for name in _OF_EVERY_CHUNK if name in common}
     return b"data: " + msgspec.json.encode({**head, "choices": [], "usage": chat_usage(usage)}) + b"\n\n"
 
 
-def _chunk(event: bytes) -> dict[str, msgspec.Raw]:
+def fields_of(event: bytes) -> dict[str, msgspec.Raw]:
+    """The fields of the JSON object that an event carries, in one line each: to be written into another event.
+
+    Raises one of `bodies.UNREADABLE`.
+    """
+    # An object may come over several lines. A line end is never inside its texts, and would end ours too early.
+    return bodies.FIELDS.decode((data_of(event) or b"").replace(b"\n", b" "))
+
+
+def _fields_or_none(event: bytes) -> dict[str, msgspec.Raw]:
     try:
-        return bodies.FIELDS.decode(data_of(event) or b"")
+        return fields_of(event)
     except bodies.UNREADABLE:
         return {}

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from homeport.api import bodies, errors
-from homeport.api.receipts import receipt_comment, receipt_object, usage_chunk
+from homeport.api.receipts import fields_of, receipt_comment, receipt_object, usage_chunk
 from homeport.core.errors import HomeportError
 from homeport.core.ports import AnswerWriter
 from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface
@@ -119,7 +119,7 @@ def _begun(first: bytes) -> Mapping[str, Raw]:
     """The response object of the first event of a native stream; empty where there is none."""
     for event in events(first):
         try:
-            told = bodies.FIELDS.decode(data_of(event) or b"")
+            told = fields_of(event)
             return bodies.FIELDS.decode(told.get("response", b"{}"))
         except bodies.UNREADABLE:
             continue
@@ -129,7 +129,7 @@ def _begun(first: bytes) -> Mapping[str, Raw]:
 def _with_receipt(event: bytes, receipt: Receipt) -> bytes:
     """The last event with the receipt in its response. What cannot be read goes on as it came."""
     try:
-        told = bodies.FIELDS.decode(data_of(event) or b"")
+        told = fields_of(event)
         response = bodies.FIELDS.decode(told["response"])
         kind = msgspec.json.decode(told["type"], type=str)
     except (*bodies.UNREADABLE, KeyError):

@@ -35,6 +35,7 @@ HEDGE_LOST = "hedge_lost"
 _PREFIX_BYTES = 1024
 _ANSWER_TOKENS = 256
 _FREE = Nano(0)
+_TICK_S = 0.001
 
 
 class Resilience(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +157,11 @@ class Dispatcher:
         pause = pause_s(self._policy.retry, number, min(waits), self._dice.random())
         if pause > self._policy.retry.longest_wait or pause >= self._left_s(rounds.exchange):
             return False
+        until = now + round(pause * 1e9)
         await self._sleep(pause)
+        # The loop's timers tick in milliseconds of their own: one that is early would find a Retry-After not over.
+        if (early := until - self._clock.monotonic_ns()) > 0:
+            await self._sleep(early / 1e9 + _TICK_S)
         return True
 
     async def _after_restart(self, rounds: "_Rounds", call: Call[Answer]) -> Answer:

@@ -228,7 +228,10 @@ class Answer:
     def release(self) -> bool:
         """Stop reading: True if the connection can carry another request."""
         self._alarm.discard(self)
-        return self.connection.finish()
+        kept = self.connection.finish()
+        if kept and self._paused:
+            self.connection.resume()  # Or nothing of the next answer would ever be read.
+        return kept
 
     def _take(self) -> bytes:
         parts, self._parts = self._parts, []

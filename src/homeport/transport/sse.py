@@ -1,7 +1,8 @@
 """Server-sent events as bytes: where one ends, and what it carries.
 
 Source: the HTML standard, section 9.2, "Server-sent events". A line ends in LF, CRLF or CR; an event
-ends in a blank line. Nothing is decoded or rewritten, so that events can be forwarded as they came.
+ends in a blank line. Nothing is decoded or rewritten, so that events can be forwarded as they came; only
+a byte order mark at the beginning is left out, because many clients would lose the first event by it.
 """
 
 import re
@@ -24,6 +25,7 @@ class EventSplitter:
         self._max_event = max_event
         self._rest = bytearray()
         self._searched = 0
+        self._begun = False
 
     @property
     def pending(self) -> bytes:
@@ -36,6 +38,8 @@ class EventSplitter:
         Raises:
             BadAnswer: upstream_event_too_large.
         """
+        if not self._begun:
+            chunk = self._begin(chunk)
         if not self._rest and self._is_whole(chunk):
             return chunk
         self._rest += chunk
@@ -53,6 +57,13 @@ class EventSplitter:
         self._rest.clear()
         self._searched = 0
         return rest
+
+    def _begin(self, chunk: bytes) -> bytes:
+        """What is left of the first bytes without a byte order mark; b"" while they may still become one."""
+        first = bytes(self._rest) + chunk
+        self._begun = len(first) >= len(_BOM) or not _BOM.startswith(first)
+        self._rest[:] = b"" if self._begun else first
+        return first.removeprefix(_BOM) if self._begun else b""
 
     def _is_whole(self, chunk: bytes) -> bool:
         """The common case, without a search: LF only, no stray blank lines, cut at an event's end."""

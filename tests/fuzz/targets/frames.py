@@ -100,6 +100,7 @@ def _same_however_cut(source: Source, make: Callable[[], AnyFramer], stream: byt
 
 def _unchanged(whole: Told, stream: bytes) -> None:
     """Frames of a stream that passes through are the stream's own bytes, from its beginning and without gaps."""
+    stream = stream.removeprefix(b"\xef\xbb\xbf")
     assert stream.startswith(whole.joined.rstrip(b"\r\n")), "bytes were changed, lost or moved"
     left = stream[len(whole.joined.rstrip(b"\r\n")) :].lstrip(b"\r\n")
     if whole.error is None and not whole.closing:
