@@ -88,6 +88,18 @@ async def test_a_prediction_that_takes_too_long_is_cancelled(server: ReplicateSe
     assert server.cancelled == ["fake-1"]
 
 
+async def test_a_model_that_cannot_stream_has_no_longer_than_others(
+    server: ReplicateServer, replicate: Replicate
+) -> None:
+    server.looks = 10**9
+    server.urls = {"stream": ""}
+    with pytest.raises(UpstreamTimeout) as caught:
+        await anext(replicate.stream(call(CHAT, stream=True, timeouts=Timeouts(total=0.2))))
+    assert caught.value.code == "upstream_total_timeout"
+    await replicate.close()
+    assert server.cancelled == ["fake-1"]
+
+
 async def test_a_caller_who_leaves_cancels_the_prediction(server: ReplicateServer, replicate: Replicate) -> None:
     server.looks = 10**9
     task = asyncio.create_task(replicate.complete(call(CHAT)))

@@ -86,25 +86,27 @@ class Replicate:
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[Frame]:
         """See `Upstream.stream`. Closing the generator cancels the prediction."""
+        until = asyncio.get_running_loop().time() + call.timeouts.total
         given = self._input(call)
         prediction, created = await self._create(call, given, stream=True)
         teller = _Teller(prediction.id, call.target.model, created)
         text = ""
-        try:
-            if prediction.urls.stream:
+        if prediction.urls.stream:
+            try:
                 async with contextlib.aclosing(self._pieces(call, prediction)) as pieces:
                     async for piece in pieces:
                         text += piece
                         yield teller.said(piece)
                 prediction = await self._settled(call, prediction)
-            else:
-                # This model cannot stream, so it says all at once.
+            except BaseException:  # whatever ends the answer early, a caller who left too; raised again
+                self._cancel_later(prediction)
+                raise
+        else:
+            # This model cannot stream, so it says all at once.
+            async with _Within(until - asyncio.get_running_loop().time()):
                 prediction = await self._finished(call, prediction)
-                text = wire.text_of(prediction)
-                yield teller.said(text)
-        except BaseException:  # whatever ends the answer early, a caller who left too; raised again
-            self._cancel_later(prediction)
-            raise
+            text = wire.text_of(prediction)
+            yield teller.said(text)
         usage = wire.read_usage(prediction, str(given.get("prompt", "")), text)
         for frame in teller.end(wire.finish_reason(usage, given.get("max_tokens")), usage):
             yield frame
