@@ -55,6 +55,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
         surface: the path of the gateway that it asks.
         cases: what its program can do.
         small: the cases that SmolLM2 is tried with; those that it is able to.
+        lacks: by model, what the client itself refuses to do with it.
     """
 
     title: str
@@ -64,10 +65,11 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     surface: str
     cases: frozenset[str]
     small: frozenset[str] = _SMALL
+    lacks: Mapping[str, frozenset[str]] = {}
 
     def on(self, model: str) -> frozenset[str]:
         """The cases that hold for the API behind this model."""
-        asking = self.cases & ASKING.keys()
+        asking = self.cases & ASKING.keys() - self.lacks.get(model, frozenset())
         if model == LOCAL:
             return asking & self.small
         return asking - {"embeddings"} if model in _NO_VECTORS else asking
@@ -82,7 +84,7 @@ _MESSAGES = _OPENAI - {"embeddings"} | {"count_tokens"}
 # It has no word for retries that are no use, and everything in it is asynchronous.
 _VERCEL = _OPENAI - {"async", "limits"}
 
-CLIENTS = (
+_SDKS = (
     Client(
         title="openai (Python), chat",
         packages=("openai",),
@@ -141,6 +143,82 @@ CLIENTS = (
         small=_SMALL - {"json_schema"},  # It asks for JSON by a tool.
     ),
 )
+
+_PYDANTIC = _cases("chat async stream tools forced_tool streamed_tools json_schema image errors broken_stream")
+_FIVE = _OPENAI - {"limits"}
+_JSON = frozenset({"json_schema"})
+
+_FRAMEWORKS = (
+    Client(
+        title="openai (Python), responses",
+        packages=("openai",),
+        environment="latest",
+        program="use_openai_responses",
+        surface="/v1/responses",
+        cases=_OPENAI - {"embeddings"},
+    ),
+    Client(
+        title="LangChain",
+        packages=("langchain-openai", "langchain-core"),
+        environment="latest",
+        program="use_langchain",
+        surface="/v1/chat/completions",
+        cases=_FIVE,
+    ),
+    Client(
+        title="pydantic-ai, chat",
+        packages=("pydantic-ai-slim",),
+        environment="latest",
+        program="use_pydantic_chat",
+        surface="/v1/chat/completions",
+        cases=_PYDANTIC,
+    ),
+    Client(
+        title="pydantic-ai, responses",
+        packages=("pydantic-ai-slim",),
+        environment="latest",
+        program="use_pydantic_responses",
+        surface="/v1/responses",
+        cases=_PYDANTIC,
+    ),
+    Client(
+        title="pydantic-ai, Anthropic",
+        packages=("pydantic-ai-slim", "anthropic"),
+        environment="latest",
+        program="use_pydantic_anthropic",
+        surface="/v1/messages",
+        cases=_PYDANTIC,
+        # It asks for JSON by a schema only of models that it knows by name.
+        lacks={OPENAI: _JSON, GEMINI: _JSON, LOCAL: _JSON},
+    ),
+    Client(
+        title="openai-agents",
+        packages=("openai-agents",),
+        environment="latest",
+        program="use_agents",
+        surface="/v1/responses",
+        cases=_PYDANTIC - {"async", "image"},
+    ),
+    Client(
+        title="instructor",
+        packages=("instructor", "openai"),
+        environment="openai2",
+        program="use_instructor",
+        surface="/v1/chat/completions",
+        cases=_cases("async stream forced_tool streamed_tools json_schema errors"),
+    ),
+    Client(
+        title="LiteLLM as a client",
+        packages=("litellm", "openai"),
+        environment="openai2",
+        program="use_litellm",
+        surface="/v1/chat/completions",
+        cases=_FIVE,
+    ),
+)
+
+CLIENTS = (*_SDKS, *_FRAMEWORKS)
+"""In the order of the page."""
 
 
 class Cell(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import json
 import sys
 import traceback
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,19 +109,30 @@ def raises(kind: type[BaseException] | tuple[type[BaseException], ...], do: Call
     raise AssertionError(f"nothing was raised; {kind} was expected")
 
 
+async def breaks(kind: type[BaseException], doing: Awaitable[Any]) -> None:
+    """Wait for what must end with an error of this kind."""
+    try:
+        await doing
+    except kind:
+        return
+    raise AssertionError(f"nothing was raised; {kind} was expected")
+
+
 def run(cases: Mapping[str, Case]) -> None:
     """Carry out the plan."""
     plan = json.load(sys.stdin)
-    for model, name in plan["cells"]:
-        print(json.dumps({"model": model, "case": name, "error": _outcome(cases, name, plan["world"], model)}))
-        sys.stdout.flush()
+    with asyncio.Runner() as runner:  # One for all: some clients keep their connections.
+        for model, name in plan["cells"]:
+            error = _outcome(runner, cases, name, Trial(**plan["world"], model=model))
+            print(json.dumps({"model": model, "case": name, "error": error}))
+            sys.stdout.flush()
 
 
-def _outcome(cases: Mapping[str, Case], name: str, world: Mapping[str, str], model: str) -> str | None:
+def _outcome(runner: asyncio.Runner, cases: Mapping[str, Case], name: str, trial: Trial) -> str | None:
     try:
-        made = cases[name](Trial(**world, model=model))
+        made = cases[name](trial)
         if inspect.iscoroutine(made):
-            asyncio.run(made)
+            runner.run(made)
     except BaseException:  # Whatever it is, it is told, and the next case is tried.
         return traceback.format_exc(limit=-6)
     return None

@@ -63,6 +63,7 @@ def test_calls_and_their_results() -> None:
         "content": None,
         "refusal": None,
         "annotations": [],
+        "provider_specific_fields": {"refusal": None},
         "tool_calls": [call(arguments='{"city": "Zürich"}', index=0), call("t", "", id="functions.t:1")],
     }
     results = [

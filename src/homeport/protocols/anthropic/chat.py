@@ -59,6 +59,7 @@ Part = TextPart | ImagePart | FilePart | AudioPart | RefusalPart
 class Function(Struct, forbid_unknown_fields=True):
     name: Name
     arguments: str
+    provider_specific_fields: Any = None
 
 
 class ToolCall(Struct, forbid_unknown_fields=True):
@@ -66,6 +67,7 @@ class ToolCall(Struct, forbid_unknown_fields=True):
     function: Function
     type: Literal["function"] = "function"
     index: Any = None
+    provider_specific_fields: Any = None
 
 
 class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
@@ -95,6 +97,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     reasoning: Any = None
     reasoning_content: Any = None
     reasoning_details: Any = None
+    provider_specific_fields: Any = None
 
 
 class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):

@@ -21,6 +21,7 @@ What is dropped, because the answer stays what was asked for:
 - An image's `detail`, the `name` of a message, empty texts, and messages that say nothing.
 - `reasoning_content` and the like in earlier answers: without Anthropic's signature it would be refused.
   `thinking_blocks`, which hold the signature, go back as they came.
+- `provider_specific_fields`: notes of LiteLLM's client to itself.
 
 Fields that OpenAI does not document stay as they are, so that Anthropic's own can be used through chat.
 """
