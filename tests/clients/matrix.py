@@ -24,6 +24,7 @@ ASKING: Mapping[str, str] = {
     "image": "image",
     "embeddings": "embeddings",
     "count_tokens": "count tokens",
+    "standard": "standard tests",
 }
 """Cases that are tried with each API behind the gateway, and their columns."""
 
@@ -35,9 +36,6 @@ FAILING: Mapping[str, str] = {
     "broken_stream": "broken stream",
 }
 """Cases of what goes wrong: the same for every API behind the gateway."""
-
-STANDARD = "standard"
-"""The client's own suite of standard tests."""
 
 # The weights of 135 million parameters cannot do the others; the page says why.
 _SMALL = frozenset({"chat", "async", "stream", "json_schema", "embeddings", "count_tokens"})
@@ -159,11 +157,11 @@ _FRAMEWORKS = (
     ),
     Client(
         title="LangChain",
-        packages=("langchain-openai", "langchain-core"),
+        packages=("langchain-openai", "langchain-tests"),
         environment="latest",
         program="use_langchain",
         surface="/v1/chat/completions",
-        cases=_FIVE,
+        cases=_FIVE | {"standard"},
     ),
     Client(
         title="pydantic-ai, chat",

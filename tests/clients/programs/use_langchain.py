@@ -1,5 +1,9 @@
 """langchain-openai: a chat model and embeddings."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -106,6 +110,30 @@ def embeddings(case: Trial) -> None:
     assert first != second
 
 
+def standard(case: Trial) -> None:
+    """LangChain's own tests: none fails, and as many are tried as its page says."""
+    suite = Path(__file__).with_name("langchain_standard.py")
+    own = [
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(suite.parent),
+        "--confcutdir",
+        str(suite.parent),
+        "-p",
+        "no:cacheprovider",
+    ]
+    scope = "asyncio_default_test_loop_scope=session"  # LangChain keeps its connections from test to test.
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *own, "-q", "--tb=short", "-o", "asyncio_mode=auto", "-o", scope, str(suite)],
+        env={**os.environ, "TRIAL_URL": case.url, "TRIAL_KEY": case.key, "TRIAL_MODEL": case.model},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "38 passed, 7 skipped, 5 xfailed" in done.stdout.splitlines()[-1], done.stdout + done.stderr
+
+
 def errors(case: Trial) -> None:
     raises(openai.AuthenticationError, lambda: model(case, api_key="hp-0-0").invoke("Hello"))
     raises(openai.NotFoundError, lambda: model(case, model="no-such-model").invoke("Hello"))
@@ -141,6 +169,7 @@ if __name__ == "__main__":
             "json_schema": schema,
             "image": image,
             "embeddings": embeddings,
+            "standard": standard,
             "errors": errors,
             "retries": retries,
             "timeout": timeout,
