@@ -77,7 +77,9 @@ async def test_kill_9_on_the_engine_before_the_first_byte_fails_over_to_a_real_t
 ) -> None:
     program = new_program()
     async with OpenAIServer() as api:
-        text = default_yaml().replace("https://api.together.xyz/v1", api.base_url)
+        line = "    provider: together\n"
+        assert line in default_yaml()
+        text = default_yaml().replace(line, f"{line}    base_url: {api.base_url}\n", 1)
         (program.home / "homeport.yaml").write_text(text)
         program.environment["TOGETHER_API_KEY"] = "test"
         await asyncio.to_thread(program.start)
