@@ -83,16 +83,19 @@ async def test_kill_9_on_the_engine_before_the_first_byte_fails_over_to_a_real_t
         (program.home / "homeport.yaml").write_text(text)
         program.environment["TOGETHER_API_KEY"] = "test"
         await asyncio.to_thread(program.start)
-        for streamed in (False, True):
-            (engine,) = program.children("homeport.engines.llamacpp")
-            os.kill(engine, signal.SIGKILL)
-            status, headers, body = await asyncio.to_thread(program.chat, "Hello", stream=streamed)
-            assert (status, headers["x-homeport-tier"]) == (200, "mid")
-            assert headers["x-homeport-reason"].startswith("failover:smollm2:")
-            assert not streamed or body.endswith(b"data: [DONE]\n\n")
-            assert (await asyncio.to_thread(program.chat, "Back?", model="local"))[0] == 200
-        assert len(api.requests) == 2
-        assert await asyncio.to_thread(program.stop) == 0
+        try:
+            for streamed in (False, True):
+                (engine,) = program.children("homeport.engines.llamacpp")
+                os.kill(engine, signal.SIGKILL)
+                status, headers, body = await asyncio.to_thread(program.chat, "Hello", stream=streamed)
+                assert (status, headers["x-homeport-tier"]) == (200, "mid")
+                assert headers["x-homeport-reason"].startswith("failover:smollm2:")
+                assert not streamed or body.endswith(b"data: [DONE]\n\n")
+                assert (await asyncio.to_thread(program.chat, "Back?", model="local"))[0] == 200
+            assert len(api.requests) == 2
+        finally:
+            stopped = await asyncio.to_thread(program.stop)
+        assert stopped == 0
 
 
 def test_a_simulated_tier_never_stands_in_for_the_engine(own_program: Program) -> None:
