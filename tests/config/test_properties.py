@@ -1,7 +1,9 @@
 """What must hold for any file: only ConfigError, every line with a place, never a secret."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import pytest
@@ -37,6 +39,7 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
+WRONG_TYPES: list[object] = [None, True, 7, 0.5, "x", [], ["x"], [[]], {}, {"x": 1}, [{"x": []}]]
 SECRETS = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40).map(
     lambda text: f"S3{text}"
 )
@@ -83,6 +86,23 @@ def test_a_good_file_with_one_part_replaced(load_text: LoadText, data: st.DataOb
     cut = data.draw(st.integers(0, len(lines[row])))
     lines[row] = lines[row][:cut] + replacement
     assert outcome(load_text, "\n".join(lines))
+
+
+def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield from places(part, (*path, key))
+
+
+@pytest.mark.parametrize("place", list(places(yaml.safe_load(default_yaml()))), ids=str)
+def test_a_good_file_with_one_value_of_another_type(load_text: LoadText, place: tuple[str | int, ...]) -> None:
+    for wrong in WRONG_TYPES:
+        holder: Any = {"": yaml.safe_load(default_yaml())}
+        *way, last = ("", *place)
+        data = reduce(getitem, way, holder)
+        data[last] = wrong
+        assert outcome(load_text, yaml.safe_dump(holder[""]))
 
 
 @run(deadline=None)

@@ -34,8 +34,8 @@ class _Target(NamedTuple):
         return self.path[1]
 
     @property
-    def upstream(self) -> object:
-        return self.fields.get("engine") or self.fields.get("provider")
+    def upstream(self) -> str | None:
+        return _text(self.fields.get("engine") or self.fields.get("provider"))
 
     @property
     def name_key(self) -> str:
@@ -135,7 +135,7 @@ def _check_targets(data: Mapping[str, object]) -> Iterator[Problem]:
 
 def _check_public_names(data: Mapping[str, object]) -> Iterator[Problem]:
     taken = dict.fromkeys(_tier_names(data), "a tier") | {AUTO: "any tier"}
-    places: dict[tuple[object, str], set[object]] = {}
+    places: dict[tuple[object, str], set[str]] = {}
     for target in _targets(data):
         name, path = target.name, (*target.path, target.name_key)
         if name is None:
@@ -147,7 +147,9 @@ def _check_public_names(data: Mapping[str, object]) -> Iterator[Problem]:
         elif target.upstream in places.get((target.tier, name), ()):
             yield Problem(path, f'"{name}" is at this upstream already; a replica of it is at another')
         taken.setdefault(name, "a target of another tier")
-        places.setdefault((target.tier, name), set()).add(target.upstream)
+        place = places.setdefault((target.tier, name), set())
+        if target.upstream is not None:
+            place.add(target.upstream)
 
 
 def _check_aliases(data: Mapping[str, object]) -> Iterator[Problem]:
