@@ -126,6 +126,17 @@ async def test_the_status_is_that_of_the_last_attempt(case: str) -> None:
     assert caller.headers.get("retry-after") == ("1" if status in {429, 503} else None)
 
 
+async def test_what_waiting_does_not_mend_is_not_told_to_wait() -> None:
+    house = House(MID, TOP)
+    house.upstreams["mid"].script(UpstreamRefused("no", status=401, retryable=True, code="upstream_auth_failed"))
+    house.upstreams["top"].script(UpstreamRefused("no", status=404, retryable=True, code="upstream_model_missing"))
+    caller = await house.ask()
+    assert (caller.status, caller.error["code"]) == (502, "upstream_unavailable")
+    assert caller.error["attempts"] == ["mid: upstream_auth_failed", "top: upstream_model_missing"]
+    assert "mend" in caller.error["hint"]
+    assert "retry-after" not in caller.headers
+
+
 async def test_an_engine_that_is_down_is_passed_over() -> None:
     house = House(OWN, MID)
     house.health.down = {"at-own"}

@@ -16,6 +16,8 @@ _STATUS_OF_LAST_ERROR = {
     "upstream_event_too_large": 502,
     "upstream_stream_cut": 502,
 }
+# Waiting mends none of these: our key, our bill or our model's name is wrong there.
+_OPERATORS = frozenset({"upstream_auth_failed", "upstream_unpaid", "upstream_model_missing"})
 
 
 def no_answer(exchange: Exchange, wait_s: float) -> NoAnswer | PrivateTierUnavailable:
@@ -29,6 +31,13 @@ def no_answer(exchange: Exchange, wait_s: float) -> NoAnswer | PrivateTierUnavai
         return PrivateTierUnavailable(
             f"this request is private and no model at home could answer it ({'; '.join(attempts)})",
             hint="homeport status shows the engines; the request was not sent elsewhere",
+        )
+    if all(attempt.error in _OPERATORS for attempt in exchange.attempts):
+        return NoAnswer(
+            f"no upstream accepts this gateway's requests ({'; '.join(attempts)})",
+            attempts=attempts,
+            status=502,
+            hint="trying again does not help; who runs this gateway can mend the provider's key, account or model name",
         )
     last = exchange.attempts[-1].error
     status = 504 if "timeout" in last or last == "upstream_stalled" else _STATUS_OF_LAST_ERROR.get(last, 503)
