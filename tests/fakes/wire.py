@@ -5,8 +5,21 @@ import json
 from collections.abc import Callable, Coroutine, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from homeport.api.connection import LEFT
+
 Message = MutableMapping[str, Any]
 Application = Callable[..., Coroutine[Any, Any, None]]
+
+
+class _Scope(dict[str, Any]):
+    def __init__(self, listening: asyncio.Event) -> None:
+        super().__init__()
+        self._listening = listening
+
+    def __setitem__(self, name: str, value: object) -> None:
+        super().__setitem__(name, value)
+        if name == LEFT:
+            self._listening.set()
 
 
 class Caller:
@@ -20,6 +33,7 @@ class Caller:
     Attributes:
         slow: while set, `send` returns only when `read` is called: a reader that does not read.
         writing: set while a `send` waits for such a reader.
+        listening: set when the application waits for more of the body, or asks to be told of the caller's leaving.
     """
 
     def __init__(
@@ -32,7 +46,9 @@ class Caller:
         more: bool = False,
         log: list[str] | None = None,
     ) -> None:
-        self.scope: dict[str, Any] = {
+        self.listening = asyncio.Event()
+        self.scope = _Scope(self.listening)
+        self.scope |= {
             "type": "http",
             "method": method,
             "path": path,
@@ -46,7 +62,6 @@ class Caller:
         self._log = [] if log is None else log
         self.slow = False
         self.writing = asyncio.Event()
-        self.listening = asyncio.Event()
         self.status = 0
         self.headers: dict[str, str] = {}
         self.pieces: list[bytes] = []
@@ -62,6 +77,8 @@ class Caller:
     def leave(self) -> None:
         """Close the connection."""
         self._left.set()
+        if LEFT in self.scope and not self.finished:
+            self.scope[LEFT]()
 
     def read(self) -> None:
         """Let one slow `send` through."""

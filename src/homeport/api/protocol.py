@@ -5,6 +5,7 @@ taken once the key is known, and given back when the body does not come.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -13,7 +14,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from homeport.api import errors
-from homeport.api.connection import LATE, READER, Message, Receive, Scope, Send
+from homeport.api.connection import LATE, LEFT, READER, Message, Receive, Scope, Send
 from homeport.core.errors import CapacityError, HomeportError, InvalidRequest, RequestTimeout, RequestTooLarge
 
 MAX_HEAD_BYTES = 64 << 10
@@ -90,6 +91,9 @@ class Protocol(HttpToolsProtocol):
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
+            left: Callable[[], None] | None = self._running.scope.get(LEFT)  # type: ignore[assignment]  # our own entry
+            if left is not None:
+                left()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -26,8 +26,11 @@ Supervised = Annotated[
     bool, typer.Option("--supervised", help="Stop when standard input closes: the supervisor is gone.", hidden=True)
 ]
 
-_COLLECT_EVERY = 50_000
-"""Objects between two collections of the youngest generation."""
+_COLLECT_EVERY = (50_000, 2, 2)
+"""Objects between two collections of the youngest generation, and how many of those an older one waits for.
+
+With Python's own ten and ten, cycles that requests in progress held at such a moment would lie about for
+millions of requests."""
 
 
 def register(app: typer.Typer) -> None:
@@ -117,7 +120,7 @@ async def _serve(state: Context, sock: socket.socket, worker: int, supervised: b
 
     # What is here now stays; and a request makes no cycles worth looking for every 700 objects.
     gc.freeze()
-    gc.set_threshold(_COLLECT_EVERY)
+    gc.set_threshold(*_COLLECT_EVERY)
     async with built.background(), _told_to_stop(stop, supervised):
         await server.serve(sockets=[sock])
 
