@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from homeport.bootstrap.reload import Reloader, restart_needed
+from homeport.config.file import ConfigFile
 from homeport.config.schema import Settings
 from homeport.core.errors import ConfigError
 
@@ -19,13 +20,14 @@ def settings(**changes: Any) -> Settings:
     return Settings.model_validate(base | changes)
 
 
-class File:
+class File(ConfigFile):
     """A configuration file that a test writes; `broken` is what reading it raises."""
 
     def __init__(self) -> None:
         self.settings = settings()
         self.broken: ConfigError | None = None
         self.version = 0
+        self.kept: list[int] = []
         self.adopted: list[Settings] = []
         self.counted: list[str] = []
 
@@ -35,6 +37,12 @@ class File:
     def damage(self) -> None:
         self.broken, self.version = ConfigError("homeport.yaml:3:1 tiers: is wrong"), self.version + 1
 
+    def stamp(self) -> tuple[int, int, int]:
+        return self.version, 0, 0
+
+    def keep(self) -> None:
+        self.kept.append(self.version)
+
     def read(self) -> Settings:
         if self.broken:
             raise self.broken
@@ -43,8 +51,7 @@ class File:
     def reloader(self) -> Reloader:
         return Reloader(
             self.settings,
-            read=self.read,
-            stamp=lambda: self.version,
+            file=self,
             adopt=self.adopted.append,
             count=self.counted.append,
         )
@@ -61,6 +68,7 @@ async def test_a_change_is_adopted_and_its_digest_told() -> None:
     assert [adopted.aliases for adopted in file.adopted] == [{"a": "m"}]
     assert reloader.settings.aliases == {"a": "m"}
     assert file.counted == ["adopted", "adopted"]
+    assert file.kept == [0, 1]
 
 
 async def test_a_broken_one_is_refused_with_its_line_and_changes_nothing() -> None:
@@ -79,13 +87,12 @@ async def test_what_cannot_be_put_into_effect_is_refused_too() -> None:
     def refuse(_: Settings) -> None:
         raise ConfigError("the policy is unknown")
 
-    reloader = Reloader(
-        file.settings, read=file.read, stamp=lambda: file.version, adopt=refuse, count=file.counted.append
-    )
+    reloader = Reloader(file.settings, file=file, adopt=refuse, count=file.counted.append)
     file.write(settings(aliases={"a": "m"}))
     with pytest.raises(ConfigError):
         await reloader.reload()
     assert reloader.settings.aliases == {}
+    assert file.kept == []
 
 
 async def test_the_file_is_watched_and_a_mistake_does_not_end_the_watch() -> None:

@@ -21,6 +21,7 @@ from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.storage import key_ring, open_storage, refresh_keys
 from homeport.config.batch import BatchSettings
+from homeport.config.file import ConfigFile
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.storage.batches import BatchStore
@@ -42,13 +43,11 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     background: Callable[[], contextlib.AbstractAsyncContextManager[None]]
 
 
-def build_gateway(
-    settings: Settings, home: Home, read: Callable[[], Settings], stamp: Callable[[], object], worker: int
-) -> Gateway:
+def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int) -> Gateway:
     """Everything a gateway process needs, ready to run inside an event loop.
 
     Args:
-        read, stamp: how the configuration is read again; see `Reloader`.
+        file: where the settings are from; it is read again when it changes.
         worker: which of `server.workers` processes this is, from 1.
     """
     clock = SystemClock()
@@ -88,7 +87,7 @@ def build_gateway(
     def count(how: str) -> None:
         metrics.reloads.labels(how).inc()
 
-    reloader = Reloader(settings, read=read, stamp=stamp, adopt=adopt, count=count)
+    reloader = Reloader(settings, file=file, adopt=adopt, count=count)
 
     @contextlib.asynccontextmanager
     async def background() -> AsyncIterator[None]:

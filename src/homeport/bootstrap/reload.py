@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from homeport.config.file import ConfigFile
 from homeport.config.redact import digest_of
 from homeport.config.schema import Settings
 from homeport.core.errors import ConfigError, HomeportError
@@ -20,8 +21,7 @@ class Reloader:
     """Reads the configuration again when its file changes, or when told to.
 
     Args:
-        read: the configuration as it is now; raises ConfigError with the place of what is wrong.
-        stamp: changes when the file does; cheap.
+        file: is kept once it is adopted.
         adopt: puts new settings into effect; raises before it changed anything, or not at all.
         count: told `adopted` or `refused`.
     """
@@ -30,14 +30,12 @@ class Reloader:
         self,
         settings: Settings,
         *,
-        read: Callable[[], Settings],
-        stamp: Callable[[], object],
+        file: ConfigFile,
         adopt: Callable[[Settings], None],
         count: Callable[[str], None],
     ) -> None:
         self.settings = settings
-        self._read = read
-        self._stamp = stamp
+        self._file = file
         self._adopt = adopt
         self._count = count
         self._one_at_a_time = asyncio.Lock()
@@ -50,7 +48,7 @@ class Reloader:
         """
         async with self._one_at_a_time:
             try:
-                settings = await asyncio.to_thread(self._read)
+                settings = await asyncio.to_thread(self._file.read)
                 if digest_of(settings) != digest_of(self.settings):
                     self._adopt(settings)
             except HomeportError as error:
@@ -58,6 +56,7 @@ class Reloader:
                 raise ConfigError(error.message, code=error.code, hint=error.hint) from error
             for name in restart_needed(self.settings, settings):
                 logger.warning("a change of %s takes effect when homeport is started again", name)
+            await asyncio.to_thread(self._file.keep)
             self._count("adopted")
             self.settings = settings
         digest = digest_of(settings)
@@ -66,10 +65,10 @@ class Reloader:
 
     async def watch(self) -> None:
         """Reload when the file has changed and then been left alone for half a second, until cancelled."""
-        adopted = seen = self._stamp()
+        adopted = seen = self._file.stamp()
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            before, seen = seen, self._stamp()
+            before, seen = seen, self._file.stamp()
             if seen == adopted or seen != before:
                 continue
             adopted = seen

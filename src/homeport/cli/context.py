@@ -9,8 +9,9 @@ import msgspec
 import typer
 from rich.console import Console
 
+from homeport.config.file import ConfigFile
 from homeport.config.home import Home
-from homeport.config.load import Environment, find_config, load, read_environment
+from homeport.config.load import Environment, read_environment
 from homeport.config.schema import Settings
 from homeport.core.errors import ConfigError
 
@@ -47,36 +48,18 @@ class Context:
             ) from error
         return home
 
+    @cached_property
+    def config_file(self) -> ConfigFile:
+        return ConfigFile(self.environment, self.explicit_config, self.home.adopted)
+
     @property
     def config(self) -> Path | None:
         """The configuration file there is, or None."""
-        return find_config(self.environment, self.explicit_config)
+        return self.config_file.path
 
     @cached_property
     def settings(self) -> Settings:
-        path = self.config
-        if path is None:
-            raise ConfigError(
-                "there is no homeport.yaml yet",
-                code="config_missing",
-                hint="`homeport up` writes one and starts; `homeport init` only writes it",
-            )
-        return load(path, self.environment)
-
-    def read_settings(self) -> Settings:
-        """The configuration as the file is now. Raises ConfigError."""
-        path = self.config
-        if path is None:
-            raise ConfigError("homeport.yaml is gone", code="config_missing", hint="put it back")
-        return load(path, self.environment)
-
-    def config_stamp(self) -> tuple[int, int, int]:
-        """Changes when the file does."""
-        try:
-            found = self.config.stat() if self.config else None
-        except OSError:
-            found = None
-        return (found.st_mtime_ns, found.st_size, found.st_ino) if found else (0, 0, 0)
+        return self.config_file.read()
 
     def print_json(self, value: Any) -> None:
         """One JSON document on standard output, for programs."""

@@ -8,20 +8,22 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 import uvloop
+from sqlalchemy import Engine
 
 from homeport import bootstrap
 from homeport.api.server import Edge, listen_together, make_server, open_files
 from homeport.cli.context import Context
-from homeport.config.schema import Settings
+from homeport.config.schema import ServerSettings, Settings
 from homeport.core.errors import ConfigError
 from homeport.jobs import worker
 from homeport.storage.ingest import ingest
 from homeport.telemetry import logs
 
+Built = TypeVar("Built")
 Supervised = Annotated[
     bool, typer.Option("--supervised", help="Stop when standard input closes: the supervisor is gone.", hidden=True)
 ]
@@ -49,7 +51,6 @@ def gateway(
     Example: homeport gateway
     """
     state: Context = context.obj
-    logs.configure("gateway", state.settings.logging.level)
     sock = socket.socket(fileno=fd) if fd is not None else listen_or_explain(state)[0]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(state, sock, worker, supervised))
@@ -61,9 +62,12 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
     Example: homeport jobs
     """
     state: Context = context.obj
-    logs.configure("jobs", state.settings.logging.level)
-    engine = bootstrap.open_storage(state.settings, state.home)
 
+    def build(settings: Settings) -> tuple[Settings, Engine]:
+        logs.configure("jobs", settings.logging.level)
+        return settings, bootstrap.open_storage(settings, state.home)
+
+    settings, engine = _begin(state, supervised, build)
     changed = False
 
     async def work() -> None:
@@ -74,17 +78,11 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
             changed = True
             stop.set()
 
-        reloader = bootstrap.Reloader(
-            state.settings,
-            read=state.read_settings,
-            stamp=state.config_stamp,
-            adopt=begin_again,
-            count=lambda _: None,
-        )
+        reloader = bootstrap.Reloader(settings, file=state.config_file, adopt=begin_again, count=lambda _: None)
         watching = asyncio.create_task(reloader.watch())
 
         async def run_batches() -> None:
-            await bootstrap.run_batches(state.settings, state.home, engine, stop)
+            await bootstrap.run_batches(settings, state.home, engine, stop)
             batches_over.set()
 
         async with _told_to_stop(stop.set, supervised):
@@ -92,7 +90,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 run_batches(),
                 # To the end of the batches: what their last lines cost is in the journal.
                 worker.work(lambda: ingest(engine, state.home.journal), batches_over),
-                bootstrap.watch_slo(state.settings, state.home, engine, stop),
+                bootstrap.watch_slo(settings, state.home, engine, stop),
             )
         watching.cancel()
 
@@ -103,8 +101,11 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
 
 
 async def _serve(state: Context, sock: socket.socket, worker: int, supervised: bool) -> None:
-    built = bootstrap.build_gateway(state.settings, state.home, state.read_settings, state.config_stamp, worker)
-    settings = state.settings.server
+    def build(settings: Settings) -> tuple[ServerSettings, bootstrap.Gateway]:
+        logs.configure("gateway", settings.logging.level)
+        return settings.server, bootstrap.build_gateway(settings, state.home, state.config_file, worker)
+
+    settings, built = _begin(state, supervised, build)
     open_files(settings.max_connections)
     edge = Edge(
         head_timeout=settings.head_timeout,
@@ -123,6 +124,11 @@ async def _serve(state: Context, sock: socket.socket, worker: int, supervised: b
     gc.set_threshold(*_COLLECT_EVERY)
     async with built.background(), _told_to_stop(stop, supervised):
         await server.serve(sockets=[sock])
+
+
+def _begin(state: Context, supervised: bool, build: Callable[[Settings], Built]) -> Built:
+    """What a supervisor starts again may find a file that is being edited; a person is told at once."""
+    return state.config_file.begin(build) if supervised else build(state.settings)
 
 
 def listen_or_explain(state: Context, count: int = 1) -> list[socket.socket]:

@@ -105,6 +105,7 @@ class _Up:
 
     async def _prepare(self) -> None:
         state = self._state
+        state.config_file.keep()
         sockets = listen_or_explain(state, state.settings.server.workers)
         state.home.address.write_text(f"http://{state.settings.server.host}:{state.settings.server.port}\n")
         bootstrap.ensure_own_keys(state.settings, state.home)

@@ -60,6 +60,11 @@ class Home:
         return self.root / "run"
 
     @property
+    def adopted(self) -> Path:
+        """The configuration file as it was when it was adopted last."""
+        return self.run / "homeport.yaml"
+
+    @property
     def engines(self) -> Path:
         return self.run / "engines.json"
 
