@@ -20,6 +20,7 @@ from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, t
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
 from homeport.core.ports import Clock, Dialect, KeyRing
 from homeport.core.types import Surface
+from homeport.pipeline.attribution import TRACE_HEADER, TRACEPARENT_HEADER, USER_HEADER, Attribution
 from homeport.pipeline.authenticate import authenticate, permit_inference
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
 from homeport.pipeline.exchange import Exchange
@@ -130,6 +131,11 @@ class App:
                 token=token_of(connection),
                 timeout_header=connection.header(DEADLINE_HEADER.encode()),
                 data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
+                attribution=Attribution(
+                    user=connection.header(USER_HEADER.encode()),
+                    trace=connection.header(TRACE_HEADER.encode()),
+                    traceparent=connection.header(TRACEPARENT_HEADER.encode()),
+                ),
                 read_body=connection.read_body,
                 dialect=_with_headers(dialect, connection),
                 wire=connection,

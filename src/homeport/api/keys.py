@@ -1,5 +1,6 @@
 """Every change to keys: `homeport keys` and the admin API are two ways to ask for it."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import Engine
 
 from homeport.api.auth import another_token, digest, new_token
 from homeport.core.errors import ConfigError, InvalidRequest, NotFound
-from homeport.core.types import DataClass, Key, RateLimits, Scope
+from homeport.core.types import DEFAULT_PROJECT, DataClass, Key, RateLimits, Scope
 from homeport.storage.keys import StoredKey, add_key, change_key, list_keys
 
 MAX_GRACE_SECONDS = 30 * 86_400
@@ -17,6 +18,7 @@ _MOST_RESERVED_PERCENT = 90
 _SECOND = 1_000_000_000
 
 Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=256)]], Meta(max_length=256)]
+PROJECT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,51}(/[A-Za-z0-9][A-Za-z0-9._-]{0,51}){0,2}$"
 Limit = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 
 
@@ -31,6 +33,7 @@ class KeyFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be said of a key, all at once or in part; what is left out stays as it is.
 
     Attributes:
+        project: up to three names with slashes between them, `organisation/team/project`.
         models, tiers: empty means any.
         expires_in: seconds from now; null means never.
         requests_per_minute, tokens_per_minute, concurrent_requests: null means not limited.
@@ -38,6 +41,7 @@ class KeyFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     name: str | UnsetType = UNSET
+    project: Annotated[str, Meta(max_length=160, pattern=PROJECT)] | UnsetType = UNSET
     scopes: Annotated[list[Scope], Meta(min_length=1)] | UnsetType = UNSET
     models: Names | UnsetType = UNSET
     tiers: Names | UnsetType = UNSET
@@ -137,6 +141,13 @@ class KeyRegistry:
         said = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
         if "name" in said and (not said["name"].strip() or len(said["name"]) > 160):
             raise _wrong_name()
+        if not re.fullmatch(PROJECT, said.get("project", DEFAULT_PROJECT)):
+            raise InvalidRequest(
+                "a project is up to three names with slashes between them",
+                code="key_project_invalid",
+                hint="such as acme/search/chat; a name has up to 52 letters, digits and . _ -",
+                param="project",
+            )
         self._check_names(said)
         if said.get("reserved_percent"):
             self._check_reserved(key.id, said["reserved_percent"])
@@ -188,6 +199,7 @@ def view(stored: StoredKey, now: int) -> dict[str, Any]:
     return {
         "id": key.id,
         "name": key.name,
+        "project": key.project,
         "state": state_of(stored, now),
         "scopes": sorted(key.scopes),
         "models": sorted(key.models),

@@ -31,6 +31,9 @@ Models = Annotated[
 Tiers = Annotated[
     list[str] | None, typer.Option("--tier", help="Allow only this tier; may be repeated. any: all of them.")
 ]
+Project = Annotated[
+    str | None, typer.Option("--project", help="Where it stands: organisation/team/project, or fewer names.")
+]
 Class = Annotated[DataClass | None, typer.Option("--data-class", help="private: its requests never leave home.")]
 Days = Annotated[int | None, typer.Option(min=0, max=36500, help="It expires after so many days. 0: never.")]
 Requests = Annotated[int | None, typer.Option("--rpm", min=0, max=10**9, help="Requests a minute. 0: no limit.")]
@@ -48,6 +51,7 @@ Reserve = Annotated[
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Who or what will use it.")],
+    project: Project = None,
     scope: Scopes = None,
     model: Models = None,
     tier: Tiers = None,
@@ -64,7 +68,7 @@ def create(
     Example: homeport keys create billing-bot --tier local --days 90 --rpm 60
     """
     state: Context = context.obj
-    fields = _fields(name, scope, model, tier, data_class, days, (requests, tokens, concurrent), reserve)
+    fields = _fields(name, project, scope, model, tier, data_class, days, (requests, tokens, concurrent), reserve)
     issued = _registry(state).create(fields)
     if json:
         state.print_json({**view(issued.stored, time.time_ns()), "key": issued.token})
@@ -84,11 +88,20 @@ def list_(context: typer.Context, json: Json = False) -> None:
     if json:
         state.print_json(views)
         return
-    table = Table("id", "name", "state", "scopes", "data class", "models", "tiers", "limits")
+    table = Table("id", "name", "project", "state", "scopes", "data class", "models", "tiers", "limits")
     for item in views:
         allowed = [", ".join(item[column]) or _ANY for column in ("models", "tiers")]
         scopes = ", ".join(item["scopes"]) or "none"
-        table.add_row(item["id"], item["name"], item["state"], scopes, item["data_class"], *allowed, _limits(item))
+        table.add_row(
+            item["id"],
+            item["name"],
+            item["project"],
+            item["state"],
+            scopes,
+            item["data_class"],
+            *allowed,
+            _limits(item),
+        )
         for old in item["tokens"][1:]:
             until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(old["expires_at"]))
             table.add_row("", "its token before", f"until {until}")
@@ -100,6 +113,7 @@ def update(
     context: typer.Context,
     key_id: KeyId,
     name: Annotated[str | None, typer.Option(help="Who or what uses it.")] = None,
+    project: Project = None,
     scope: Scopes = None,
     model: Models = None,
     tier: Tiers = None,
@@ -116,7 +130,7 @@ def update(
     Example: homeport keys update key_0123456789abcdef --rpm 120 --tier any
     """
     state: Context = context.obj
-    fields = _fields(name, scope, model, tier, data_class, days, (requests, tokens, concurrent), reserve)
+    fields = _fields(name, project, scope, model, tier, data_class, days, (requests, tokens, concurrent), reserve)
     stored = _registry(state).update(key_id, fields)
     if json:
         state.print_json(view(stored, time.time_ns()))
@@ -164,6 +178,7 @@ def _registry(state: Context) -> KeyRegistry:
 
 def _fields(
     name: str | None,
+    project: str | None,
     scopes: list[Scope] | None,
     models: list[str] | None,
     tiers: list[str] | None,
@@ -175,6 +190,7 @@ def _fields(
     requests, tokens, concurrent = (UNSET if limit is None else limit or None for limit in limits)
     return KeyFields(
         name=UNSET if name is None else name,
+        project=UNSET if project is None else project,
         scopes=scopes or UNSET,
         models=_names(models),
         tiers=_names(tiers),

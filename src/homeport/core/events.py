@@ -2,7 +2,7 @@
 
 import msgspec
 
-from homeport.core.types import Attempt, Outcome
+from homeport.core.types import DEFAULT_PROJECT, Attempt, Outcome
 
 
 class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_finished", tag_field="event"):
@@ -10,7 +10,9 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
 
     Times are nanoseconds: `started_at` since the epoch, the others durations. `ttft_ns` is the time
     to the first byte that the caller was sent (0 when there was none). `cost` is in nano-dollars;
-    `price_source` says which price it was computed with, "" when nothing was billed.
+    `price_source` says which price it was computed with, "" when nothing was billed. `project` is the
+    key's at that time; `end_user` and `trace_id` are what the caller said, or "". `holder` is the process
+    that answered, by the name under which it leases from budgets.
     """
 
     request_id: str
@@ -40,3 +42,8 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     ttft_ns: int
     attempts: tuple[Attempt, ...]
     cache_write_tokens: int = 0
+    project: str = DEFAULT_PROJECT
+    end_user: str = ""
+    trace_id: str = ""
+    batch: bool = False
+    holder: str = ""

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Raw
 
+from homeport.core.budgets import Account, Grant
 from homeport.core.errors import HomeportError
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
@@ -112,6 +113,21 @@ class Policy(Protocol):
 class Pricing(Protocol):
     def cost(self, target: Target, usage: Usage, elapsed_ns: int) -> Nano:
         """What an answer cost; `elapsed_ns` is used for engines that do not report their own time."""
+
+
+class Bank(Protocol):
+    """Leases slices of budgets to processes, so that a cap holds exactly without a database round trip a request.
+
+    A holder is one start of one process; its name is never used again.
+    """
+
+    def trade(self, holder: str, account: Account, *, settled: Nano, returned: Nano, need: Nano, want: Nano) -> Grant:
+        """One transaction: of the holder's lease `settled` was spent and `returned` is given back; then `want` is
+        leased, or what is left of the limit if that is at least `need`. With `need` and `want` 0 it only reports.
+
+        Raises:
+            StorageError: the database cannot be asked; nothing has happened.
+        """
 
 
 class Recorder(Protocol):

@@ -168,10 +168,15 @@ class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
     concurrent_requests: int | None = None
 
 
+DEFAULT_PROJECT = "default"
+"""Of a key that was given none."""
+
+
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """A key as the request path sees it.
 
     Attributes:
+        project: where it stands: up to three names, `organisation/team/project`.
         models, tiers: what it may use; empty means any.
         scopes: what it may do; empty means nothing.
         limits: None for a key without any, which then costs nothing to check.
@@ -181,6 +186,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    project: str = DEFAULT_PROJECT
     data_class: DataClass = DataClass.OPEN
     models: frozenset[str] = frozenset()
     tiers: frozenset[str] = frozenset()

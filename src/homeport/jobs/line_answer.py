@@ -127,6 +127,7 @@ class LineAnswerer:
             read_body=read_body,
             dialect=self._dialect,
             wire=wire,
+            batch=True,
         )
         await self._pipeline.run(exchange)
         return _result(line, exchange, wire), exchange.error if _is_worth_trying(exchange.error, wire.status) else None

@@ -23,6 +23,7 @@ from homeport.core.types import (
     UpstreamCall,
     Usage,
 )
+from homeport.pipeline.attribution import Attribution
 from homeport.pipeline.deployments import Deployment
 from homeport.pipeline.limits import rate_headers
 
@@ -37,6 +38,7 @@ class Exchange:
         request_id: ours; never the caller's.
         token: the bearer token, or None.
         read_body: reads the body; raises `RequestTooLarge` beyond the bound.
+        batch: a line of a batch asks.
     """
 
     def __init__(
@@ -50,12 +52,16 @@ class Exchange:
         dialect: Dialect,
         wire: Wire,
         timeout_header: str | None = None,
+        attribution: Attribution | None = None,
+        batch: bool = False,
     ) -> None:
         self.request_id = request_id
         self.surface = surface
         self.token = token
         self.data_class_header = data_class_header
         self.timeout_header = timeout_header
+        self.attribution = attribution or Attribution()
+        self.batch = batch
         self.read_body = read_body
         self.dialect = dialect
         self.wire = wire
@@ -66,6 +72,8 @@ class Exchange:
         self.streaming = False
         self.key: Key | None = None
         self.data_class = DataClass.OPEN
+        self.end_user = ""
+        self.trace_id = ""
         self.inference: Inference | None = None
         self.decision: Decision | None = None
         self.target: Target | None = None

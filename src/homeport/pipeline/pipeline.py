@@ -18,6 +18,7 @@ from homeport.core.ports import Clock, KeyRing, Limiter, Observer, Policy, Prici
 from homeport.core.types import CONVERSATIONS, Key, Outcome, Surface, Usage
 from homeport.ledger.usage import estimate, generated_chars
 from homeport.pipeline.admission import Admission
+from homeport.pipeline.attribution import end_user, trace_id
 from homeport.pipeline.authenticate import authenticate, permit, scope_of
 from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.dispatch import Dispatcher
@@ -93,7 +94,8 @@ class Pipeline:
 
     async def _decode(self, exchange: Exchange) -> None:
         exchange.inference = exchange.dialect.decode(exchange.surface, await exchange.read_body())
-
+        exchange.end_user = end_user(exchange.attribution, exchange.inference.fields)
+        exchange.trace_id = trace_id(exchange.attribution)
         if exchange.ticket is not None:
             exchange.ticket.charge(*expected_tokens(exchange.inference))
 
@@ -190,4 +192,8 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int) -> RequestFi
         latency_ns=latency,
         ttft_ns=latency if exchange.completion is not None else first_byte,
         attempts=tuple(exchange.attempts),
+        project=key.project,
+        end_user=exchange.end_user,
+        trace_id=exchange.trace_id,
+        batch=exchange.batch,
     )

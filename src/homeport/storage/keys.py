@@ -62,6 +62,7 @@ def _row(stored: StoredKey) -> Mapping[str, Any]:
     return {
         "id": key.id,
         "name": key.name,
+        "project": key.project,
         "digest": stored.digest,
         "created_at": stored.created_at,
         "expires_at": None if key.expires_at is None else int(key.expires_at * 1e9),
@@ -84,6 +85,7 @@ def _stored(row: RowMapping) -> StoredKey:
         key=Key(
             id=row["id"],
             name=row["name"],
+            project=row["project"],
             data_class=DataClass(row["data_class"]),
             models=frozenset(msgspec.json.decode(row["models"], type=list[str])),
             tiers=frozenset(msgspec.json.decode(row["tiers"], type=list[str])),

@@ -1,8 +1,8 @@
 """The schema, once, for SQLite and PostgreSQL. `migrations/` brings a database to it."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false
 
-SCHEMA_HEAD = "0004"
+SCHEMA_HEAD = "0005"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -37,6 +37,11 @@ requests = Table(
     Column("ttft_ns", BigInteger, nullable=False),
     Column("attempts", Text, nullable=False, comment="JSON array of attempts"),
     Column("cache_write_tokens", BigInteger, nullable=False, comment="a subset of the input", server_default="0"),
+    Column("project", String(160), nullable=False, comment="organisation/team/project", server_default="default"),
+    Column("end_user", String(160), nullable=False, server_default=""),
+    Column("trace_id", String(160), nullable=False, server_default=""),
+    Column("batch", Boolean, nullable=False, server_default=false()),
+    Column("holder", String(40), nullable=False, comment="the process that answered", server_default=""),
     Index("requests_by_time", "started_at"),
     Index("requests_by_key", "key_id", "started_at"),
 )
@@ -68,6 +73,7 @@ keys = Table(
     Column("rotated_at", BigInteger, nullable=True),
     Column("previous_digest", String(64), nullable=True, comment="of the token before the last rotation"),
     Column("previous_until", BigInteger, nullable=True, comment="when that token ends"),
+    Column("project", String(160), nullable=False, comment="organisation/team/project", server_default="default"),
 )
 
 files = Table(
