@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 import homeport.storage
 from homeport.core.errors import StorageError
-from homeport.storage.db import open_database, schema_version, sqlite_url, upgrade, writing
+from homeport.storage.db import locking, open_database, schema_version, sqlite_url, upgrade, writing
 from homeport.storage.tables import SCHEMA_HEAD, keys, metadata
 
 
@@ -60,3 +60,10 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
         insert_and_fail()
     with engine.connect() as connection:
         assert connection.execute(select(keys)).all() == []
+
+
+def test_a_transaction_says_how_long_it_waits_and_the_next_one_waits_as_ever(tmp_path: Path) -> None:
+    engine = open_database(sqlite_url(tmp_path / "a.db"))
+    for opened, waits in ((locking(engine, 0.2), 200), (writing(engine), 30_000)):
+        with opened as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == waits

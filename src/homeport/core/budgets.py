@@ -72,9 +72,11 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         spent: in the window, as far as it was reported.
         leased: by every holder, this one's lease included.
         resets_at: nanoseconds since the epoch when more may fit because time has passed; None for never.
+        wanted: another holder needs more than is left, so what lies idle here should be given back.
     """
 
     granted: Nano
     spent: Nano
     leased: Nano
     resets_at: int | None
+    wanted: bool = False

@@ -39,6 +39,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def locking(engine: Engine, patience: float) -> Iterator[Connection]:
+    """A transaction that waits at most `patience` seconds for a lock, and then fails.
+
+    On SQLite it is the only writer; on PostgreSQL it must lock the rows it goes by (FOR UPDATE).
+    """
+    milliseconds = round(patience * 1000)
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(immediate=True, busy_ms=milliseconds) as connection, connection.begin():
+            yield connection
+    else:
+        with engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+            yield connection
+
+
 def insert_new(connection: Connection, table: Table) -> Insert:
     """An INSERT that leaves rows alone whose key is already there."""
     if connection.dialect.name == "postgresql":
@@ -95,5 +111,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate", False)
+    options = connection.get_execution_options()
+    immediate = options.get("immediate", False)
+    if immediate:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {options.get('busy_ms', _BUSY_SECONDS * 1000)}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

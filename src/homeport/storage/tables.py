@@ -1,8 +1,8 @@
 """The schema, once, for SQLite and PostgreSQL. `migrations/` brings a database to it."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false, text
 
-SCHEMA_HEAD = "0005"
+SCHEMA_HEAD = "0006"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -124,4 +124,57 @@ batches = Table(
     Column("cost", BigInteger, nullable=False, comment="nano-dollars"),
     Index("batches_by_key", "key_id", "created_at"),
     Index("batches_by_status", "status"),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(160), nullable=False),
+    Column("kind", String(16), nullable=False, comment="all, project, key, user or trace"),
+    Column("scope", String(160), nullable=False),
+    Column("window", String(16), nullable=False, comment="hour, day, month or total"),
+    Column("limit", BigInteger, nullable=False, comment="nano-dollars"),
+    Column("thresholds", Text, nullable=False, comment="JSON array of percentages"),
+    Column("action", String(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("removed_at", BigInteger, nullable=True),
+    Index(
+        "budgets_by_name",
+        "name",
+        unique=True,
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+)
+
+budget_accounts = Table(
+    "budget_accounts",
+    metadata,
+    Column("budget_id", String(40), primary_key=True),
+    Column("instance", String(160), primary_key=True, comment="user or trace, where each has its own; else empty"),
+    Column("reached_at", BigInteger, nullable=False, comment="the latest time it was used at; it never goes back"),
+)
+
+budget_slices = Table(
+    "budget_slices",
+    metadata,
+    Column("budget_id", String(40), primary_key=True),
+    Column("instance", String(160), primary_key=True),
+    Column("start", BigInteger, primary_key=True, comment="nanoseconds since the epoch"),
+    Column("spent", BigInteger, nullable=False, comment="nano-dollars"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("budget_id", String(40), primary_key=True),
+    Column("instance", String(160), primary_key=True),
+    Column("holder", String(40), primary_key=True, comment="one start of one process"),
+    Column("amount", BigInteger, nullable=False, comment="nano-dollars leased, neither settled nor given back"),
+    Column("settled_total", BigInteger, nullable=False, comment="what the holder ever reported as spent"),
+    Column("opened_at", BigInteger, nullable=False, comment="the holder's first trade"),
+    Column("seen_at", BigInteger, nullable=False, comment="its last one"),
+    Column("wanted_at", BigInteger, nullable=True, comment="when it last got less than it needed, and still does"),
+    Index("leases_by_holder", "holder"),
 )

@@ -1,0 +1,208 @@
+"""Budgets at rest, and how they stand."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Connection, Engine, RowMapping, cast, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from homeport.core.budgets import EACH, Action, Budget, ScopeKind, Window
+from homeport.core.errors import InvalidRequest
+from homeport.core.money import Nano
+from homeport.storage.accounts import counts_from, frees_at
+from homeport.storage.db import writing
+from homeport.storage.tables import budget_accounts, budget_slices, budgets, leases
+
+
+class StoredBudget(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget as the database has it. Times are nanoseconds since the epoch."""
+
+    budget: Budget
+    created_at: int
+    removed_at: int | None = None
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How an account stands. Money is in nano-dollars.
+
+    Attributes:
+        instance: the user or trace, where each has an account of its own; else "".
+        spent: in the window, as far as the processes have reported it.
+        leased: by processes, dead ones too, and not yet reported as spent.
+        resets_at: nanoseconds since the epoch when more may fit because time has passed; None for never.
+    """
+
+    budget: Budget
+    instance: str = ""
+    spent: Nano = Nano(0)
+    leased: Nano = Nano(0)
+    resets_at: int | None = None
+
+    @property
+    def remaining(self) -> Nano:
+        """What nobody has spent or leased."""
+        return Nano(max(0, self.budget.limit - self.spent - self.leased))
+
+
+def add_budget(engine: Engine, budget: Budget, created_at: int) -> None:
+    """Keep a budget; its id is `bud_` and 16 hexadecimal digits.
+
+    Raises:
+        InvalidRequest: budget_name_taken, by one that is not removed.
+    """
+    stored = StoredBudget(budget=budget, created_at=created_at)
+    try:
+        with writing(engine) as connection:
+            connection.execute(insert(budgets).values(_row(stored)))
+    except IntegrityError as error:
+        raise _taken(budget) from error
+
+
+def list_budgets(engine: Engine) -> Sequence[StoredBudget]:
+    """Those that are not removed, oldest first."""
+    with engine.connect() as connection:
+        return _live(connection)
+
+
+def change_budget(engine: Engine, budget_id: str, change: Callable[[Budget], Budget]) -> Budget | None:
+    """Read a budget that is not removed, change it and write it, as the only writer; None if there is none.
+
+    A new limit holds from the next trade of each account on.
+
+    Raises:
+        InvalidRequest: budget_name_taken; budget_fixed for another kind, scope or window, because what was
+            spent was counted for these.
+    """
+    live = (budgets.c.id == budget_id) & budgets.c.removed_at.is_(None)
+    try:
+        with writing(engine) as connection:
+            row = connection.execute(select(budgets).where(live).with_for_update()).mappings().one_or_none()
+            if row is None:
+                return None
+            before = _stored(row)
+            after = msgspec.structs.replace(before, budget=change(before.budget))
+            _check_same(before.budget, after.budget)
+            connection.execute(update(budgets).where(live).values(_row(after)))
+    except IntegrityError as error:
+        raise _taken(after.budget) from error
+    return after.budget
+
+
+def remove_budget(engine: Engine, budget_id: str, at: int) -> bool:
+    """It caps nothing from now on; False if there is no such budget. What was spent stays in the ledger."""
+    live = (budgets.c.id == budget_id) & budgets.c.removed_at.is_(None)
+    with writing(engine) as connection:
+        return bool(connection.execute(update(budgets).where(live).values(removed_at=at)).rowcount)
+
+
+def standings(engine: Engine, now: int, budget_id: str = "") -> Sequence[Standing]:
+    """Each account of each budget that is not removed, or of one of them.
+
+    Where each user or trace has its own, only those of which something is spent or leased.
+
+    Args:
+        now: nanoseconds since the epoch.
+    """
+    with engine.connect() as connection:
+        found = [stored.budget for stored in _live(connection) if budget_id in ("", stored.budget.id)]
+        return [standing for budget in found for standing in _standings(connection, budget, now)]
+
+
+def _standings(connection: Connection, budget: Budget, now: int) -> Iterator[Standing]:
+    leased = _leased(connection, budget)
+    spent = _spent(connection, budget, now)
+    if not spent and budget.scope != EACH:
+        spent = {"": (now, 0, None)}
+    for instance, (at, total, oldest) in sorted(spent.items()):
+        if budget.scope == EACH and not total and not leased.get(instance):
+            continue
+        yield Standing(
+            budget=budget,
+            instance=instance,
+            spent=Nano(total),
+            leased=Nano(leased.get(instance, 0)),
+            resets_at=frees_at(budget.window, at, oldest),
+        )
+
+
+def _leased(connection: Connection, budget: Budget) -> Mapping[str, int]:
+    total = cast(func.sum(leases.c.amount), BigInteger)
+    query = select(leases.c.instance, total).where(leases.c.budget_id == budget.id).group_by(leases.c.instance)
+    return {instance: int(amount) for instance, amount in connection.execute(query)}
+
+
+def _spent(connection: Connection, budget: Budget, now: int) -> Mapping[str, tuple[int, int, int | None]]:
+    """By instance: the time of its account, what is in the window then, and the oldest slice of that."""
+    clocks = select(budget_accounts.c.instance, budget_accounts.c.reached_at)
+    mine = connection.execute(clocks.where(budget_accounts.c.budget_id == budget.id))
+    times = {instance: max(now, int(reached)) for instance, reached in mine}
+    query = select(budget_slices.c.instance, budget_slices.c.start, budget_slices.c.spent).where(
+        budget_slices.c.budget_id == budget.id,
+        budget_slices.c.start >= counts_from(budget.window, now),
+        budget_slices.c.spent > 0,
+    )
+    slices: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for instance, start, amount in connection.execute(query):
+        if start >= counts_from(budget.window, times.get(instance, now)):
+            slices[instance].append((start, amount))
+    return {
+        instance: (at, sum(amount for _, amount in slices[instance]), min(slices[instance], default=(None,))[0])
+        for instance, at in times.items()
+    }
+
+
+def _live(connection: Connection) -> Sequence[StoredBudget]:
+    query = select(budgets).where(budgets.c.removed_at.is_(None)).order_by(budgets.c.created_at, budgets.c.id)
+    return [_stored(row) for row in connection.execute(query).mappings()]
+
+
+def _check_same(before: Budget, after: Budget) -> None:
+    for name in ("id", "kind", "scope", "window"):
+        if getattr(before, name) != getattr(after, name):
+            raise InvalidRequest(
+                f"the {name} of a budget cannot be changed",
+                code="budget_fixed",
+                param=name,
+                hint="make another budget and remove this one",
+            )
+
+
+def _taken(budget: Budget) -> InvalidRequest:
+    return InvalidRequest(
+        f"there is a budget named {budget.name!r}",
+        code="budget_name_taken",
+        param="name",
+        hint="choose another name, or change that budget",
+    )
+
+
+def _row(stored: StoredBudget) -> Mapping[str, Any]:
+    budget = stored.budget
+    return {
+        "id": budget.id,
+        "name": budget.name,
+        "kind": str(budget.kind),
+        "scope": budget.scope,
+        "window": str(budget.window),
+        "limit": budget.limit,
+        "thresholds": msgspec.json.encode(budget.thresholds).decode(),
+        "action": str(budget.action),
+        "created_at": stored.created_at,
+        "removed_at": stored.removed_at,
+    }
+
+
+def _stored(row: RowMapping) -> StoredBudget:
+    budget = Budget(
+        id=row["id"],
+        name=row["name"],
+        kind=ScopeKind(row["kind"]),
+        scope=row["scope"],
+        window=Window(row["window"]),
+        limit=Nano(row["limit"]),
+        thresholds=tuple(msgspec.json.decode(row["thresholds"], type=list[int])),
+        action=Action(row["action"]),
+    )
+    return StoredBudget(budget=budget, created_at=row["created_at"], removed_at=row["removed_at"])
