@@ -34,6 +34,11 @@ class Home:
         return self.root / "pepper.key"
 
     @property
+    def identity(self) -> Path:
+        """What tells this state folder from others that use the same database."""
+        return self.root / "home.id"
+
+    @property
     def database(self) -> Path:
         return self.root / "homeport.db"
 
@@ -91,6 +96,16 @@ class Home:
     def live(self) -> Path:
         """How many requests each gateway process is answering."""
         return self.run / "live"
+
+    @property
+    def holders(self) -> Path:
+        """A file for each process that leases from budgets, locked while it lives."""
+        return self.run / "holders"
+
+    @property
+    def reserved(self) -> Path:
+        """What each of them has reserved for requests in flight."""
+        return self.run / "reserved"
 
     @property
     def processes(self) -> Path:
