@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from homeport.api.admin import AdminPaths
 from homeport.api.admin import House as Parts
+from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
 from homeport.api.keys import KeyFields, KeyRegistry, Offer
+from homeport.core.alerts import AlertsTested
 from homeport.core.errors import ConfigError
 from homeport.core.types import Scope
+from homeport.storage.alerts import id_of, raise_alert
 from homeport.storage.db import open_database, sqlite_url, upgrade
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import CHAT, MID, House
@@ -41,8 +44,14 @@ class Office:
             reload=self.reload,
         )
         self.paths = AdminPaths(
-            keys=self.keys, registry=self.registry, refresh=self.keys.refresh, house=parts, clock=clock
+            keys=self.keys,
+            registry=self.registry,
+            refresh=self.keys.refresh,
+            house=parts,
+            clock=clock,
+            resources=(AlertActions(engine),),
         )
+        self.engine = engine
         self.house = House(MID, keys=self.keys, families=[self.paths])
         self.admin = self.issue(Scope.ADMIN)
         self.caller = self.issue(Scope.INFERENCE)
@@ -81,6 +90,7 @@ ALL_PATHS = [
     ("GET", "/admin/v1/config"),
     ("POST", "/admin/v1/reload"),
     ("GET", "/admin/v1/targets"),
+    ("GET", "/admin/v1/alerts"),
 ]
 
 
@@ -198,6 +208,14 @@ async def test_the_configuration_and_the_targets(office: Office) -> None:
         "config": {"server": {"port": 8080}},
     }
     assert (await office.ask("GET", "/admin/v1/targets")).json["data"] == [{"model": "mid", "ready": True}]
+
+
+async def test_alerts(office: Office) -> None:
+    assert (await office.ask("GET", "/admin/v1/alerts")).json == {"object": "list", "data": []}
+    raise_alert(office.engine, AlertsTested(at=1))
+    (told,) = (await office.ask("GET", "/admin/v1/alerts")).json["data"]
+    assert (told["id"], told["kind"], told["deliveries"]) == (id_of(AlertsTested(at=1)), "alerts.tested", [])
+    assert (await office.ask("GET", "/admin/v1/alerts/x")).status == 404
 
 
 async def test_a_reload(office: Office) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -54,21 +54,37 @@ class House(Struct, frozen=True, kw_only=True):
     reload: Callable[[], Awaitable[str]] | None = None
 
 
+class Resource(Protocol):
+    """Some paths below /admin/v1 that have a file of their own."""
+
+    def actions(self, parts: Sequence[str]) -> Mapping[str, Action]:
+        """Method -> action of a path, given as its parts after /admin/v1/; empty where it is not one of these."""
+
+
 class AdminPaths:
     """`Paths` below /admin/v1.
 
     Args:
+        resources: what is not keys and not the configuration.
         refresh: makes this process know a change of keys at once; other processes follow within a second.
     """
 
     def __init__(
-        self, *, keys: KeyRing, registry: KeyRegistry, refresh: Callable[[], None], house: House, clock: Clock
+        self,
+        *,
+        keys: KeyRing,
+        registry: KeyRegistry,
+        refresh: Callable[[], None],
+        house: House,
+        clock: Clock,
+        resources: Sequence[Resource] = (),
     ) -> None:
         self._keys = keys
         self._registry = registry
         self._refresh = refresh
         self._house = house
         self._clock = clock
+        self._resources = resources
         self._fixed: dict[str, dict[str, Action]] = {
             "keys": {"GET": self._list, "POST": self._create},
             "config": {"GET": self._config},
@@ -80,7 +96,7 @@ class AdminPaths:
         if not path.startswith(_PREFIX):
             return None
         rest = path.removeprefix(_PREFIX)
-        actions = self._fixed.get(rest) or self._actions_of_key(rest)
+        actions = self._fixed.get(rest) or self._actions_of_key(rest) or self._actions_of_others(rest)
         return {method: self._guarded(method, path, action) for method, action in actions.items()} or None
 
     def _actions_of_key(self, rest: str) -> dict[str, Action]:
@@ -94,6 +110,10 @@ class AdminPaths:
             case ["keys", key_id, "rotate"] if key_id:
                 return {"POST": lambda _, body: self._rotate(key_id, body)}
         return {}
+
+    def _actions_of_others(self, rest: str) -> Mapping[str, Action]:
+        found = (resource.actions(rest.split("/")) for resource in self._resources)
+        return next((actions for actions in found if actions), {})
 
     def _guarded(self, method: str, path: str, action: Action) -> Handler:
         """The only way to an action: the key comes first, then the body."""
@@ -111,7 +131,7 @@ class AdminPaths:
 
     async def _list(self, _: Key, __: bytes) -> Answer:
         now = self._clock.wall_ns()
-        stored = await _off_the_loop(self._registry.every)
+        stored = await off_the_loop(self._registry.every)
         return 200, {"object": "list", "data": [view(each, now) for each in stored]}
 
     async def _create(self, _: Key, body: bytes) -> Answer:
@@ -119,7 +139,7 @@ class AdminPaths:
         return 201, self._issued(await self._changed(lambda: self._registry.create(fields)))
 
     async def _show(self, key_id: str) -> Answer:
-        return 200, view(await _off_the_loop(lambda: self._registry.get(key_id)), self._clock.wall_ns())
+        return 200, view(await off_the_loop(lambda: self._registry.get(key_id)), self._clock.wall_ns())
 
     async def _update(self, key_id: str, body: bytes) -> Answer:
         fields = read(body, _KEY)[0]
@@ -153,10 +173,11 @@ class AdminPaths:
             self._refresh()
             return changed
 
-        return await _off_the_loop(work)
+        return await off_the_loop(work)
 
 
-async def _off_the_loop(work: Callable[[], Result]) -> Result:
+async def off_the_loop(work: Callable[[], Result]) -> Result:
+    """Work on the database, in a thread. Raises StorageError where that cannot be used."""
     try:
         return await asyncio.to_thread(work)
     except SQLAlchemyError as error:

@@ -194,6 +194,36 @@ class Reloaded(Struct, kw_only=True):
     digest: str
 
 
+class AlertDelivery(Struct, kw_only=True):
+    """How far an alert has come at one webhook. Times are seconds since the epoch."""
+
+    webhook: str
+    state: Literal["waiting", "delivered", "failed"]
+    tries: int
+    delivered_at: float | None
+    next_try_at: float | None
+    error: str
+
+
+class AlertFacts(Struct, kw_only=True):
+    """An alert; `data` depends on its kind."""
+
+    id: str
+    kind: str
+    severity: Literal["info", "warning", "critical"]
+    created_at: float
+    summary: str
+    data: dict[str, Any]
+    deliveries: list[AlertDelivery]
+
+
+class AlertList(Struct, kw_only=True):
+    """The newest alerts, the newest first."""
+
+    object: Literal["list"]
+    data: list[AlertFacts]
+
+
 class TargetState(Struct, kw_only=True):
     """A target, and whether it can be called now."""
 

@@ -176,6 +176,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _op("GET /admin/v1/config", "showConfiguration", "The configuration that holds", ADMIN, answers.Configuration),
     _op("POST /admin/v1/reload", "reloadConfiguration", "Read the configuration again", ADMIN, answers.Reloaded),
     _op("GET /admin/v1/targets", "listTargets", "What can be called, and how it is", ADMIN, answers.TargetList),
+    _op("GET /admin/v1/alerts", "listAlerts", "What was found, the newest hundred", ADMIN, answers.AlertList),
     _op("GET /livez", "alive", "Whether the process runs", OPERATION, answers.Alive),
     _op(
         "GET /readyz",

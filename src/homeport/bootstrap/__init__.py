@@ -2,6 +2,7 @@
 
 import sys
 
+from homeport.bootstrap.alerts import SHAPES, courier, deliver_alerts, receivers
 from homeport.bootstrap.batches import run_batches
 from homeport.bootstrap.engines import (
     ENGINES,
@@ -23,11 +24,14 @@ from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 __all__ = [
     "ENGINES",
     "PROVIDERS",
+    "SHAPES",
     "Gateway",
     "PlannedEngine",
     "Reloader",
     "build_gateway",
     "build_targets",
+    "courier",
+    "deliver_alerts",
     "ensure_own_keys",
     "free_port",
     "key_registry",
@@ -38,6 +42,7 @@ __all__ = [
     "plan_engines",
     "pull_package",
     "read_endpoints",
+    "receivers",
     "run_batches",
     "try_engine",
     "try_provider",

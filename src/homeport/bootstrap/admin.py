@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from homeport.api.admin import AdminPaths, House
+from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
 from homeport.bootstrap.storage import key_registry
 from homeport.config.home import Home
@@ -32,6 +33,7 @@ def build_admin(
         refresh=keys.refresh,
         house=House(config=lambda: shown(settings), digest=lambda: digest_of(settings), targets=targets, reload=reload),
         clock=clock,
+        resources=(AlertActions(engine),),
     )
 
 

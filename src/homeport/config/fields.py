@@ -94,6 +94,11 @@ def sends_in_clear(url: str) -> bool:
     return parts.scheme == "http" and not loopback
 
 
+def host_of(url: str) -> str:
+    """The host of a URL that was checked."""
+    return _split(url).hostname or ""
+
+
 def _check_database_url(url: str) -> str:
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("should start with sqlite:/// or postgresql+psycopg://")

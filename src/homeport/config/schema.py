@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
+from homeport.config.alerts import AlertSettings
 from homeport.config.batch import BatchSettings
 from homeport.config.fields import (
     ApiKey,
@@ -263,6 +264,7 @@ class Settings(Section):
     )
     batch: BatchSettings = Field(default_factory=BatchSettings, description="Files and batches.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="Who is told of spending and of loops.")
     slo: tuple[ObjectiveSettings, ...] = Field(
         default=(), max_length=100, description="What is promised of routes: availability and times."
     )

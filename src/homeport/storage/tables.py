@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false, text
 
-SCHEMA_HEAD = "0006"
+SCHEMA_HEAD = "0007"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -177,4 +177,32 @@ leases = Table(
     Column("seen_at", BigInteger, nullable=False, comment="its last one"),
     Column("wanted_at", BigInteger, nullable=True, comment="when it last got less than it needed, and still does"),
     Index("leases_by_holder", "holder"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", String(40), primary_key=True, comment="follows from dedupe_key and the time"),
+    Column("kind", String(40), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("dedupe_key", String(200), nullable=False, comment="the same for what is told once in its window"),
+    Column("at", BigInteger, nullable=False, comment="nanoseconds since the epoch"),
+    Column("summary", Text, nullable=False),
+    Column("data", Text, nullable=False, comment="JSON object"),
+    Index("alerts_by_key", "dedupe_key", "at"),
+    Index("alerts_by_time", "at"),
+)
+
+alert_deliveries = Table(
+    "alert_deliveries",
+    metadata,
+    Column("alert_id", String(40), primary_key=True),
+    Column("webhook", String(128), primary_key=True, comment="its name in the configuration"),
+    Column("state", String(16), nullable=False, comment="waiting, delivered or failed"),
+    Column("tries", Integer, nullable=False),
+    Column("next_try_at", BigInteger, nullable=False),
+    Column("give_up_at", BigInteger, nullable=False),
+    Column("delivered_at", BigInteger, nullable=True),
+    Column("error", Text, nullable=False, comment="why the last try failed"),
+    Index("alert_deliveries_due", "webhook", "state", "next_try_at"),
 )

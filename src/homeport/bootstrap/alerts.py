@@ -1,0 +1,54 @@
+"""Who is told of alerts, and what carries them."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Sequence
+
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from homeport.bootstrap.path import SystemClock
+from homeport.config.alerts import WebhookSettings
+from homeport.config.schema import Settings
+from homeport.core import discovery
+from homeport.core.alerts import Severity
+from homeport.jobs.alerts import Courier, Receiver, serve_all
+from homeport.jobs.post import Shape
+from homeport.storage.alerts import Wanted
+from homeport.transport.pool import PooledTransport
+
+SHAPES = "homeport.jobs.shapes"
+
+
+def receivers(settings: Settings) -> Sequence[Receiver]:
+    """The webhooks of the configuration. Raises ConfigError for a shape that is not there."""
+    return [_receiver(webhook) for webhook in settings.alerts.webhooks]
+
+
+def _receiver(webhook: WebhookSettings) -> Receiver:
+    shape: Shape = discovery.load(SHAPES, webhook.shape)
+    return Receiver(
+        url=SecretStr(webhook.url),
+        secret=webhook.secret,
+        shape=shape,
+        wanted=Wanted(webhook=webhook.label, severities=Severity.from_(webhook.min_severity), kinds=webhook.kinds),
+    )
+
+
+@contextlib.asynccontextmanager
+async def courier(engine: Engine) -> AsyncIterator[Courier]:
+    """What sends alerts, with connections that are closed in the end."""
+    transport = PooledTransport()
+    try:
+        # The dice spread retries, and protect nothing.
+        yield Courier(engine, transport, SystemClock(), random.Random())  # noqa: S311
+    finally:
+        await transport.close()
+
+
+async def deliver_alerts(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:
+    """Send alerts until told to stop; returns at once where nobody wants any."""
+    if wanted := receivers(settings):
+        async with courier(engine) as sending:
+            await serve_all(sending, wanted, stop)

@@ -1,0 +1,298 @@
+"""What somebody should be told: frozen values in the past tense, each told once in its window.
+
+Whoever finds one hands it to `storage.alerts.raise_alert`; who is told, and how, is not its concern.
+An alert holds names, ids and sums, never a prompt, an answer or a secret.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import msgspec
+
+from homeport.core.money import Nano, format_usd
+
+_HOUR = 3_600 * 1_000_000_000
+_DAY = 24 * _HOUR
+
+
+class Severity(StrEnum):
+    """How much it hurries, mildest first."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @classmethod
+    def from_(cls, least: "Severity") -> tuple["Severity", ...]:
+        """`least`, and all that is worse."""
+        ordered = tuple(cls)
+        return ordered[ordered.index(least) :]
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every alert.
+
+    Attributes:
+        at: nanoseconds since the epoch.
+        kind: stable, `subject.what_happened`; receivers choose by it.
+        quiet_ns: for so long after it the same is not told again; 0 for never again.
+    """
+
+    at: int
+
+    kind: ClassVar[str] = ""
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+    @property
+    def dedupe_key(self) -> str:
+        """The same for what must not be told twice in `quiet_ns`."""
+        raise NotImplementedError
+
+    @property
+    def quiet_ns(self) -> int:
+        return 0
+
+    @property
+    def summary(self) -> str:
+        """One sentence for a person."""
+        raise NotImplementedError
+
+    def data(self) -> dict[str, Any]:
+        """Its fields for JSON; an amount `x` of money is told as `x_usd`, an exact decimal."""
+        told: dict[str, Any] = {}
+        for field in msgspec.structs.fields(self):
+            value = getattr(self, field.name)
+            money = field.type is Nano
+            told[f"{field.name}_usd" if money else field.name] = format_usd(value) if money else value
+        del told["at"]
+        return told
+
+
+class _OfBudget(Alert, frozen=True, kw_only=True):
+    """An alert about one account.
+
+    Attributes:
+        budget_id, budget: its id and its name.
+        instance: the user's or the trace's name where every one has an account of its own, else "".
+        window: `hour`, `day`, `month` or `total`.
+        period: the month as 2026-10 where the window is a month, else "".
+        spent, limit: nano-dollars in the window.
+    """
+
+    budget_id: str
+    budget: str
+    instance: str = ""
+    window: str
+    period: str = ""
+    spent: Nano
+    limit: Nano
+
+    @property
+    def quiet_ns(self) -> int:
+        return {"hour": _HOUR, "day": _DAY}.get(self.window, 0)
+
+    @property
+    def _account(self) -> str:
+        return f"{self.budget_id}:{self.instance}:{self.period}"
+
+    @property
+    def _named(self) -> str:
+        return f"{self.budget} ({self.instance})" if self.instance else self.budget
+
+    @property
+    def _figures(self) -> str:
+        return f"${format_usd(self.spent)} of ${format_usd(self.limit)} in this {_WORDS.get(self.window, self.window)}"
+
+
+_WORDS = {"total": "budget's life"}
+
+
+class BudgetThresholdReached(_OfBudget, frozen=True, kw_only=True):
+    """Spending has come to `percent` of a limit."""
+
+    percent: int
+
+    kind: ClassVar[str] = "budget.threshold_reached"
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL if self.percent >= 100 else Severity.WARNING
+
+    @property
+    def dedupe_key(self) -> str:
+        return f"{self.kind}:{self._account}:{self.percent}"
+
+    @property
+    def summary(self) -> str:
+        return f"Budget {self._named} has reached {self.percent} %: {self._figures}"
+
+
+class BudgetExceeded(_OfBudget, frozen=True, kw_only=True):
+    """Requests were refused because they did not fit; `refused` since the last look."""
+
+    refused: int
+
+    kind: ClassVar[str] = "budget.exceeded"
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL
+
+    @property
+    def dedupe_key(self) -> str:
+        return f"{self.kind}:{self._account}"
+
+    @property
+    def summary(self) -> str:
+        return f"Budget {self._named} refuses requests: {self._figures}"
+
+
+class BurnRate(_OfBudget, frozen=True, kw_only=True):
+    """Money goes `rate` times as fast as the limit allows, over a long window and a short one.
+
+    Attributes:
+        long, short: the windows, such as 1h and 5m.
+        urgent: get up now; else look at it this week.
+    """
+
+    rate: float
+    long: str
+    short: str
+    urgent: bool
+
+    kind: ClassVar[str] = "budget.burn_rate"
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL if self.urgent else Severity.WARNING
+
+    @property
+    def quiet_ns(self) -> int:
+        return _HOUR if self.urgent else _DAY
+
+    @property
+    def dedupe_key(self) -> str:
+        return f"{self.kind}:{self._account}:{self.long}"
+
+    @property
+    def summary(self) -> str:
+        return f"Budget {self._named} burns {self.rate:.1f} times too fast over {self.long}: {self._figures}"
+
+
+class ForecastOverBudget(_OfBudget, frozen=True, kw_only=True):
+    """The end of the window is expected above the limit; `low` and `high` are the interval of the forecast."""
+
+    forecast: Nano
+    low: Nano
+    high: Nano
+
+    kind: ClassVar[str] = "budget.forecast_over"
+
+    @property
+    def quiet_ns(self) -> int:
+        return _DAY
+
+    @property
+    def dedupe_key(self) -> str:
+        return f"{self.kind}:{self._account}"
+
+    @property
+    def summary(self) -> str:
+        return f"Budget {self._named} is expected to need ${format_usd(self.forecast)}: {self._figures}"
+
+
+class SpendAnomaly(Alert, frozen=True, kw_only=True):
+    """A project spent in one hour what its history does not explain.
+
+    Attributes:
+        hour: where the hour begins, nanoseconds since the epoch.
+        spent, expected: nano-dollars in that hour.
+    """
+
+    project: str
+    hour: int
+    spent: Nano
+    expected: Nano
+
+    kind: ClassVar[str] = "spend.anomaly"
+
+    @property
+    def dedupe_key(self) -> str:
+        return f"{self.kind}:{self.project}:{self.hour}"
+
+    @property
+    def summary(self) -> str:
+        return (
+            f"Project {self.project} spent ${format_usd(self.spent)} in an hour; "
+            f"${format_usd(self.expected)} would be usual"
+        )
+
+
+class LoopStopped(Alert, frozen=True, kw_only=True):
+    """An agent was stopped because it went round in circles.
+
+    Attributes:
+        what: what repeated, in a few words without content.
+        repeats, calls: how often it did, and how many calls the trace had.
+        cost: nano-dollars that the trace had cost by then.
+    """
+
+    key_id: str
+    project: str
+    trace_id: str
+    what: str
+    repeats: int
+    calls: int
+    cost: Nano
+
+    kind: ClassVar[str] = "loop.stopped"
+
+    @property
+    def quiet_ns(self) -> int:
+        return _HOUR
+
+    @property
+    def dedupe_key(self) -> str:
+        return f"{self.kind}:{self.key_id}:{self.trace_id}"
+
+    @property
+    def summary(self) -> str:
+        return (
+            f"Trace {self.trace_id} of {self.project} was stopped after {self.calls} calls and "
+            f"${format_usd(self.cost)}: {self.what}, {self.repeats} times"
+        )
+
+
+class AlertsTested(Alert, frozen=True, kw_only=True):
+    """Somebody asked whether alerts arrive. Nothing else is wrong."""
+
+    kind: ClassVar[str] = "alerts.tested"
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.INFO
+
+    @property
+    def dedupe_key(self) -> str:
+        return f"{self.kind}:{self.at}"
+
+    @property
+    def summary(self) -> str:
+        return "This is a test: alerts of Homeport arrive here"
+
+
+KINDS: tuple[str, ...] = tuple(
+    kind.kind
+    for kind in (
+        BudgetThresholdReached,
+        BudgetExceeded,
+        BurnRate,
+        ForecastOverBudget,
+        SpendAnomaly,
+        LoopStopped,
+    )
+)
+"""Every kind that a receiver can choose; a test goes to whom it is for."""

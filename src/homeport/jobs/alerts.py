@@ -1,0 +1,127 @@
+"""Alerts from the outbox to the webhooks: at least once, each webhook at its own pace."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from homeport.core.errors import UpstreamError
+from homeport.core.ports import Clock
+from homeport.core.types import Timeouts
+from homeport.jobs.post import Shape
+from homeport.storage.alerts import Due, Wanted, claim_due, note_delivered, note_failure
+from homeport.transport.http import HttpRequest, Transport
+
+logger = logging.getLogger(__name__)
+
+_NS_PER_SECOND = 1_000_000_000
+_LOOK_SECONDS = 2.0
+_AT_ONCE = 8
+_TIMEOUTS = Timeouts(connect=5.0, first_token=15.0, between_tokens=5.0, total=20.0)
+_HOLD_NS = 120 * _NS_PER_SECOND
+"""Longer than a try can take, so that two processes never try the same at once."""
+
+_FIRST_WAIT_S = 5.0
+_LONGEST_WAIT_S = 3_600.0
+_GONE = 410
+
+
+class Receiver(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook. `url` may hold a token, so only `wanted.webhook`, its name, is told."""
+
+    url: SecretStr
+    secret: SecretStr
+    shape: Shape
+    wanted: Wanted
+
+
+class Courier:
+    """Sends what is due.
+
+    Args:
+        dice: spreads the tries of many alerts that failed together.
+    """
+
+    def __init__(self, engine: Engine, transport: Transport, clock: Clock, dice: random.Random) -> None:
+        self._engine = engine
+        self._transport = transport
+        self._clock = clock
+        self._dice = dice
+
+    async def serve(self, receiver: Receiver, stop: asyncio.Event) -> None:
+        """Send to one receiver until told to stop; a database that fails is asked again."""
+        while not stop.is_set():
+            try:
+                if await self.deliver(receiver):
+                    continue
+            except SQLAlchemyError as error:
+                logger.error("alerts could not be read: %s", type(error).__name__)
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def deliver(self, receiver: Receiver) -> int:
+        """Try what is due now, a few at once; how many were tried. Raises SQLAlchemyError."""
+        due = await asyncio.to_thread(
+            claim_due, self._engine, receiver.wanted, self._clock.wall_ns(), _HOLD_NS, _AT_ONCE
+        )
+        await asyncio.gather(*(self._try(receiver, one) for one in due))
+        return len(due)
+
+    async def _try(self, receiver: Receiver, due: Due) -> None:
+        name, alert_id = receiver.wanted.webhook, due.alert.id
+        status, error = await self._post(receiver, due)
+        now = self._clock.wall_ns()
+        if not error:
+            await asyncio.to_thread(note_delivered, self._engine, alert_id, name, now)
+            return
+        again = None if status == _GONE else next_try(due, now, self._dice)
+        logger.warning("alert %s did not reach %s (try %d): %s", alert_id, name, due.tries, error)
+        await asyncio.to_thread(note_failure, self._engine, alert_id, name, error, again)
+
+    async def _post(self, receiver: Receiver, due: Due) -> tuple[int, str]:
+        """The status, and why it failed or "". Of what the receiver says only the status is read."""
+        post = receiver.shape.write(due.alert, receiver.secret, self._clock.wall_ns() // _NS_PER_SECOND)
+        request = HttpRequest(
+            url=receiver.url.get_secret_value(), headers=post.headers, body=post.body, timeouts=_TIMEOUTS
+        )
+        try:
+            async with self._transport.stream(request) as answer:
+                status = answer.status
+        except UpstreamError as error:
+            return error.status, error.code
+        return status, "" if 200 <= status < 300 else f"HTTP {status}"
+
+
+def next_try(due: Due, now: int, dice: random.Random) -> int | None:
+    """When to try again: in 5 s, then twice as long each time up to an hour, give or take a half. None to give up."""
+    wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(due.tries - 1, 30)) * dice.uniform(0.5, 1.5)
+    at = now + int(wait * _NS_PER_SECOND)
+    return at if at < due.give_up_at else None
+
+
+async def serve_all(courier: Courier, receivers: Sequence[Receiver], stop: asyncio.Event) -> None:
+    """Every receiver apart, so that one that is slow or gone holds up no other.
+
+    What is being tried when told to stop is left, and due again when its hold is over.
+    """
+    serving = asyncio.ensure_future(_gathered([courier.serve(receiver, stop) for receiver in receivers]))
+    stopping = asyncio.ensure_future(_gathered([stop.wait()]))
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (serving, stopping):
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _gathered(work: Sequence[Coroutine[Any, Any, object]]) -> None:
+    await asyncio.gather(*work)

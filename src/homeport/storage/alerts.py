@@ -1,0 +1,241 @@
+"""The outbox of alerts: each once, and what has become of it at each webhook.
+
+An alert's id follows from what it says, so two processes that find the same raise one alert, and a
+receiver that gets it twice after a crash sees the same id. A webhook is known by its name.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, RowMapping, Select, and_, delete, insert, or_, select, update
+
+from homeport.core.alerts import Alert, AlertsTested
+from homeport.storage.db import insert_new, writing
+from homeport.storage.tables import alert_deliveries, alerts
+
+logger = logging.getLogger(__name__)
+
+WAITING, DELIVERED, FAILED = "waiting", "delivered", "failed"
+GIVE_UP_NS = 24 * 3_600 * 1_000_000_000
+"""An alert is old news after a day: no webhook that has not taken it by then gets it."""
+
+_LONGEST_KEY = 200
+_LONGEST_ERROR = 200
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one alert has come at one webhook. Times are nanoseconds since the epoch.
+
+    Attributes:
+        state: waiting, delivered or failed.
+        tries: how often it was sent.
+        error: why the last try failed, or "".
+    """
+
+    webhook: str
+    state: str
+    tries: int
+    next_try_at: int
+    give_up_at: int
+    delivered_at: int | None
+    error: str
+
+
+class StoredAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert as the database has it; `data` is what the kind says of itself, as JSON."""
+
+    id: str
+    kind: str
+    severity: str
+    at: int
+    summary: str
+    data: Mapping[str, Any]
+    deliveries: tuple[Delivery, ...] = ()
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert to be sent now, for the `tries`-th time."""
+
+    alert: StoredAlert
+    tries: int
+    give_up_at: int
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook wants to be told; no kinds means every kind."""
+
+    webhook: str
+    severities: Sequence[str]
+    kinds: Sequence[str] = ()
+
+
+def raise_alert(engine: Engine, alert: Alert) -> bool:
+    """Put an alert into the outbox; False where it was told already in its window.
+
+    Raises:
+        SQLAlchemyError: the database cannot be written; raise it again at the next look.
+    """
+    key, alert_id = _short(alert.dedupe_key), id_of(alert)
+    row = {
+        "id": alert_id,
+        "kind": alert.kind,
+        "severity": str(alert.severity),
+        "dedupe_key": key,
+        "at": alert.at,
+        "summary": alert.summary,
+        "data": msgspec.json.encode(alert.data()).decode(),
+    }
+    if _is_told(engine, alert_id, key, alert):  # the usual case, and no reason to lock the database
+        return False
+    with writing(engine) as connection:
+        is_new = connection.execute(insert_new(connection, alerts).values(row)).rowcount > 0
+    if is_new:
+        logger.warning("alert: %s", alert.summary)
+    return is_new
+
+
+def id_of(alert: Alert) -> str:
+    """The id that an alert has in the outbox: the same for what is the same, in the same window."""
+    period = alert.at // alert.quiet_ns if alert.quiet_ns else 0
+    return f"alr_{hashlib.sha256(f'{period}@{_short(alert.dedupe_key)}'.encode()).hexdigest()[:24]}"
+
+
+def list_alerts(engine: Engine, limit: int = 100) -> Sequence[StoredAlert]:
+    """The newest alerts with their deliveries, the newest first."""
+    with engine.connect() as connection:
+        rows = connection.execute(select(alerts).order_by(alerts.c.at.desc(), alerts.c.id).limit(limit)).mappings()
+        return _with_deliveries(connection, list(rows))
+
+
+def get_alert(engine: Engine, alert_id: str) -> StoredAlert | None:
+    with engine.connect() as connection:
+        rows = connection.execute(select(alerts).where(alerts.c.id == alert_id)).mappings()
+        return next(iter(_with_deliveries(connection, list(rows))), None)
+
+
+def claim_due(engine: Engine, wanted: Wanted, now: int, hold_ns: int, limit: int = 20) -> Sequence[Due]:
+    """Alerts to send to a webhook now; for `hold_ns` nobody else gets them, and after that they are due again.
+
+    So what a process took and did not finish, for it was killed, is sent by the next.
+    """
+    with engine.connect() as connection:  # most looks find nothing, and lock nothing
+        if not any(connection.execute(look(wanted, now, 1)).first() for look in (_due, _unseen)):
+            return ()
+    with writing(engine) as connection:
+        new = connection.execute(_unseen(wanted, now, limit)).scalars().all()
+        if new:
+            rows = [_fresh(alert_id, wanted.webhook, now) for alert_id in new]
+            connection.execute(insert_new(connection, alert_deliveries), rows)
+        ids = connection.execute(_due(wanted, now, limit).with_for_update(skip_locked=True)).scalars().all()
+        taken = and_(alert_deliveries.c.alert_id.in_(ids), alert_deliveries.c.webhook == wanted.webhook)
+        changed = {"tries": alert_deliveries.c.tries + 1, "next_try_at": now + hold_ns}
+        connection.execute(update(alert_deliveries).where(taken).values(changed))
+        found = alerts.join(alert_deliveries, alerts.c.id == alert_deliveries.c.alert_id)
+        columns = (alerts, alert_deliveries.c.tries, alert_deliveries.c.give_up_at)
+        query = select(*columns).select_from(found).where(taken).order_by(alerts.c.at)
+        return [
+            Due(alert=_stored(row), tries=row["tries"], give_up_at=row["give_up_at"])
+            for row in connection.execute(query).mappings()
+        ]
+
+
+def note_delivered(engine: Engine, alert_id: str, webhook: str, at: int) -> None:
+    _note(engine, alert_id, webhook, state=DELIVERED, delivered_at=at, error="")
+
+
+def note_failure(engine: Engine, alert_id: str, webhook: str, error: str, next_try_at: int | None) -> None:
+    """A try failed; None for no further try."""
+    if next_try_at is None:
+        _note(engine, alert_id, webhook, state=FAILED, error=error[:_LONGEST_ERROR])
+    else:
+        _note(engine, alert_id, webhook, next_try_at=next_try_at, error=error[:_LONGEST_ERROR])
+
+
+def send_again(engine: Engine, alert_id: str, webhooks: Sequence[str], now: int) -> bool:
+    """Begin anew at these webhooks, whatever became of it there; False if there is no such alert."""
+    with writing(engine) as connection:
+        if connection.execute(select(alerts.c.id).where(alerts.c.id == alert_id)).first() is None:
+            return False
+        old = and_(alert_deliveries.c.alert_id == alert_id, alert_deliveries.c.webhook.in_(webhooks))
+        connection.execute(delete(alert_deliveries).where(old))
+        rows = [_fresh(alert_id, webhook, now) for webhook in webhooks]
+        connection.execute(insert(alert_deliveries), rows)
+    return True
+
+
+def _is_told(engine: Engine, alert_id: str, key: str, alert: Alert) -> bool:
+    """Whether it is there, or was told less than `quiet_ns` ago.
+
+    The second is for windows that roll: the id changes at the full hour, the reason for silence does not.
+    """
+    lately = and_(alerts.c.dedupe_key == key, alerts.c.at > alert.at - alert.quiet_ns)
+    same = or_(alerts.c.id == alert_id, lately) if alert.quiet_ns else alerts.c.id == alert_id
+    with engine.connect() as connection:
+        return connection.execute(select(alerts.c.id).where(same).limit(1)).first() is not None
+
+
+def _due(wanted: Wanted, now: int, limit: int) -> Select[str]:
+    row = alert_deliveries.c
+    waiting = and_(row.webhook == wanted.webhook, row.state == WAITING, row.next_try_at <= now)
+    return select(row.alert_id).where(waiting).order_by(row.next_try_at).limit(limit)
+
+
+def _unseen(wanted: Wanted, now: int, limit: int) -> Select[str]:
+    """Alerts of the last day that the webhook wants and has no row of. A test goes only where it was sent."""
+    rows = select(alert_deliveries.c.alert_id).where(alert_deliveries.c.webhook == wanted.webhook)
+    conditions = [
+        alerts.c.at > now - GIVE_UP_NS,
+        alerts.c.severity.in_(wanted.severities),
+        alerts.c.kind != AlertsTested.kind,
+        alerts.c.id.not_in(rows),
+    ]
+    if wanted.kinds:
+        conditions.append(alerts.c.kind.in_(wanted.kinds))
+    return select(alerts.c.id).where(*conditions).order_by(alerts.c.at).limit(limit)
+
+
+def _fresh(alert_id: str, webhook: str, now: int) -> dict[str, Any]:
+    return {
+        "alert_id": alert_id,
+        "webhook": webhook,
+        "state": WAITING,
+        "tries": 0,
+        "next_try_at": now,
+        "give_up_at": now + GIVE_UP_NS,
+        "delivered_at": None,
+        "error": "",
+    }
+
+
+def _note(engine: Engine, alert_id: str, webhook: str, **changed: Any) -> None:
+    row = and_(alert_deliveries.c.alert_id == alert_id, alert_deliveries.c.webhook == webhook)
+    with writing(engine) as connection:
+        connection.execute(update(alert_deliveries).where(row).values(**changed))
+
+
+def _with_deliveries(connection: Connection, rows: Sequence[RowMapping]) -> Sequence[StoredAlert]:
+    ids = [row["id"] for row in rows]
+    query = select(alert_deliveries).where(alert_deliveries.c.alert_id.in_(ids)).order_by(alert_deliveries.c.webhook)
+    found: dict[str, list[Delivery]] = {}
+    for row in connection.execute(query).mappings():
+        fields = {name: row[name] for name in Delivery.__struct_fields__}
+        found.setdefault(row["alert_id"], []).append(Delivery(**fields))
+    return [msgspec.structs.replace(_stored(row), deliveries=tuple(found.get(row["id"], ()))) for row in rows]
+
+
+def _stored(row: RowMapping) -> StoredAlert:
+    return StoredAlert(
+        id=row["id"],
+        kind=row["kind"],
+        severity=row["severity"],
+        at=row["at"],
+        summary=row["summary"],
+        data=msgspec.json.decode(row["data"]),
+    )
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,203 @@
+"""Alerts reach real receivers, whatever those do; a customer's own library verifies them."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from homeport.config.alerts import signing_key
+from homeport.core.types import Timeouts
+from homeport.jobs import alerts
+from homeport.jobs.alerts import Courier, Receiver, next_try, serve_all
+from homeport.jobs.shapes import standard
+from homeport.storage.alerts import Due, StoredAlert, Wanted, list_alerts, raise_alert
+from homeport.storage.db import open_database, sqlite_url, upgrade
+from homeport.transport.pool import PooledTransport
+from tests.fakes.clock import ManualClock
+from tests.fakes.webhook_server import SECRET, WebhookServer
+from tests.storage.test_alerts import reached
+
+SECOND = 1_000_000_000
+DAY = 24 * 3_600 * SECOND
+
+
+class Office:
+    """An outbox, and a courier whose clock a test moves; it begins now, for receivers look at theirs."""
+
+    def __init__(self, engine: Engine, transport: PooledTransport) -> None:
+        self.engine = engine
+        self.clock = ManualClock(wall=time.time_ns())
+        self.courier = Courier(engine, transport, self.clock, random.Random(1))
+
+    def alert(self, percent: int = 80) -> None:
+        raise_alert(self.engine, reached(percent=percent, at=self.clock.wall))
+
+    async def deliver(self, url: str, name: str = "ops") -> int:
+        return await self.courier.deliver(receiver(url, name))
+
+    @property
+    def states(self) -> list[tuple[str, int, str]]:
+        return [(one.state, one.tries, one.error) for alert in list_alerts(self.engine) for one in alert.deliveries]
+
+
+def receiver(url: str, name: str = "ops") -> Receiver:
+    return Receiver(
+        url=SecretStr(url),
+        secret=SecretStr(SECRET),
+        shape=standard,
+        wanted=Wanted(webhook=name, severities=("info", "warning", "critical")),
+    )
+
+
+@pytest.fixture
+async def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
+    monkeypatch.setattr(alerts, "_TIMEOUTS", Timeouts(connect=1, first_token=0.3, between_tokens=0.3, total=0.5))
+    monkeypatch.setattr(alerts, "_LOOK_SECONDS", 0.02)
+    engine = open_database(sqlite_url(tmp_path / "homeport.db"))
+    upgrade(engine)
+    transport = PooledTransport()
+    yield Office(engine, transport)
+    await transport.close()
+    engine.dispose()
+
+
+def test_the_signature_is_that_of_the_specifications_example() -> None:
+    body = b'{"test": 2432232314}'
+    signed = standard.signature(signing_key(SecretStr(SECRET)), "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
+    assert signed == "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+async def test_an_alert_arrives_once_and_verifies(office: Office) -> None:
+    office.alert()
+    async with WebhookServer() as server:
+        assert await office.deliver(server.url) == 1
+        assert await office.deliver(server.url) == 0
+        (told,) = server.received
+    assert told["type"] == "budget.threshold_reached"
+    assert told["data"]["severity"] == "warning"
+    assert (told["data"]["percent"], told["data"]["limit_usd"]) == (80, "100.000000000")
+    assert told["timestamp"].endswith("Z")
+    assert office.states == [("delivered", 1, "")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (500, "HTTP 500"),
+        (429, "HTTP 429"),
+        (302, "HTTP 302"),
+        (404, "HTTP 404"),
+        ("reset", "upstream_disconnected"),
+        ("silent", "upstream_total_timeout"),
+    ],
+)
+async def test_a_failure_is_tried_again_later_with_the_same_id(
+    office: Office, fault: int | str, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.alert()
+    async with WebhookServer(fault, fault) as server:
+        await office.deliver(server.url)
+        assert office.states[0][:2] == ("waiting", 1)
+        assert office.states[0][2] in (error, "upstream_first_token_timeout")
+        assert await office.deliver(server.url) == 0, "not at once"
+        server.faults.clear()
+        office.clock.advance(8 * SECOND)
+        assert await office.deliver(server.url) == 1
+        assert office.states == [("delivered", 2, "")]
+        assert len(server.received) == 1
+        assert len(set(server.ids)) == 1
+        assert server.others == [], "redirects are not followed"
+        assert SECRET not in caplog.text
+        assert server.url not in caplog.text
+
+
+async def test_an_answer_without_end_is_a_success_that_is_not_read(office: Office) -> None:
+    office.alert()
+    async with WebhookServer("huge") as server:
+        await office.deliver(server.url)
+    assert office.states == [("delivered", 1, "")]
+
+
+async def test_nobody_there(office: Office) -> None:
+    office.alert()
+    await office.deliver("http://127.0.0.1:1/hook")
+    assert office.states == [("waiting", 1, "upstream_unreachable")]
+
+
+async def test_a_receiver_that_wants_no_more_is_left_alone(office: Office) -> None:
+    office.alert()
+    async with WebhookServer(410) as server:
+        await office.deliver(server.url)
+    assert office.states == [("failed", 1, "HTTP 410")]
+
+
+async def test_after_a_day_it_is_given_up(office: Office) -> None:
+    office.alert()
+    tries = 0
+    while office.states == [] or office.states[0][0] == "waiting":
+        tries += await office.deliver("http://127.0.0.1:1/hook")
+        office.clock.advance(1_800 * SECOND)
+        assert tries < 100
+    assert office.states[0][0] == "failed"
+    assert 15 <= tries <= 50
+
+
+async def test_a_slow_receiver_holds_up_no_other(office: Office) -> None:
+    for percent in range(1, 20):
+        office.alert(percent)
+    stop = asyncio.Event()
+    async with WebhookServer(*["silent"] * 40) as slow, WebhookServer() as quick:
+        both = [receiver(slow.url, "slow"), receiver(quick.url, "quick")]
+        serving = asyncio.create_task(serve_all(office.courier, both, stop))
+        await eventually(lambda: len(quick.received) == 19)
+        assert len(slow.received) == 0
+        stop.set()
+        await asyncio.wait_for(serving, 1)
+
+
+async def test_a_database_that_fails_is_asked_again(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    failures: list[Exception] = [OperationalError("SELECT secret", {}, Exception("secret"))]
+    deliver = office.courier.deliver
+
+    async def sometimes(receiver: Receiver) -> int:
+        if failures:
+            raise failures.pop()
+        return await deliver(receiver)
+
+    office.courier.deliver = sometimes  # type: ignore[method-assign] # the seam of this test
+    office.alert()
+    stop = asyncio.Event()
+    async with WebhookServer() as server:
+        serving = asyncio.create_task(serve_all(office.courier, [receiver(server.url)], stop))
+        await eventually(lambda: len(server.received) == 1)
+        stop.set()
+        await serving
+    assert "alerts could not be read: OperationalError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def test_waits_double_up_to_an_hour() -> None:
+    alert = StoredAlert(id="alr", kind="k", severity="info", at=0, summary="", data={})
+    dice = random.Random(3)
+
+    def wait(tries: int) -> float:
+        at = next_try(Due(alert=alert, tries=tries, give_up_at=DAY), 0, dice)
+        assert at is not None
+        return at / SECOND
+
+    for tries, middle in ((1, 5.0), (2, 10.0), (4, 40.0), (11, 3_600.0), (10**9, 3_600.0)):
+        assert middle * 0.5 <= wait(tries) <= middle * 1.5
+    assert len({wait(3) for _ in range(20)}) > 10, "spread, so that they do not come back together"
+    assert next_try(Due(alert=alert, tries=1, give_up_at=1), 0, dice) is None
