@@ -84,7 +84,7 @@ def scanner(data: bytes) -> None:
 
 
 def _check_bound(source: Source, pieces: list[bytes], told: list[bytes]) -> None:
-    most = source.integer(1, 40)
+    most = source.integer(len(_BOM), 40)  # A mark that comes in pieces is held until it is seen to be one.
     try:
         fed(pieces, most)
         is_refused = False
