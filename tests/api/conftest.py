@@ -1,5 +1,17 @@
-"""A fresh database at the newest schema."""
+"""A fresh database at the newest schema; the tests of storage try PostgreSQL too."""
 
-from tests.storage.conftest import engine
+from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["engine"]
+import pytest
+from sqlalchemy import Engine
+
+from homeport.storage.db import open_database, sqlite_url, upgrade
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    opened = open_database(sqlite_url(tmp_path / "homeport.db"))
+    upgrade(opened)
+    yield opened
+    opened.dispose()

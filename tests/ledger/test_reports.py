@@ -3,23 +3,14 @@
 from pathlib import Path
 
 import msgspec
-import pytest
 from sqlalchemy import Engine
 
 from homeport.core.events import RequestFinished
 from homeport.core.types import Outcome
 from homeport.ledger.reports import GROUPS, Spend, spend
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.ingest import ingest
 from homeport.storage.journal import Journal
 from tests.storage.events import finished
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    engine = open_database(sqlite_url(tmp_path / "homeport.db"))
-    upgrade(engine)
-    return engine
 
 
 def fill(engine: Engine, folder: Path, *events: RequestFinished) -> None:

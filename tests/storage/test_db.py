@@ -1,13 +1,14 @@
 """The schema: migrations lead to exactly the tables the code uses."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, select
+from sqlalchemy import Engine, insert, select
 
 import homeport.storage
 from homeport.core.errors import StorageError
@@ -15,14 +16,19 @@ from homeport.storage.db import locking, open_database, schema_version, sqlite_u
 from homeport.storage.tables import SCHEMA_HEAD, keys, metadata
 
 
-def test_migrations_lead_to_the_tables(tmp_path: Path) -> None:
-    engine = open_database(sqlite_url(tmp_path / "a.db"))
-    assert schema_version(engine) is None
-    assert upgrade(engine) is True
-    assert schema_version(engine) == SCHEMA_HEAD
-    assert upgrade(engine) is False
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+def test_migrations_lead_to_the_tables(empty: Engine) -> None:
+    assert schema_version(empty) is None
+    assert upgrade(empty) is True
+    assert schema_version(empty) == SCHEMA_HEAD
+    assert upgrade(empty) is False
+    with empty.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), metadata)
+    # A changed column is a list of its changes. Comments are for readers of tables.py and in no database.
+    assert [each for each in found if not is_of_comments(each)] == []
+
+
+def is_of_comments(change: Any) -> bool:
+    return isinstance(change, list) and all(part[0] == "modify_comment" for part in change)
 
 
 def test_the_head_we_name_is_alembics() -> None:
@@ -44,9 +50,7 @@ def test_a_broken_file_is_said(tmp_path: Path) -> None:
         upgrade(open_database(sqlite_url(tmp_path / "a.db")))
 
 
-def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
-    engine = open_database(sqlite_url(tmp_path / "a.db"))
-    upgrade(engine)
+def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
     row = {
         "id": "k", "name": "n", "digest": "d", "created_at": 1, "data_class": "open", "models": "[]", "tiers": "[]"
     }  # fmt: skip

@@ -76,12 +76,13 @@ def test_another_key_sees_nothing_of_it(store: FileStore) -> None:
     assert store.path(kept.id).exists()
 
 
-@pytest.mark.parametrize("name", ["../homeport.db", "/etc/passwd", "", ".", "file-%00", "%", "' OR 1=1 --"])
+@pytest.mark.parametrize("name", ["../precious", "/etc/passwd", "", ".", "file-%00", "file-\0", "%", "' OR 1=1 --"])
 def test_what_is_no_id_is_not_there(store: FileStore, name: str) -> None:
     upload(store)
+    store.path("").parent.joinpath("precious").touch()
     assert store.get("key_a", name) is None
     assert store.delete("key_a", name) is False
-    assert store.path("").parent.joinpath("homeport.db").exists()
+    assert store.path("").parent.joinpath("precious").exists()
 
 
 def test_pages_lead_to_every_file_once(store: FileStore, clock: Clock) -> None:

@@ -13,18 +13,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
 from homeport.core.errors import JournalFull, StorageError
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.ingest import ingest
 from homeport.storage.journal import HEADER, MAGIC, Journal, read_frames, segments
 from homeport.storage.tables import journal_offsets, requests
 from tests.storage.events import finished
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    engine = open_database(sqlite_url(tmp_path / "homeport.db"))
-    upgrade(engine)
-    return engine
 
 
 def count(engine: Engine) -> int:
@@ -144,7 +136,7 @@ def test_two_processes_may_ingest_at_once(tmp_path: Path, engine: Engine) -> Non
         "import sys\nfrom pathlib import Path\nfrom homeport.storage.db import open_database\n"
         "from homeport.storage.ingest import ingest\ningest(open_database(sys.argv[1]), Path(sys.argv[2]))\n"
     )
-    argv = [sys.executable, "-c", program, str(engine.url), str(folder)]
+    argv = [sys.executable, "-c", program, engine.url.render_as_string(hide_password=False), str(folder)]
     children = [subprocess.Popen(argv) for _ in range(3)]
     assert [child.wait() for child in children] == [0, 0, 0]
     assert count(engine) == 300

@@ -15,7 +15,7 @@ from homeport.api.keys import KeyFields, KeyRegistry, Offer
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core.types import Scope
-from homeport.storage.db import open_database, sqlite_url, upgrade
+from homeport.storage.db import open_database, schema_version, sqlite_url, unusable, upgrade
 from homeport.storage.keys import list_keys
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,22 @@ def open_storage(settings: Settings, home: Home) -> Engine:
     engine = open_database(settings.storage.url or sqlite_url(home.database))
     upgrade(engine)
     return engine
+
+
+def try_storage(settings: Settings, home: Home) -> str:
+    """What the database is, without changing it. Raises StorageError for one that cannot be reached."""
+    url = settings.storage.url
+    if url is None and not home.database.exists():
+        return "will be made in the state folder"
+    engine = open_database(url or sqlite_url(home.database))
+    try:
+        with engine.connect() as connection:
+            version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
+        return f"{engine.dialect.name} {version}, schema {schema_version(engine) or '(none yet)'}"
+    except SQLAlchemyError as error:
+        raise unusable(error) from error
+    finally:
+        engine.dispose()
 
 
 def key_registry(engine: Engine, settings: Settings, home: Home) -> KeyRegistry:

@@ -53,12 +53,21 @@ def check(context: typer.Context, json: Json = False) -> None:
 def examine(settings: Settings, state: Context) -> list[Finding]:
     """Everything there is to say, in the order of the file."""
     findings = [Finding(level="ok", subject=str(state.config), message="reads well")]
+    findings.append(_storage(settings, state))
     findings += [_package(name, state) for name in settings.packages]
     findings += [_tried(f"engines.{name}", bootstrap.try_engine, settings, name) for name in settings.engines]
     findings += [_provider(settings, name) for name in settings.providers]
     findings.append(_policy(settings))
     targets = [target for tier in settings.tiers for target in tier.targets if target.provider]
     return findings + [_price(settings, target) for target in targets]
+
+
+def _storage(settings: Settings, state: Context) -> Finding:
+    try:
+        message = bootstrap.try_storage(settings, state.home)
+    except HomeportError as error:
+        return Finding(level="error", subject="storage", message=error.message, mend=error.hint)
+    return Finding(level="ok", subject="storage", message=message)
 
 
 def _package(name: str, state: Context) -> Finding:

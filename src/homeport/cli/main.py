@@ -7,12 +7,13 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 import homeport
 from homeport.cli import alerts, chat, check, cost, db, init, keys, package, run, serve, sim, sla, status, up
 from homeport.cli.context import Context
 from homeport.core.errors import ConfigError, HomeportError, StorageError
+from homeport.storage.db import unusable
 
 app = typer.Typer(
     name="homeport",
@@ -61,19 +62,13 @@ def main() -> None:
     except HomeportError as error:
         _tell(state, error, 2 if isinstance(error, ConfigError) else 1)
     except SQLAlchemyError as error:
-        hint = "free disk space, or restore the database from a backup; keys and the ledger are in it"
-        _tell(state, StorageError(f"the database cannot be used: {_reason(error)}", hint=hint), 1)
+        _tell(state, unusable(error), 1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         hint = "free disk space, or make the state folder writable (HOMEPORT_HOME names another)"
         _tell(state, StorageError(f"{where}{error.strerror or error}", code="state_folder_unusable", hint=hint), 1)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    """The driver's own words; without the statement, which may hold values."""
-    return str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
 
 
 def _tell(state: Context, error: HomeportError, code: int) -> NoReturn:

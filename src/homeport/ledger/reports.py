@@ -45,8 +45,8 @@ def spend(engine: Engine, *, by: str | None = None, since_ns: int = 0) -> Sequen
         func.count().label("requests"),
         _whole(func.sum(completed)).label("completed"),
         *[_whole(func.sum(requests.c[name])).label(name) for name in summed],
-        _whole(func.avg(requests.c.latency_ns)).label("mean_latency_ns"),
-        _whole(func.avg(func.nullif(requests.c.ttft_ns, 0))).label("mean_ttft_ns"),
+        _mean(requests.c.latency_ns).label("mean_latency_ns"),
+        _mean(func.nullif(requests.c.ttft_ns, 0)).label("mean_ttft_ns"),
     ).where(requests.c.started_at >= since_ns)
     if group is not None:
         query = query.group_by(group).order_by(func.sum(requests.c.cost).desc(), group)
@@ -55,5 +55,10 @@ def spend(engine: Engine, *, by: str | None = None, since_ns: int = 0) -> Sequen
 
 
 def _whole(amount: ColumnElement[Any]) -> ColumnElement[int]:
-    """As an integer, 0 for no rows: some databases answer sums and means with decimals."""
+    """As an integer, 0 for no rows: some databases answer sums with decimals."""
     return cast(func.coalesce(amount, 0), BigInteger)
+
+
+def _mean(amount: ColumnElement[Any]) -> ColumnElement[int]:
+    """Rounded down on every database; 0 where there is nothing."""
+    return func.coalesce(_whole(func.sum(amount)) // func.nullif(func.count(amount), 0, type_=BigInteger), 0)

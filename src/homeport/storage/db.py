@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from homeport.core.errors import StorageError
+from homeport.storage.postgresql import open_postgresql
 from homeport.storage.tables import SCHEMA_HEAD
 
 _BUSY_SECONDS = 30
@@ -20,11 +21,16 @@ def open_database(url: str) -> Engine:
 
     SQLite runs in WAL mode with explicit transactions: the driver's own implicit BEGIN is off, so
     a transaction that will write can take its lock at the start (see `writing`).
+
+    Raises:
+        StorageError: database_driver_missing, for PostgreSQL without psycopg.
     """
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return open_postgresql(parsed)
+    engine = create_engine(parsed)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -53,6 +59,12 @@ def locking(engine: Engine, patience: float) -> Iterator[Connection]:
         with engine.connect() as connection, connection.begin():
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
             yield connection
+
+
+def unusable(error: SQLAlchemyError) -> StorageError:
+    """What to tell a person whom the database failed: the driver's own words, without the statement and its values."""
+    words = str(error.orig).strip() if isinstance(error, DBAPIError) else str(error) or type(error).__name__
+    return StorageError(f"the database cannot be used: {words}", hint=_hint(error))
 
 
 def insert_new(connection: Connection, table: Table) -> Insert:
@@ -84,10 +96,18 @@ def upgrade(engine: Engine) -> bool:
         raise StorageError(
             f"the database cannot be brought to schema {SCHEMA_HEAD}: {error.orig}",
             code="database_upgrade_failed",
-            hint="check disk space and that the state folder is writable, or restore the file from a backup; "
-            "then: homeport db upgrade",
+            hint=f"{_hint(error)}; then: homeport db upgrade",
         ) from error
     return True
+
+
+def _hint(error: SQLAlchemyError) -> str:
+    if isinstance(error, DBAPIError) and type(error.orig).__module__.startswith("sqlite3"):
+        return (
+            "check disk space and that the state folder is writable, or restore the file from a backup; "
+            "keys and the ledger are in it"
+        )
+    return "check storage.url, that its PostgreSQL runs and has room, and that it lets this user in"
 
 
 def _run_migrations(engine: Engine) -> None:
@@ -97,7 +117,8 @@ def _run_migrations(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.connect().execution_options(immediate=True) as connection:
+    # As the only writer: whoever starts at the same time finds it done.
+    with writing(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

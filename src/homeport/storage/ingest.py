@@ -8,12 +8,19 @@ transaction's write lock.
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, String, delete, select, update
 
 from homeport.core.events import RequestFinished
 from homeport.storage import journal
 from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import journal_offsets, requests
+
+_LENGTHS = tuple(
+    (column.name, column.type.length)
+    for column in requests.columns
+    if isinstance(column.type, String) and column.type.length is not None
+)
+"""How long the texts of a row may be."""
 
 
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +78,15 @@ def _insert(connection: Connection, events: list[RequestFinished]) -> None:
 
 def _row(event: RequestFinished) -> dict[str, object]:
     row = {name: getattr(event, name) for name in event.__struct_fields__}
+    row |= {name: _fitting(row[name], length) for name, length in _LENGTHS}
     row["outcome"] = str(event.outcome)
     row["attempts"] = msgspec.json.encode(event.attempts).decode()
     return row
+
+
+def _fitting(text: str, length: int) -> str:
+    """Callers choose some of these words, and PostgreSQL refuses what is too long or has a NUL in it."""
+    return text if len(text) <= length and "\0" not in text else text.replace("\0", "\ufffd")[:length]
 
 
 def _advance(connection: Connection, segment: str, offset: int) -> None:
