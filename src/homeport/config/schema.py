@@ -77,7 +77,7 @@ class StorageSettings(Section):
     url: DatabaseUrl | None = Field(
         default=None,
         repr=False,
-        description="Database: `sqlite:///...` or `postgresql+psycopg://...`. "
+        description="Database: `sqlite:///...` or `postgresql+psycopg://...` (needs the extra `postgres`). "
         "Left out: a SQLite file in the state folder.",
     )
     journal_max_bytes: Whole = Field(
