@@ -68,10 +68,9 @@ def unusable(error: SQLAlchemyError) -> StorageError:
 
 
 def insert_new(connection: Connection, table: Table) -> Insert:
-    """An INSERT that leaves rows alone whose key is already there."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+    """An INSERT that leaves rows alone whose key is already there; `rowcount` tells what was inserted."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def schema_version(engine: Engine) -> str | None:
