@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from homeport.api.errors import reply, status_of
 from homeport.core import errors
-from homeport.core.errors import HomeportError, NoAnswer, UpstreamRefused
+from homeport.core.errors import BudgetExceeded, HomeportError, NoAnswer, UpstreamRefused
 
 STATUSES: dict[type[HomeportError], tuple[int, str]] = {
     errors.HomeportError: (500, "server_error"),
@@ -61,7 +61,7 @@ def test_statuses(kind: type[HomeportError]) -> None:
 
 def test_every_error_has_a_status_here() -> None:
     tree = {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, HomeportError)}
-    assert tree == {*STATUSES, UpstreamRefused, NoAnswer}
+    assert tree == {*STATUSES, UpstreamRefused, NoAnswer, BudgetExceeded}
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])

@@ -10,11 +10,14 @@ import msgspec
 from homeport.api.app import App
 from homeport.api.count_tokens import CountTokens
 from homeport.api.routes import Paths
+from homeport.core.budgets import Budget
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
 from homeport.core.ports import KeyRing, Limiter, Policy, TokenCounter, Upstream
 from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
+from homeport.ledger.budgets import BudgetBook
 from homeport.ledger.pricing import RateCard
+from homeport.ledger.wallet import Wallet
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.breaker import BreakerPolicy
 from homeport.pipeline.counting import TokenCounting
@@ -22,9 +25,11 @@ from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
+from homeport.pipeline.spending import Histories, Spending, SpendingRules
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.policies.static import Static
 from homeport.telemetry.metrics import Metrics
+from tests.fakes.bank import MemoryBank, MemoryNotes
 from tests.fakes.clock import ManualClock
 from tests.fakes.health import SetHealth
 from tests.fakes.keyring import FixedKeyRing
@@ -70,6 +75,7 @@ class House:
     Args:
         targets: in order of preference; each has its scripted upstream in `upstreams`, by target name.
         counters: what counts the tokens of a target's prompts, by target name.
+        budgets: in force; leased from `bank`.
     """
 
     def __init__(
@@ -85,6 +91,8 @@ class House:
         max_body: int = 100_000,
         resilience: Resilience | None = None,
         counters: Mapping[str, TokenCounter] | None = None,
+        budgets: Sequence[Budget] = (),
+        rules: SpendingRules | None = None,
     ) -> None:
         self.log: list[str] = []
         self.clock = ManualClock()
@@ -103,6 +111,17 @@ class House:
         self.upstreams = {target.name: ScriptedUpstream() for target in placed}
         self._by_upstream: dict[str, Upstream] = {target.upstream: self.upstreams[target.name] for target in placed}
         catalogue = Catalogue(placed, aliases or {})
+        self.book = BudgetBook(budgets)
+        self.bank, self.notes = MemoryBank(), MemoryNotes()
+        self.wallet = Wallet(self.bank, holder="this", notes=self.notes, clock=self.clock)
+        self.spending = Spending(
+            book=lambda: self.book,
+            wallet=self.wallet,
+            histories=Histories(),
+            clock=self.clock,
+            rules=rules or SpendingRules(patience=0.2),
+            sleep=self._sleep,
+        )
         stages = Stages(
             keys=self.keys,
             admission=self.admission,
@@ -124,6 +143,8 @@ class House:
             longest_s=600.0,
             observers=(self.metrics, self.observed),
             clock=self.clock,
+            spending=self.spending,
+            holder="this",
         )
         self.catalogue = catalogue
         self.pipeline = Pipeline(stages)

@@ -1,5 +1,6 @@
 """The dialect of /v1/messages: passed through where the upstream speaks it, else told as a chat."""
 
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ from msgspec import Meta, Raw, Struct
 
 from homeport.api import bodies, errors
 from homeport.api.openai import Name
-from homeport.api.receipts import fields_of, receipt_comment, receipt_object
+from homeport.api.receipts import cut_chunk, fields_of, receipt_comment, receipt_object
 from homeport.core.errors import HomeportError, NoAnswer
 from homeport.core.ports import AnswerWriter
 from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface, Usage
@@ -74,6 +75,8 @@ class MessageRequest(MessagePrompt, kw_only=True):
 _REQUEST = msgspec.json.Decoder(MessageRequest)
 _PROMPT = msgspec.json.Decoder(MessagePrompt)
 _Content = str | list[MessageBlock]
+# A quote inside JSON text is escaped, so these bytes are always an event's own.
+_BLOCK = re.compile(rb'"type" ?: ?"content_block_(start|delta|stop)" ?, ?"index" ?: ?(\d{1,9})')
 
 
 class AnthropicDialect:
@@ -134,11 +137,28 @@ class AnthropicDialect:
 class _NativeWriter:
     """`AnswerWriter` for an answer that comes in our caller's words already."""
 
+    def __init__(self) -> None:
+        self._last = b""
+
     def whole(self, completion: Completion) -> bytes:
         return completion.body
 
     def frame(self, frame: Frame) -> bytes:
+        self._last = frame.data if b"content_block" in frame.data else self._last
         return frame.data
+
+    def cut(self, first: Frame, usage: Usage) -> Sequence[Frame]:
+        """The end of the block that is open, and of the message."""
+        blocks = _BLOCK.findall(self._last)
+        is_open = bool(blocks) and blocks[-1][0] != b"stop"
+        stop = {"type": "content_block_stop", "index": int(blocks[-1][1]) if is_open else 0}
+        told = {"stop_reason": "max_tokens", "stop_sequence": None}
+        delta = {"type": "message_delta", "delta": told, "usage": {"output_tokens": usage.output_tokens}}
+        return [
+            *([Frame(data=_event(stop))] if is_open else []),
+            Frame(data=_event(delta), closing=True),
+            Frame(data=_event({"type": "message_stop"}), closing=True),
+        ]
 
     def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
         return receipt_comment(receipt) + b"".join(_with_receipt(frame.data, receipt) for frame in frames)
@@ -151,6 +171,7 @@ class _TranslatingWriter(_NativeWriter):
     """`AnswerWriter` for the answer of a chat."""
 
     def __init__(self, input_tokens: int, stem: str) -> None:
+        super().__init__()
         self._stem = stem
         self._events = MessageEvents(input_tokens=input_tokens, answer_id=stem)
 
@@ -159,6 +180,9 @@ class _TranslatingWriter(_NativeWriter):
 
     def frame(self, frame: Frame) -> bytes:
         return b"".join(self._told(frame.data))
+
+    def cut(self, first: Frame, usage: Usage) -> Sequence[Frame]:
+        return [cut_chunk(first.data)]
 
     def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
         usages: list[Usage] = [frame.usage for frame in frames if frame.usage]

@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from homeport.api import bodies, errors
-from homeport.api.receipts import fields_of, receipt_comment, receipt_object, usage_chunk
+from homeport.api.receipts import cut_chunk, fields_of, receipt_comment, receipt_object, usage_chunk
 from homeport.core.errors import HomeportError
-from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface
+from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface, Usage
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 ModelName = Annotated[str, Meta(min_length=1, max_length=256, examples=["auto"])]
@@ -176,6 +176,9 @@ class OpenAIDialect:
 
     def frame(self, frame: Frame) -> bytes:
         return frame.data
+
+    def cut(self, first: Frame, usage: Usage) -> Sequence[Frame]:
+        return [cut_chunk(first.data)]
 
     def error_event(self, error: HomeportError, request_id: str) -> bytes:
         return b"data: " + msgspec.json.encode(errors.error_object(error, request_id)) + b"\n\n"

@@ -7,7 +7,7 @@ carries it for callers who read bytes, and a `homeport` object for clients where
 import msgspec
 
 from homeport.api import bodies
-from homeport.core.types import Receipt, Usage
+from homeport.core.types import Frame, Receipt, Usage
 from homeport.protocols.anthropic.usage import chat_usage
 from homeport.transport.sse import data_of, events
 
@@ -42,6 +42,19 @@ def usage_chunk(usage: Usage, first: bytes) -> bytes:
     common = next((told for event in events(first) if (told := _fields_or_none(event))), {})
     head = {name: common[name] for name in _OF_EVERY_CHUNK if name in common}
     return b"data: " + msgspec.json.encode({**head, "choices": [], "usage": chat_usage(usage)}) + b"\n\n"
+
+
+def cut_chunk(first: bytes) -> Frame:
+    """The chunk of a chat or a completion that says that it is as long as it may be.
+
+    Args:
+        first: the first events of the stream; what all chunks have in common is taken from them.
+    """
+    common = next((told for event in events(first) if (told := _fields_or_none(event))), {})
+    head = {name: common[name] for name in _OF_EVERY_CHUNK if name in common}
+    said: dict[str, object] = {"text": ""} if bytes(head.get("object", b"")) == b'"text_completion"' else {"delta": {}}
+    choice = {"index": 0, **said, "logprobs": None, "finish_reason": "length"}
+    return Frame(data=b"data: " + msgspec.json.encode({**head, "choices": [choice]}) + b"\n\n")
 
 
 def fields_of(event: bytes) -> dict[str, msgspec.Raw]:

@@ -8,10 +8,10 @@ import msgspec
 from msgspec import Raw
 
 from homeport.api import bodies, errors
-from homeport.api.receipts import fields_of, receipt_comment, receipt_object, usage_chunk
+from homeport.api.receipts import cut_chunk, fields_of, receipt_comment, receipt_object, usage_chunk
 from homeport.core.errors import HomeportError
 from homeport.core.ports import AnswerWriter
-from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface
+from homeport.core.types import Completion, ErrorReply, Frame, Inference, Receipt, Surface, Usage
 from homeport.protocols.responses.answer import from_chat
 from homeport.protocols.responses.request import to_chat
 from homeport.protocols.responses.stream import ResponseStream
@@ -73,6 +73,9 @@ class _TranslatingWriter:
     def frame(self, frame: Frame) -> bytes:
         return b"".join(self._stream.feed(data) for event in events(frame.data) if (data := _chunk_of(event)))
 
+    def cut(self, first: Frame, usage: Usage) -> Sequence[Frame]:
+        return [cut_chunk(first.data)]
+
     def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
         told = [self.frame(frame) for frame in frames]
         if receipt.usage is not None and not any(frame.usage for frame in frames):
@@ -98,14 +101,30 @@ class _NativeWriter:
         self._last = frame.data or self._last
         return frame.data
 
+    def cut(self, first: Frame, usage: Usage) -> Sequence[Frame]:
+        """The response as it began, with why it goes no further."""
+        response: dict[str, object] = dict(_begun(self._first))
+        response["status"] = "incomplete"
+        response["incomplete_details"] = {"reason": "max_output_tokens"}
+        response["usage"] = {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "total_tokens": usage.input_tokens + usage.output_tokens,
+        }
+        told = {"type": "response.incomplete", "response": response, "sequence_number": self._sequence()}
+        return [Frame(data=b"event: response.incomplete\ndata: " + msgspec.json.encode(told) + b"\n\n", closing=True)]
+
+    def _sequence(self) -> int:
+        """The number of the next event."""
+        return max((int(number) for number in _SEQUENCE.findall(self._last)), default=-1) + 1
+
     def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
         ends = b"".join(_with_receipt(frame.data, receipt) for frame in frames)
         return receipt_comment(receipt) + ends
 
     def error_event(self, error: HomeportError, request_id: str) -> bytes:
         """Written as the upstream would have: its own response, failed."""
-        sequence = max((int(number) for number in _SEQUENCE.findall(self._last)), default=-1) + 1
-        stream = ResponseStream({}, request_id, resumed=_begun(self._first), sequence=sequence)
+        stream = ResponseStream({}, request_id, resumed=_begun(self._first), sequence=self._sequence())
         return stream.fail(error.code, error.message)
 
 

@@ -33,7 +33,7 @@ async def run_batches(settings: Settings, home: Home, engine: Engine, stop: asyn
     @contextlib.asynccontextmanager
     async def open_pipeline() -> AsyncIterator[Pipeline]:
         keys = key_ring(engine, home)
-        path = RequestPath(settings, home, OwnerRing(keys), Metrics())
+        path = RequestPath(settings, home, OwnerRing(keys), Metrics(), engine)
         async with path.running():
             refreshing = asyncio.create_task(refresh_keys(keys, path.admission.reserve))
             try:

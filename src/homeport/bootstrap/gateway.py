@@ -54,7 +54,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
     engine = open_storage(settings, home)
     keys = key_ring(engine, home)
     metrics = Metrics(lambda: read_standings(home.slo, clock.wall_ns()))
-    path = RequestPath(settings, home, keys, metrics)
+    path = RequestPath(settings, home, keys, metrics, engine)
     house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path)
     reloader: Reloader
     several = settings.server.workers > 1

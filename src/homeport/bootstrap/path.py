@@ -7,8 +7,11 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import Engine
+
 from homeport.bootstrap.admin import target_states, tier_states
 from homeport.bootstrap.engines import read_endpoints
+from homeport.bootstrap.money import Money
 from homeport.bootstrap.upstreams import Transports, build_targets, build_upstreams
 from homeport.config.home import Home
 from homeport.config.resilience import BreakerSettings
@@ -57,13 +60,15 @@ class RequestPath:
 
     Args:
         keys: how this process finds who is asking.
+        engine: the database that budgets are in.
 
     Attributes:
         catalogue, admission, counting: for what stands beside the path.
     """
 
-    def __init__(self, settings: Settings, home: Home, keys: KeyRing, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, home: Home, keys: KeyRing, metrics: Metrics, engine: Engine) -> None:
         self._clock = SystemClock()
+        self._money = Money(engine, home, self._clock)
         self._keys = keys
         self._metrics = metrics
         self._endpoints = endpoints = read_endpoints(home)
@@ -133,15 +138,18 @@ class RequestPath:
             longest_s=settings.longest_seconds(),
             observers=(self._metrics,),
             clock=self._clock,
+            spending=self._money.spending(settings.budgets),
+            holder=self._money.holder,
         )
         return Pipeline(stages)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Watch the engines; in the end close everything."""
+        """Watch the engines and the budgets; in the end close everything."""
         watching = asyncio.create_task(self._health.run())
         try:
-            yield
+            async with self._money.running():
+                yield
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -150,6 +158,7 @@ class RequestPath:
             await self._transports.close()
             self._journal.close()
             self._limiter.close()
+            self._money.close()
 
     async def wait_for_engines(self) -> None:
         """Until each engine was asked whether it is there, so that none is passed over for want of an answer."""

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_valida
 
 from homeport.config.alerts import AlertSettings
 from homeport.config.batch import BatchSettings
+from homeport.config.budgets import BudgetSettings
 from homeport.config.fields import (
     ApiKey,
     DatabaseUrl,
@@ -261,6 +262,9 @@ class Settings(Section):
     )
     hedging: HedgingSettings = Field(
         default_factory=HedgingSettings, description="A second call when the first token is late."
+    )
+    budgets: BudgetSettings = Field(
+        default_factory=BudgetSettings, description="How requests under a budget are held for."
     )
     batch: BatchSettings = Field(default_factory=BatchSettings, description="Files and batches.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")

@@ -13,6 +13,7 @@ HomeportError                      code + message + hint (what to do next)
 │   ├── NotAuthenticated           no key, unknown key, expired key
 │   ├── NotPermitted               the key may not do this
 │   ├── RateLimited                the key has used what it may in a minute, or at once
+│   ├── BudgetExceeded             a budget has too little left for the request
 │   ├── RequestTimeout             the caller was too slow to send the request
 │   ├── NotFound                   no such model or path
 │   └── WrongMethod                the path exists, the method does not
@@ -30,6 +31,7 @@ HomeportError                      code + message + hint (what to do next)
 
 from typing import ClassVar
 
+from homeport.core.budgets import Budget
 from homeport.core.types import Allowance
 
 
@@ -122,6 +124,24 @@ class RateLimited(RequestError):
     ) -> None:
         super().__init__(message, code=code, hint=hint)
         self.allowances = allowances
+        self.retry_after_ns = retry_after_ns
+
+
+class BudgetExceeded(RequestError):
+    """A budget has too little left.
+
+    Attributes:
+        budget: the one that refuses.
+        retry_after_ns: nanoseconds until more may fit because time has passed; None for never.
+    """
+
+    default_code = "budget_exceeded"
+
+    def __init__(
+        self, message: str, *, budget: Budget, retry_after_ns: int | None = None, code: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.budget = budget
         self.retry_after_ns = retry_after_ns
 
 

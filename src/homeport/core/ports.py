@@ -152,6 +152,14 @@ class AnswerWriter(Protocol):
     def frame(self, frame: Frame) -> bytes:
         """What to send of a stream now; may be empty. Raises `BadAnswer`."""
 
+    def cut(self, first: Frame, usage: Usage) -> Sequence[Frame]:
+        """The frames that end a stream which may not get longer, as at its longest: in the words of the answer.
+
+        Args:
+            first: how the stream began.
+            usage: what it used until now.
+        """
+
     def closing(self, frames: Sequence[Frame], receipt: Receipt) -> bytes:
         """The end of a stream: the frames that were held back, with what the request cost."""
 

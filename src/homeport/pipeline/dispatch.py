@@ -27,6 +27,7 @@ from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.hedge import HedgeBudget, HedgePolicy, race
 from homeport.pipeline.refusal import NOT_READY, no_answer
 from homeport.pipeline.retry import RetryBudget, RetryPolicy, may_have_worked, pause_s, worth_repeating
+from homeport.pipeline.spending import Hold, Tab
 
 Answer = TypeVar("Answer")
 Call = Callable[[Upstream, UpstreamCall], Coroutine[Any, Any, Answer]]
@@ -228,7 +229,11 @@ class Dispatcher:
         if exchange.data_class is DataClass.PRIVATE and not target.local:
             # Policies may be a third party's; this is the last door before the data is out.
             raise InternalError("a policy chose a remote model for private data, so it was not sent")
+        if exchange.tab is not None and not target.local:
+            attempt.hold = await self._hold(exchange, exchange.tab, target)
         request = exchange.call_of(target, self._left_s(exchange))
+        if exchange.tab is not None and attempt.hold is not None:
+            request = exchange.tab.bound(request, attempt.hold)
         deployment, tokens = self._of(target), _tokens(exchange)
         attempt.started = self._clock.monotonic_ns()
         if committed:
@@ -243,6 +248,8 @@ class Dispatcher:
             deployment.failed(error, self._clock.monotonic_ns(), attempt.started)
             attempt.failed = True
             cost = self._spent(exchange, attempt) if may_have_worked(error) else _FREE
+            if exchange.tab is not None and attempt.hold is not None:
+                exchange.tab.lost(attempt.hold, cost)
             self._note(exchange, target, error.code, attempt.started, cost)
             if committed:
                 exchange.target = None
@@ -257,6 +264,14 @@ class Dispatcher:
         attempt.answered = True
         return answer
 
+    async def _hold(self, exchange: Exchange, tab: Tab, target: Target) -> Hold:
+        started = self._clock.monotonic_ns()
+        try:
+            return await tab.hold(target)
+        except UpstreamError as error:
+            self._note(exchange, target, error.code, started)
+            raise
+
     def _commit(self, exchange: Exchange, attempt: "_Try") -> None:
         assert exchange.inference is not None
         surface = attempt.target.answers(exchange.inference.surface)
@@ -265,6 +280,8 @@ class Dispatcher:
 
     def _won(self, exchange: Exchange, attempt: "_Try") -> None:
         exchange.deployment = self._of(attempt.target)
+        if exchange.tab is not None and attempt.hold is not None:
+            exchange.tab.answers(attempt.hold)
         self._note(exchange, attempt.target, "", attempt.started)
 
     def _lost(self, exchange: Exchange, attempt: "_Try") -> None:
@@ -299,6 +316,7 @@ class _Try:
     Attributes:
         started: monotonic nanoseconds; 0 before.
         lasted: nanoseconds until it ended unanswered; 0 where it did not.
+        hold: what it may cost, where a budget applies.
     """
 
     def __init__(self, target: Target) -> None:
@@ -307,6 +325,7 @@ class _Try:
         self.lasted = 0
         self.answered = False
         self.failed = False
+        self.hold: Hold | None = None
 
 
 class _Rounds:

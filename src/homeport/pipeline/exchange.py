@@ -23,9 +23,11 @@ from homeport.core.types import (
     UpstreamCall,
     Usage,
 )
+from homeport.ledger.usage import estimate
 from homeport.pipeline.attribution import Attribution
 from homeport.pipeline.deployments import Deployment
 from homeport.pipeline.limits import rate_headers
+from homeport.pipeline.spending import Tab
 
 _JSON = "application/json"
 _EVENTS = "text/event-stream; charset=utf-8"
@@ -88,11 +90,13 @@ class Exchange:
         self.events = 0
         self.held: list[Frame] = []
         self.ticket: Ticket | None = None
+        self.tab: Tab | None = None
         self.outcome = Outcome.COMPLETED
         self.error: HomeportError | None = None
         self.reply: ErrorReply | None = None
         self.status = 200
         self.cost: Nano | None = None
+        self.price_source = ""
         self.billed: Usage | None = None
         self._writer: AnswerWriter | None = None
         self._chat: Mapping[str, Raw] | None = None
@@ -151,6 +155,13 @@ class Exchange:
         assert self._writer is not None, "an answer without a call"
         return self._writer
 
+    def cut(self, first: Frame) -> Sequence[Frame]:
+        """What ends a stream that may not get longer; `first` is how it began."""
+        assert self.inference is not None
+        self.reason = "budget:cut"
+        usage = self.usage or estimate(self.inference.input_chars, self.events)
+        return self.writer.cut(first, usage)
+
     def receipt(self) -> Receipt:
         target = self.target
         return Receipt(
@@ -194,6 +205,8 @@ class Exchange:
     def _headers(self) -> Mapping[str, str]:
         headers = _headers(self.receipt())
         headers[self.dialect.id_header] = self.request_id
+        if self.tab is not None:
+            headers.update(self.tab.headers())
         if isinstance(self.error, RateLimited):
             return {**headers, **rate_headers(self.error.allowances)}
         return headers if self.ticket is None else {**headers, **rate_headers(self.ticket.allowances)}

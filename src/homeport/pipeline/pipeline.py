@@ -24,6 +24,7 @@ from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.limits import expected_tokens
+from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab
 from homeport.pipeline.stream import relay
 from homeport.privacy.classify import classify
 from homeport.routing.eligibility import Catalogue, eligible
@@ -34,7 +35,12 @@ _GENERATING = CONVERSATIONS | {Surface.COMPLETION}
 
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
-    """What the request path is made of; put together in bootstrap.py."""
+    """What the request path is made of; put together in bootstrap.py.
+
+    Attributes:
+        spending: None where there are no budgets.
+        holder: the name of this process in records and leases.
+    """
 
     keys: KeyRing
     admission: Admission
@@ -47,6 +53,8 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     observers: Sequence[Observer]
     clock: Clock
     longest_s: float
+    spending: Spending | None = None
+    holder: str = ""
 
 
 class Pipeline:
@@ -90,6 +98,7 @@ class Pipeline:
                 exchange.ticket = self._stages.limiter.enter(key)
             await self._decode(exchange)
             self._decide(exchange, key)
+            await self._reserve_money(exchange, key)
             await self._dispatch(exchange)
 
     async def _decode(self, exchange: Exchange) -> None:
@@ -106,6 +115,26 @@ class Pipeline:
         decision = self._stages.policy.decide(exchange.inference, targets)
         exchange.decision = decision
         exchange.reason = f"pinned:{exchange.inference.model}" if mask.pinned else decision.reason
+
+    async def _reserve_money(self, exchange: Exchange, key: Key) -> None:
+        """Hold for the first call, where a budget applies; a budget may leave only what is at home to choose from."""
+        if self._stages.spending is None:
+            return
+        assert exchange.inference is not None
+        assert exchange.decision is not None
+        assert exchange.deadline_ns is not None
+        exchange.tab = self._stages.spending.open(
+            key,
+            exchange.inference,
+            exchange.decision,
+            end_user=exchange.end_user,
+            trace_id=exchange.trace_id,
+            deadline_ns=exchange.deadline_ns,
+        )
+        if exchange.tab is not None:
+            decision = await exchange.tab.admit(exchange.decision)
+            if decision is not exchange.decision:
+                exchange.decision, exchange.reason = decision, decision.reason
 
     async def _dispatch(self, exchange: Exchange) -> None:
         assert exchange.inference is not None
@@ -130,17 +159,23 @@ class Pipeline:
         usage = exchange.billed = self._billable(exchange)
         if exchange.target is not None:
             cost = self._stages.pricing.cost(exchange.target, usage, now - exchange.dispatched_ns)
+            if exchange.tab is not None and (ceiling := exchange.tab.ceiling(exchange.target)) is not None:
+                cost, exchange.price_source = ceiling, UNKNOWN_PRICE
             exchange.cost = Nano(cost + _lost(exchange))
         if exchange.ticket is not None:
             exchange.ticket.leave(usage.input_tokens + usage.output_tokens)
-        event = _finished(exchange, exchange.key, usage, now)
+        event = _finished(exchange, exchange.key, usage, now, self._stages.holder)
+        total = exchange.cost
         try:
             self._stages.recorder.record(event)
         except StorageError as error:
             logger.error("request %s could not be recorded: %s", exchange.request_id, error.message)
             exchange.fail(error)
-            event = _finished(exchange, exchange.key, usage, now)
+            event = _finished(exchange, exchange.key, usage, now, self._stages.holder)
             exchange.cost = None
+        if exchange.tab is not None:
+            # Only now: money is not free again before its record is kept.
+            _pay(exchange, exchange.tab, total)
         for observer in self._stages.observers:
             observer.observe(event)
 
@@ -160,7 +195,17 @@ def _lost(exchange: Exchange) -> int:
     return sum(attempt.cost for attempt in exchange.attempts)
 
 
-def _finished(exchange: Exchange, key: Key, usage: Usage, now: int) -> RequestFinished:
+def _pay(exchange: Exchange, tab: Tab, total: Nano | None) -> None:
+    """Settle what the calls of remote models cost, and learn from an answer that came to its end."""
+    cost: int = sum(attempt.cost for attempt in exchange.attempts if attempt.target in tab.remote)
+    if exchange.target is not None and not exchange.target.local:
+        cost += (total or 0) - _lost(exchange)
+        if exchange.outcome is Outcome.COMPLETED and exchange.usage is not None and not exchange.usage.estimated:
+            tab.learn(exchange.target, exchange.usage)
+    tab.settle(cost)
+
+
+def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str) -> RequestFinished:
     target, inference, cost = exchange.target, exchange.inference, exchange.cost
     latency, lost = now - exchange.started_ns, _lost(exchange)
     first_byte = exchange.first_byte_ns - exchange.started_ns if exchange.first_byte_ns else 0
@@ -188,7 +233,7 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int) -> RequestFi
         reasoning_tokens=usage.reasoning_tokens,
         estimated=usage.estimated or lost > 0,
         cost=Nano((cost or Nano(0)) if target else lost),
-        price_source=target.price.source if target and target.price else "",
+        price_source=exchange.price_source or (target.price.source if target and target.price else ""),
         latency_ns=latency,
         ttft_ns=latency if exchange.completion is not None else first_byte,
         attempts=tuple(exchange.attempts),
@@ -196,4 +241,5 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int) -> RequestFi
         end_user=exchange.end_user,
         trace_id=exchange.trace_id,
         batch=exchange.batch,
+        holder=holder,
     )

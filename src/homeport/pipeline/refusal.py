@@ -6,10 +6,12 @@ from homeport.core.errors import NoAnswer, PrivateTierUnavailable
 from homeport.core.types import DataClass
 from homeport.pipeline.deployments import COOLING_DOWN
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.spending import NOT_PAID
 
 NOT_READY = "not_ready"
 _STATUS_OF_LAST_ERROR = {
     "upstream_rate_limited": 429,
+    NOT_PAID: 429,
     COOLING_DOWN: 429,
     "upstream_bad_answer": 502,
     "upstream_answer_too_large": 502,

@@ -11,23 +11,32 @@ async def relay(
 ) -> None:
     """Forward frames as they come; note usage; hold back closing frames.
 
-    One frame is in memory at a time: a slow reader holds the upstream back.
+    One frame is in memory at a time: a slow reader holds the upstream back. An answer that outgrows what
+    its budgets can pay for ends here, as one that got as long as it was allowed to.
     """
     wants_usage = exchange.inference is not None and exchange.inference.wants_usage
     try:
         await exchange.start_stream()
         frame: Frame | None = first
         while frame is not None:
-            exchange.events += frame.events
-            exchange.usage = frame.usage or exchange.usage
-            if frame.closing:
-                if wants_usage or not frame.usage_only:
-                    exchange.held.append(frame)
-            else:
-                data = exchange.writer.frame(frame)
-                if data:
-                    exchange.first_byte_ns = exchange.first_byte_ns or monotonic_ns()
-                    await exchange.wire.send(data)
+            await _pass_on(exchange, frame, wants_usage, monotonic_ns)
+            if exchange.tab is not None and not await exchange.tab.pays_for(exchange.events, exchange.usage):
+                for end in exchange.cut(first):
+                    await _pass_on(exchange, end, wants_usage, monotonic_ns)
+                return
             frame = await anext(rest, None)
     finally:
         await rest.aclose()
+
+
+async def _pass_on(exchange: Exchange, frame: Frame, wants_usage: bool, monotonic_ns: Callable[[], int]) -> None:
+    exchange.events += frame.events
+    exchange.usage = frame.usage or exchange.usage
+    if frame.closing:
+        if wants_usage or not frame.usage_only:
+            exchange.held.append(frame)
+        return
+    data = exchange.writer.frame(frame)
+    if data:
+        exchange.first_byte_ns = exchange.first_byte_ns or monotonic_ns()
+        await exchange.wire.send(data)

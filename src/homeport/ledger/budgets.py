@@ -1,0 +1,46 @@
+"""Which budgets a request is spent from. Pure."""
+
+from collections.abc import Iterable
+
+from homeport.core.budgets import EACH, Account, Budget, ScopeKind
+from homeport.core.types import Key
+
+
+class BudgetBook:
+    """The budgets that are in force, by what they are of.
+
+    Args:
+        budgets: as the database has them, in any order.
+    """
+
+    def __init__(self, budgets: Iterable[Budget] = ()) -> None:
+        self.budgets = tuple(budgets)
+        self._by_scope: dict[tuple[ScopeKind, str], list[Budget]] = {}
+        for budget in self.budgets:
+            self._by_scope.setdefault((budget.kind, budget.scope), []).append(budget)
+
+    def __bool__(self) -> bool:
+        return bool(self.budgets)
+
+    def accounts(self, key: Key, end_user: str, trace_id: str) -> tuple[Account, ...]:
+        """Every account that a request is spent from, the most specific first.
+
+        Who names no user and no trace has no account in a budget of EACH of them.
+        """
+        named = (*self._named(ScopeKind.TRACE, trace_id), *self._named(ScopeKind.USER, end_user))
+        fixed = (*self._of(ScopeKind.KEY, key.id), *self._of_path(key.project), *self._of(ScopeKind.ALL, ""))
+        return (*named, *(Account(budget) for budget in fixed))
+
+    def _named(self, kind: ScopeKind, name: str) -> list[Account]:
+        if not name:
+            return []
+        own = [Account(budget) for budget in self._of(kind, name)]
+        return own + [Account(budget, name) for budget in self._of(kind, EACH)]
+
+    def _of_path(self, project: str) -> list[Budget]:
+        names = project.split("/")
+        paths = ("/".join(names[:depth]) for depth in range(len(names), 0, -1))
+        return [budget for path in paths for budget in self._of(ScopeKind.PROJECT, path)]
+
+    def _of(self, kind: ScopeKind, scope: str) -> list[Budget]:
+        return self._by_scope.get((kind, scope), [])

@@ -1,0 +1,89 @@
+"""What answers were like: how long they get, and whether prompts were longer than was thought.
+
+Bounded in memory, kept by one process for itself, and nothing but numbers.
+"""
+
+from collections import OrderedDict
+
+_MODELS = 1_024
+_BUCKETS = 64
+_PER_OCTAVE = 4
+_KEPT = 512
+_ENOUGH = 8
+_ONE = 1_000
+_MOST = 64 * _ONE
+
+Route = tuple[str, str, str]
+"""Project, model and surface."""
+
+
+class OutputHistory:
+    """The lengths of answers of each route, as a histogram whose buckets grow by a quarter of an octave.
+
+    Old answers fade: all counts are halved whenever there are more than some hundred.
+    """
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[Route, list[int]] = OrderedDict()
+        self._q90: dict[Route, int] = {}
+
+    def note(self, route: Route, tokens: int) -> None:
+        """An answer had so many tokens."""
+        counts = self._counts.get(route)
+        if counts is None:
+            counts = self._counts[route] = [0] * _BUCKETS
+            if len(self._counts) > _MODELS:
+                old, _ = self._counts.popitem(last=False)
+                self._q90.pop(old, None)
+        else:
+            self._counts.move_to_end(route)
+        counts[_bucket(tokens)] += 1
+        total = sum(counts)
+        if total > _KEPT:
+            counts[:] = [count // 2 for count in counts]
+        if total >= _ENOUGH:
+            self._q90[route] = _q90(counts)
+
+    def q90(self, route: Route) -> int | None:
+        """Tokens that nine of ten answers do not exceed; None while too few are known."""
+        return self._q90.get(route)
+
+
+class PromptHistory:
+    """By how much prompts of a model were longer than our upper bound, if they ever were."""
+
+    def __init__(self) -> None:
+        self._factors: dict[str, int] = {}
+
+    def note(self, model: str, bound: int, tokens: int) -> None:
+        """A prompt that was thought to have `bound` tokens at most had so many."""
+        if tokens > bound and (bound > 0 or tokens > 0):
+            factor = min(_MOST, -(-tokens * _ONE // max(bound, 1)))
+            if len(self._factors) < _MODELS or model in self._factors:
+                self._factors[model] = max(factor, self._factors.get(model, _ONE))
+
+    def bound(self, model: str, tokens: int) -> int:
+        """The upper bound with what was learned of the model."""
+        factor = self._factors.get(model)
+        return tokens if factor is None else -(-tokens * factor // _ONE)
+
+
+def _bucket(tokens: int) -> int:
+    """Bucket n ends at 2 ** (n / 4): found by the length in bits, and the quarter inside it."""
+    if tokens <= 1:
+        return 0
+    octave = (tokens - 1).bit_length() - 1
+    return min(_BUCKETS - 1, 4 * octave + sum(tokens > _end(4 * octave + quarter) for quarter in range(4)))
+
+
+def _end(bucket: int) -> int:
+    return int(2 ** (bucket / _PER_OCTAVE))
+
+
+def _q90(counts: list[int]) -> int:
+    left = -(-sum(counts) * 9 // 10)
+    for bucket, count in enumerate(counts):
+        left -= count
+        if left <= 0:
+            return _end(bucket)
+    return _end(_BUCKETS - 1)

@@ -1,0 +1,273 @@
+"""The money of a request: held before a call is made, extended where it must be, settled with the truth.
+
+Only calls of remote models are held for: an own engine costs by the hour, whoever it answers.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from homeport.core.budgets import Action
+from homeport.core.errors import BudgetExceeded, NotPermitted, StorageError, UpstreamError
+from homeport.core.money import Nano, format_usd
+from homeport.core.ports import Clock
+from homeport.core.types import Decision, Inference, Key, Target, UpstreamCall, Usage
+from homeport.ledger.budgets import BudgetBook
+from homeport.ledger.history import OutputHistory, PromptHistory, Route
+from homeport.ledger.holds import SLACK_TOKENS, Quote, ask_of, bounded, flat, quote
+from homeport.ledger.purse import Purse
+from homeport.ledger.wallet import Wallet
+
+NOT_PAID = "budget_exceeded"
+"""The code of a further call that was not made, because there was no money for it."""
+
+UNKNOWN_PRICE = "budgets.unknown_price_usd"
+"""Where the cost of a call comes from that has no price."""
+
+_EXTENSION_TOKENS = 512
+_QUEUE_LOOK_S = 1.0
+_QUEUE_LEAST_S = 0.05
+_HEADER = "x-homeport-budget-remaining"
+
+
+class SpendingRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How calls are held for.
+
+    Attributes:
+        default_output: tokens of an answer whose caller sets no bound.
+        media_tokens: of an image in a prompt.
+        patience: seconds to wait for money that may come back.
+        unknown_price: what a call without a price counts as; None where it is refused.
+    """
+
+    default_output: int = 16_384
+    media_tokens: int = 8_192
+    patience: float = 5.0
+    unknown_price: Nano | None = None
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a tab that one call may cost; `tokens` is how long each choice of its answer may get."""
+
+    amount: int
+    tokens: int
+    quote: Quote
+
+
+class Histories:
+    """What is learned of answers and prompts; it stays over changes of the configuration."""
+
+    def __init__(self) -> None:
+        self.outputs = OutputHistory()
+        self.prompts = PromptHistory()
+
+
+class Spending:
+    """Opens a tab for each request that a budget applies to.
+
+    Args:
+        book: gives the budgets that are in force now.
+    """
+
+    def __init__(
+        self,
+        *,
+        book: Callable[[], BudgetBook],
+        wallet: Wallet,
+        histories: Histories,
+        clock: Clock,
+        rules: SpendingRules | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.book = book
+        self.wallet = wallet
+        self.histories = histories
+        self.clock = clock
+        self.rules = rules or SpendingRules()
+        self.sleep = sleep
+
+    @property
+    def holder(self) -> str:
+        """The name under which this process leases."""
+        return self.wallet.holder
+
+    def open(
+        self, key: Key, inference: Inference, decision: Decision, *, end_user: str, trace_id: str, deadline_ns: int
+    ) -> "Tab | None":
+        """The tab of a request; None where no budget applies, or all of it stays at home.
+
+        Raises:
+            StorageError: what will be reserved cannot be noted down.
+        """
+        book = self.book()
+        if not book or all(target.local for target in decision.candidates):
+            return None
+        accounts = book.accounts(key, end_user, trace_id)
+        return Tab(self, self.wallet.purses(accounts), inference, key.project, deadline_ns) if accounts else None
+
+
+class Tab:
+    """What one request holds of every account that it is spent from.
+
+    Attributes:
+        held: of each account, in nano-dollars; all of it is settled at the end.
+        needed: the part of it that calls may cost: those in progress, and those that were lost.
+        remote: names of the targets that were held for.
+    """
+
+    def __init__(
+        self, spending: Spending, purses: tuple[Purse, ...], inference: Inference, project: str, deadline_ns: int
+    ) -> None:
+        rules = spending.rules
+        self._spending = spending
+        self._purses = purses
+        self._inference = inference
+        self._project = project
+        self._deadline_ns = deadline_ns
+        self._ask = ask_of(inference, default_output=rules.default_output, media_tokens=rules.media_tokens)
+        self._paid_tokens = 0
+        self._answering: Hold | None = None
+        self.held = 0
+        self.needed = 0
+        self.remote: set[str] = set()
+
+    async def admit(self, decision: Decision) -> Decision:
+        """Hold for the first call. Where a budget has too little left, do what it says.
+
+        Raises:
+            BudgetExceeded, StorageError: as `Wallet.reserve`.
+            NotPermitted: price_unknown_for_budget.
+        """
+        first = decision.candidates[0]
+        if first.local:
+            return decision
+        try:
+            await self._queue(first)
+        except BudgetExceeded as error:
+            local = tuple(target for target in decision.candidates if target.local)
+            if error.budget.action is not Action.DEGRADE or not local:
+                raise
+            name = error.budget.name.encode("ascii", "replace").decode()[:64]
+            return Decision(candidates=local, reason=f"budget:{name}")
+        return decision
+
+    async def hold(self, target: Target) -> Hold:
+        """Hold for a call that is about to be made.
+
+        Raises:
+            UpstreamError: code `budget_exceeded`; the call is not made for want of money.
+            StorageError: the bank cannot be asked.
+        """
+        try:
+            quoted = self._quoted(target)
+            if self.held - self.needed < quoted.least:
+                # A call after others does not wait: what it waits for might be its own.
+                await self._reserve(quoted, 0.0 if self.remote else self._patience_s())
+        except (BudgetExceeded, NotPermitted) as error:
+            raise UpstreamError(error.message, code=NOT_PAID) from error
+        self.remote.add(target.name)
+        amount = min(self.held - self.needed, quoted.worst)
+        self.needed += amount
+        return Hold(amount=amount, tokens=min(quoted.tokens(amount), self._ask.output), quote=quoted)
+
+    def bound(self, call: UpstreamCall, hold: Hold) -> UpstreamCall:
+        """The call with the bound on its answer that keeps it inside the hold."""
+        return bounded(call, max(1, hold.tokens)) if hold.quote.token else call
+
+    def lost(self, hold: Hold, cost: int) -> None:
+        """A call gave no answer; what it held beyond its cost is there for the next one."""
+        self.needed += cost - hold.amount
+
+    def answers(self, hold: Hold) -> None:
+        """This call is the one whose answer the caller gets."""
+        self._answering = hold
+        self._paid_tokens = (hold.tokens + SLACK_TOKENS) * self._ask.choices
+
+    async def pays_for(self, events: int, usage: Usage | None) -> bool:
+        """Whether a stream may go on: an upstream that ignores its bound is paid as long as there is money."""
+        if self._answering is None or not self._answering.quote.token:
+            return True
+        produced = max(events, usage.output_tokens if usage else 0)
+        while produced > self._paid_tokens:
+            more = -(-self._answering.quote.token * _EXTENSION_TOKENS // 1_000)
+            try:
+                self.held += await self._spending.wallet.reserve(
+                    self._purses, need=more, good=more, want=more, patience_s=0
+                )
+            except (BudgetExceeded, StorageError):
+                return False
+            self._paid_tokens += _EXTENSION_TOKENS * self._ask.choices
+        return True
+
+    def settle(self, cost: int) -> None:
+        """The request is over and its remote calls cost so much. Called once."""
+        self._spending.wallet.settle(self._purses, held=self.held, cost=cost)
+
+    def learn(self, target: Target, usage: Usage) -> None:
+        """An answer came to its end, and its upstream said how long it was."""
+        histories = self._spending.histories
+        histories.prompts.note(target.name, self._ask.prompt, usage.input_tokens)
+        if self._ask.output:
+            tokens = usage.output_tokens // self._ask.choices
+            if self._answering is not None and self._answering.tokens <= tokens < self._ask.output:
+                tokens = min(2 * tokens, self._ask.output)  # Cut by our bound: it would have been longer.
+            histories.outputs.note(self._route(target), tokens)
+
+    def ceiling(self, target: Target) -> Nano | None:
+        """What a call of a model without a price costs; None where it has one."""
+        return self._spending.rules.unknown_price if target.price is None and not target.local else None
+
+    def headers(self) -> dict[str, str]:
+        """How much is left of the tightest account, as far as this process knows."""
+        left = min(purse.room for purse in self._purses)
+        return {_HEADER: format_usd(left)}
+
+    async def _queue(self, target: Target) -> None:
+        """Hold for a call; where the budget says so, wait until time has passed and more is free."""
+        while True:
+            try:
+                await self._reserve(self._quoted(target), self._patience_s())
+                return
+            except BudgetExceeded as error:
+                wait = None if error.retry_after_ns is None else error.retry_after_ns / 1e9
+                if error.budget.action is not Action.QUEUE or wait is None or wait >= self._left_s():
+                    raise
+            # Looked at more often than that: the budget may be raised.
+            await self._spending.sleep(min(max(wait, _QUEUE_LEAST_S), _QUEUE_LOOK_S))
+
+    async def _reserve(self, quoted: Quote, patience_s: float) -> None:
+        have = self.held - self.needed
+        if quoted.worst > have:
+            self.held += await self._spending.wallet.reserve(
+                self._purses,
+                need=max(0, quoted.least - have),
+                good=max(0, quoted.good - have),
+                want=quoted.worst - have,
+                patience_s=patience_s,
+            )
+
+    def _quoted(self, target: Target) -> Quote:
+        ceiling = self._spending.rules.unknown_price
+        if target.price is None:
+            if ceiling is None:
+                raise NotPermitted(
+                    f"a budget applies to this request and {target.name!r} has no known price, so it was not sent",
+                    code="price_unknown_for_budget",
+                    hint="give the model a price, or set budgets.unknown_price_usd",
+                )
+            return flat(ceiling)
+        histories = self._spending.histories
+        prompt = histories.prompts.bound(target.name, self._ask.prompt)
+        usual = histories.outputs.q90(self._route(target))
+        seconds = min(target.timeouts.total, self._left_s())
+        return quote(target.price, msgspec.structs.replace(self._ask, prompt=prompt), usual=usual, seconds=seconds)
+
+    def _route(self, target: Target) -> Route:
+        return self._project, target.name, self._inference.surface
+
+    def _patience_s(self) -> float:
+        return min(self._spending.rules.patience, self._left_s())
+
+    def _left_s(self) -> float:
+        return max(0.0, (self._deadline_ns - self._spending.clock.monotonic_ns()) / 1e9)
