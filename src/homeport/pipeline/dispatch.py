@@ -21,6 +21,7 @@ from homeport.core.money import Nano
 from homeport.core.ports import Clock, Health, Pricing, Upstream
 from homeport.core.types import Attempt, Completion, DataClass, Decision, Frame, Outcome, Target, UpstreamCall, Usage
 from homeport.ledger.usage import estimate
+from homeport.pipeline.attempts import Rounds, Try
 from homeport.pipeline.balance import balanced
 from homeport.pipeline.deployments import Deployment, Deployments
 from homeport.pipeline.exchange import Exchange
@@ -102,7 +103,7 @@ class Dispatcher:
         self._retries.deposit()
         self._hedges.deposit()
         targets = self._in_order(exchange, decision.candidates)
-        rounds = _Rounds(exchange, targets)
+        rounds = Rounds(exchange, targets)
         for number in range(self._policy.retry.rounds):
             for target in targets:
                 if not self._may_ask(rounds, target, number):
@@ -125,7 +126,7 @@ class Dispatcher:
     def _of(self, target: Target) -> Deployment:
         return self._deployments.of(target)
 
-    def _may_ask(self, rounds: "_Rounds", target: Target, number: int) -> bool:
+    def _may_ask(self, rounds: Rounds, target: Target, number: int) -> bool:
         """Whether to call it in this round; where not, the attempts say why."""
         now = self._clock.monotonic_ns()
         ready = self._health.ready(target.upstream)
@@ -140,13 +141,13 @@ class Dispatcher:
                 rounds.waiting.append(target)
         return not closed
 
-    def _learn(self, rounds: "_Rounds", target: Target, error: UpstreamError) -> None:
+    def _learn(self, rounds: Rounds, target: Target, error: UpstreamError) -> None:
         if isinstance(error, ConnectFailed | StreamCut):
             self._health.report_failure(target.upstream)
             rounds.waiting.append(target)
         rounds.again = rounds.again or (worth_repeating(error) and self._health.ready(target.upstream))
 
-    async def _pause(self, rounds: "_Rounds", number: int) -> bool:
+    async def _pause(self, rounds: Rounds, number: int) -> bool:
         """Wait before the next round; False where there is no use in one."""
         now = self._clock.monotonic_ns()
         up = [self._of(target) for target in rounds.targets if self._health.ready(target.upstream)]
@@ -165,7 +166,7 @@ class Dispatcher:
             await self._sleep(early / 1e9 + _TICK_S)
         return True
 
-    async def _after_restart(self, rounds: "_Rounds", call: Call[Answer]) -> Answer:
+    async def _after_restart(self, rounds: Rounds, call: Call[Answer]) -> Answer:
         for target in rounds.waiting:
             patience = min(self._policy.restart_wait, self._left_s(rounds.exchange))
             if target.local and await self._health.wait_ready(target.upstream, patience):
@@ -194,8 +195,8 @@ class Dispatcher:
         self, exchange: Exchange, target: Target, spare: Target, call: Call[Answer], wait: float
     ) -> Answer:
         """Race two calls. Both are paid: the one that answers by its usage, the other by what it was sent."""
-        first, second = _Try(target), _Try(spare)
-        winner: _Try | None = None
+        first, second = Try(target), Try(spare)
+        winner: Try | None = None
         try:
             answer, late_one_won = await race(
                 lambda: self._call(exchange, first, call),
@@ -218,12 +219,12 @@ class Dispatcher:
                 self._of(target).outlasted(first.lasted)
 
     async def _attempt(self, exchange: Exchange, target: Target, call: Call[Answer]) -> Answer:
-        attempt = _Try(target)
+        attempt = Try(target)
         answer = await self._call(exchange, attempt, call)
         self._won(exchange, attempt)
         return answer
 
-    async def _call(self, exchange: Exchange, attempt: "_Try", call: Call[Answer], *, committed: bool = True) -> Answer:
+    async def _call(self, exchange: Exchange, attempt: Try, call: Call[Answer], *, committed: bool = True) -> Answer:
         """Call an upstream; a failure is noted. Committed: whoever leaves now pays for this call."""
         target = attempt.target
         if exchange.data_class is DataClass.PRIVATE and not target.local:
@@ -272,19 +273,19 @@ class Dispatcher:
             self._note(exchange, target, error.code, started)
             raise
 
-    def _commit(self, exchange: Exchange, attempt: "_Try") -> None:
+    def _commit(self, exchange: Exchange, attempt: Try) -> None:
         assert exchange.inference is not None
         surface = attempt.target.answers(exchange.inference.surface)
         assert surface is not None, "eligibility let a target through that cannot answer"
         exchange.begin(attempt.target, surface, attempt.started)
 
-    def _won(self, exchange: Exchange, attempt: "_Try") -> None:
+    def _won(self, exchange: Exchange, attempt: Try) -> None:
         exchange.deployment = self._of(attempt.target)
         if exchange.tab is not None and attempt.hold is not None:
             exchange.tab.answers(attempt.hold)
         self._note(exchange, attempt.target, "", attempt.started)
 
-    def _lost(self, exchange: Exchange, attempt: "_Try") -> None:
+    def _lost(self, exchange: Exchange, attempt: Try) -> None:
         """Note a call that nobody needed any more, with what it cost; one that failed is noted already."""
         if not attempt.started or attempt.failed:
             return
@@ -292,7 +293,7 @@ class Dispatcher:
             self._of(attempt.target).end(_tokens(exchange))
         self._note(exchange, attempt.target, HEDGE_LOST, attempt.started, self._spent(exchange, attempt))
 
-    def _spent(self, exchange: Exchange, attempt: "_Try") -> Nano:
+    def _spent(self, exchange: Exchange, attempt: Try) -> Nano:
         """What a call that gave no answer costs: the prompt, where it was sent; the time, at an own engine."""
         usage = estimate(exchange.inference.input_chars, 0) if exchange.inference else Usage()
         return self._pricing.cost(attempt.target, usage, self._clock.monotonic_ns() - attempt.started)
@@ -308,45 +309,6 @@ class Dispatcher:
         exchange.attempts.append(
             Attempt(target=target.name, error=error, started_ns=started, ended_ns=ended, cost=cost)
         )
-
-
-class _Try:
-    """One call of one upstream, while it is made.
-
-    Attributes:
-        started: monotonic nanoseconds; 0 before.
-        lasted: nanoseconds until it ended unanswered; 0 where it did not.
-        hold: what it may cost, where a budget applies.
-    """
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self.started = 0
-        self.lasted = 0
-        self.answered = False
-        self.failed = False
-        self.hold: Hold | None = None
-
-
-class _Rounds:
-    """What is known after some candidates failed.
-
-    Attributes:
-        asked: names of models that were called.
-        waiting: targets whose engine may come back.
-        again: some upstream may do better in a moment.
-    """
-
-    def __init__(self, exchange: Exchange, targets: list[Target]) -> None:
-        self.exchange = exchange
-        self.targets = targets
-        self.asked: set[str] = set()
-        self.waiting: list[Target] = []
-        self.again = False
-
-    def repeats(self, target: Target) -> bool:
-        """Whether calling it repeats a call of this request: asking another model does not."""
-        return target.name in self.asked
 
 
 async def _complete(upstream: Upstream, call: UpstreamCall) -> Completion:

@@ -1,0 +1,44 @@
+"""What is known of the calls of one request while they are made."""
+
+from homeport.core.types import Target
+from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.spending import Hold
+
+
+class Try:
+    """One call of one upstream, while it is made.
+
+    Attributes:
+        started: monotonic nanoseconds; 0 before.
+        lasted: nanoseconds until it ended unanswered; 0 where it did not.
+        hold: what it may cost, where a budget applies.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.started = 0
+        self.lasted = 0
+        self.answered = False
+        self.failed = False
+        self.hold: Hold | None = None
+
+
+class Rounds:
+    """What is known after some candidates failed.
+
+    Attributes:
+        asked: names of models that were called.
+        waiting: targets whose engine may come back.
+        again: some upstream may do better in a moment.
+    """
+
+    def __init__(self, exchange: Exchange, targets: list[Target]) -> None:
+        self.exchange = exchange
+        self.targets = targets
+        self.asked: set[str] = set()
+        self.waiting: list[Target] = []
+        self.again = False
+
+    def repeats(self, target: Target) -> bool:
+        """Whether calling it repeats a call of this request: asking another model does not."""
+        return target.name in self.asked
