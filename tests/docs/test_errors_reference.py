@@ -9,6 +9,7 @@ import pytest
 from homeport.api.errors import status_of
 from homeport.core import errors
 from homeport.core.errors import HomeportError
+from tests.fakes.bank import budget
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
@@ -18,6 +19,7 @@ _LITERAL = re.compile(r'\b(?:default_code|code)(?:: [\w\[\]]+)? ?= ?"([a-z_]+)"'
 _NAMED = re.compile(r"\bcode=([A-Z_]+)\b")
 _UPSTREAM = re.compile(r'"(upstream_[a-z_]+)"')
 _NEEDED: dict[type[HomeportError], dict[str, Any]] = {
+    errors.BudgetExceeded: {"budget": budget(limit=0)},
     errors.UpstreamRefused: {"status": 529, "retryable": True},
     errors.NoAnswer: {"attempts": ()},
 }
