@@ -194,6 +194,51 @@ class Reloaded(Struct, kw_only=True):
     digest: str
 
 
+class BudgetStanding(Struct, kw_only=True):
+    """How an account stands. Sums are exact decimals, times seconds since the epoch."""
+
+    instance: str
+    spent_usd: str
+    leased_usd: str
+    remaining_usd: str
+    resets_at: float | None
+
+
+class BudgetShown(BudgetStanding, kw_only=True):
+    """A budget, and how its tightest account stands."""
+
+    id: str
+    name: str
+    kind: Literal["all", "project", "key", "user", "trace"]
+    scope: str
+    limit_usd: str
+    window: Literal["hour", "day", "month", "total"]
+    action: Literal["block", "degrade", "queue"]
+    thresholds: list[int]
+    created_at: float
+    accounts: int
+
+
+class BudgetDetails(BudgetShown, kw_only=True):
+    """A budget with its accounts, at most a hundred, the tightest first."""
+
+    tightest: list[BudgetStanding]
+
+
+class BudgetList(Struct, kw_only=True):
+    """Every budget, oldest first."""
+
+    object: Literal["list"]
+    data: list[BudgetShown]
+
+
+class BudgetRemoved(Struct, kw_only=True):
+    """It caps nothing from now on."""
+
+    id: str
+    removed: bool
+
+
 class AlertDelivery(Struct, kw_only=True):
     """How far an alert has come at one webhook. Times are seconds since the epoch."""
 

@@ -9,6 +9,7 @@ from homeport.api import answers
 from homeport.api.admin import Rotation
 from homeport.api.anthropic import MessagePrompt, MessageRequest
 from homeport.api.batches import BatchListing, BatchRequest
+from homeport.api.budgets import BudgetFields
 from homeport.api.files import PURPOSE, FileListing
 from homeport.api.keys import KeyFields
 from homeport.api.moderations import ModerationRequest
@@ -176,6 +177,26 @@ OPERATIONS: tuple[Operation, ...] = (
     _op("GET /admin/v1/config", "showConfiguration", "The configuration that holds", ADMIN, answers.Configuration),
     _op("POST /admin/v1/reload", "reloadConfiguration", "Read the configuration again", ADMIN, answers.Reloaded),
     _op("GET /admin/v1/targets", "listTargets", "What can be called, and how it is", ADMIN, answers.TargetList),
+    _op("GET /admin/v1/budgets", "listBudgets", "Every budget", ADMIN, answers.BudgetList),
+    _op(
+        "POST /admin/v1/budgets",
+        "createBudget",
+        "Make a budget",
+        ADMIN,
+        answers.BudgetDetails,
+        request=BudgetFields,
+        status=201,
+    ),
+    _op("GET /admin/v1/budgets/{budget}", "retrieveBudget", "One of the budgets", ADMIN, answers.BudgetDetails),
+    _op(
+        "PATCH /admin/v1/budgets/{budget}",
+        "updateBudget",
+        "Change a budget",
+        ADMIN,
+        answers.BudgetDetails,
+        request=BudgetFields,
+    ),
+    _op("DELETE /admin/v1/budgets/{budget}", "removeBudget", "Remove a budget", ADMIN, answers.BudgetRemoved),
     _op("GET /admin/v1/alerts", "listAlerts", "What was found, the newest hundred", ADMIN, answers.AlertList),
     _op("GET /livez", "alive", "Whether the process runs", OPERATION, answers.Alive),
     _op(

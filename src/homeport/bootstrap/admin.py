@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from homeport.api.admin import AdminPaths, House
 from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
-from homeport.bootstrap.storage import key_registry
+from homeport.api.budgets import BudgetActions
+from homeport.bootstrap.storage import budget_registry, key_registry
 from homeport.config.home import Home
 from homeport.config.redact import digest_of, shown
 from homeport.config.schema import Settings
@@ -33,7 +34,7 @@ def build_admin(
         refresh=keys.refresh,
         house=House(config=lambda: shown(settings), digest=lambda: digest_of(settings), targets=targets, reload=reload),
         clock=clock,
-        resources=(AlertActions(engine),),
+        resources=(BudgetActions(budget_registry(engine)), AlertActions(engine)),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.api.auth import StoredKeyRing, read_pepper, write_secret
+from homeport.api.budgets import BudgetRegistry
 from homeport.api.keys import KeyFields, KeyRegistry, Offer
 from homeport.config.home import Home
 from homeport.config.schema import Settings
@@ -49,6 +50,11 @@ def try_storage(settings: Settings, home: Home) -> str:
 def key_registry(engine: Engine, settings: Settings, home: Home) -> KeyRegistry:
     """What makes and changes keys. Raises StorageError for a pepper that is none."""
     return KeyRegistry(engine, read_pepper(home.pepper), lambda: offer_of(settings), time.time_ns)
+
+
+def budget_registry(engine: Engine) -> BudgetRegistry:
+    """What makes and changes budgets."""
+    return BudgetRegistry(engine, time.time_ns)
 
 
 def offer_of(settings: Settings) -> Offer:

@@ -10,9 +10,11 @@ from msgspec import UNSET
 from rich.table import Table
 
 from homeport import bootstrap
+from homeport.api.budgets import BudgetFields, amount
 from homeport.api.keys import KeyFields, KeyRegistry, view
 from homeport.cli.context import Context, Json
 from homeport.cli.spans import seconds_of
+from homeport.core.budgets import ScopeKind, Window
 from homeport.core.errors import ConfigError
 from homeport.core.types import DataClass, Scope
 
@@ -61,6 +63,9 @@ def create(
     tokens: Tokens = None,
     concurrent: Concurrent = None,
     reserve: Reserve = None,
+    budget: Annotated[
+        str | None, typer.Option(help="A cap of its own, such as 5.00/day: dollars in an hour, day, month or total.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a key and print it, once: only its hash is kept. A running gateway knows it within a second.
@@ -69,7 +74,10 @@ def create(
     """
     state: Context = context.obj
     fields = _fields(name, project, scope, model, tier, data_class, days, (requests, tokens, concurrent), reserve)
+    cap = None if budget is None else _cap(budget)
     issued = _registry(state).create(fields)
+    if cap is not None:
+        _add_cap(state, issued.stored.key.id, cap)
     if json:
         state.print_json({**view(issued.stored, time.time_ns()), "key": issued.token})
     else:
@@ -174,6 +182,30 @@ def revoke(context: typer.Context, key_id: KeyId) -> None:
 def _registry(state: Context) -> KeyRegistry:
     engine = bootstrap.open_storage(state.settings, state.home)
     return bootstrap.key_registry(engine, state.settings, state.home)
+
+
+def _cap(text: str) -> BudgetFields:
+    """Everything of the budget but whose it is, checked before there is a key."""
+    usd, _, window = text.partition("/")
+    if window not in tuple(Window):
+        raise ConfigError(
+            f"{text[:64]!r} is not an amount in a window",
+            code="budget_span_invalid",
+            hint="write 5.00/day; or /hour, /month, /total",
+        )
+    fields = BudgetFields(limit_usd=usd, window=Window(window), kind=ScopeKind.KEY)
+    amount(usd)
+    return fields
+
+
+def _add_cap(state: Context, key_id: str, cap: BudgetFields) -> None:
+    """A budget with the key's id as its name. Without it the key is not told to anybody, and revoked."""
+    budgets = bootstrap.budget_registry(bootstrap.open_storage(state.settings, state.home))
+    try:
+        budgets.create(msgspec.structs.replace(cap, name=key_id, scope=key_id))
+    except BaseException:
+        _registry(state).revoke(key_id)
+        raise
 
 
 def _fields(

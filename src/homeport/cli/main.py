@@ -10,7 +10,7 @@ from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
 import homeport
-from homeport.cli import alerts, chat, check, cost, db, init, keys, package, run, serve, sim, sla, status, up
+from homeport.cli import alerts, budget, chat, check, cost, db, init, keys, package, run, serve, sim, sla, status, up
 from homeport.cli.context import Context
 from homeport.core.errors import ConfigError, HomeportError, StorageError
 from homeport.storage.db import unusable
@@ -29,6 +29,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(package.app, name="package")
 app.add_typer(db.app, name="db")
 app.add_typer(sla.app, name="sla")
+app.add_typer(budget.app, name="budget")
 app.add_typer(alerts.app, name="alerts")
 
 
