@@ -17,7 +17,7 @@ from bench.native import BenchmarkError, Mock, Percentiles, Report, load, mock_u
 from bench.targets import Target
 from bench.traffic import MODEL, late_stream, prompt_chars
 from homeport.core.types import TokenPrice
-from homeport.ledger.pricing import listed_price
+from homeport.ledger.genai import api_price
 
 TARGETS = (
     Target(figure="ttft_p99_x_shorter", bound=5, at_least=True),
@@ -127,7 +127,7 @@ def bill(rows: Sequence[tuple[int, int, int, str]]) -> Bill:
     Args:
         rows: cost, input tokens, output tokens and the attempts as JSON, of each request.
     """
-    price = listed_price(f"openai:{MODEL}", datetime.now(UTC))
+    price = api_price(f"openai:{MODEL}", datetime.now(UTC))
     assert isinstance(price, TokenPrice), "a model of an API has a price for tokens"
     attempts = [attempt["error"] for *_, tried in rows for attempt in json.loads(tried)]
     lost = attempts.count("hedge_lost")

@@ -25,7 +25,7 @@ def test_every_section_has_a_table() -> None:
     page = markdown()
     titles = {"packages": "packages.<name>", "engines": "engines.<name>", "providers": "providers.<name>"}
     for name in Settings.model_fields.keys() - {"aliases"}:
-        title = f"{name}[]" if name in {"tiers", "slo"} else titles.get(name, name)
+        title = f"{name}[]" if name in {"tiers", "slo", "prices", "currencies"} else titles.get(name, name)
         assert f"\n## `{title}`\n" in page
     assert "\n## `tiers[].targets[]`\n" in page
     assert "\n## `slo[].latency`\n" in page

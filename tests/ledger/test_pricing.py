@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from homeport.core.errors import ConfigError
 from homeport.core.money import Nano, PicoRate
 from homeport.core.types import MachinePrice, TokenPrice, Usage
-from homeport.ledger.pricing import RateCard, api_price
+from homeport.ledger.genai import api_price
+from homeport.ledger.pricing import RateCard, dearest, price_source
 from tests.fakes.house import target
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -172,13 +173,13 @@ PROVIDERS = ("openai", "anthropic", "google", "together", "fireworks")
 
 
 def priced() -> list[str]:
-    """Every model of some providers that has a price a token on that day and none a request."""
+    """Every model of some providers that has a price a token on that day."""
     found = []
     for provider in get_snapshot().providers:
         for model in provider.models if provider.id in PROVIDERS else ():
             prices = model.get_prices(AT)
             is_findable = model.is_match(model.id)
-            if is_findable and prices.input_mtok is not None and prices.requests_kcount is None:
+            if is_findable and prices.input_mtok is not None:
                 found.append(f"{provider.id}:{model.id}")
     return found
 
@@ -229,3 +230,119 @@ def test_an_unknown_model_has_no_price(reference: str) -> None:
     assert caught.value.code == "price_unknown"
     assert repr(reference) in caught.value.message
     assert caught.value.hint
+
+
+TIERS = {"flex": "service_tier", "priority": "service_tier", "fast": "service_tier", "batch": "processing"}
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_service_tiers_cost_what_genai_prices_says(tier: str) -> None:
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    found = [(reference, price) for reference in priced() if (price := api_price(reference, now)).tiers]
+    references = [reference for reference, price in found if tier in dict(price.tiers)]
+    assert references
+    for reference in references:
+        provider, _, model = reference.partition(":")
+        way = "speed" if (provider, tier) == ("anthropic", "fast") else TIERS[tier]
+        theirs = calc_price(
+            TheirUsage(input_tokens=1_234, cache_read_tokens=234, output_tokens=567),
+            model,
+            provider_id=provider,
+            genai_request_timestamp=now,
+            price_context={way: tier},
+        ).total_price
+        used = Usage(input_tokens=1_234, cached_input_tokens=234, output_tokens=567, service_tier=tier)
+        nano = (theirs * 1_000_000_000).to_integral_value(rounding=ROUND_HALF_UP)
+        price = api_price(reference, now)
+        assert cost(price, used) == nano, reference
+        assert price_source(target("t", price=price), used) == f"{price.source}@{tier}"
+
+
+def test_audio_and_images_cost_what_genai_prices_says() -> None:
+    found = 0
+    for reference in priced():
+        price = api_price(reference, AT)
+        if price.audio_input is None and price.image_output is None:
+            continue
+        found += 1
+        provider, _, model = reference.partition(":")
+        theirs = calc_price(
+            TheirUsage(
+                input_tokens=1_000,
+                input_audio_tokens=400 if price.audio_input is not None else 0,
+                output_tokens=900,
+                output_image_tokens=300 if price.image_output is not None else 0,
+            ),
+            model,
+            provider_id=provider,
+            genai_request_timestamp=AT,
+        ).total_price
+        used = Usage(input_tokens=1_000, audio_input_tokens=400, output_tokens=900, image_output_tokens=300)
+        nano = (theirs * 1_000_000_000).to_integral_value(rounding=ROUND_HALF_UP)
+        assert cost(price, used) == nano, reference
+    assert found > 5
+
+
+def test_the_price_of_a_tier_that_is_not_known_is_the_ordinary_one() -> None:
+    price = msgspec.structs.replace(token_price("2", "0.5", "8"), tiers=(("flex", token_price("1", "0.2", "4")),))
+    assert cost(price, Usage(input_tokens=10, service_tier="flex")) == 10_000
+    assert cost(price, Usage(input_tokens=10, service_tier="odd")) == 20_000
+    assert price_source(target("t", price=price), Usage(service_tier="odd")) == "s"
+    assert price_source(target("t", price=None), Usage(service_tier="flex")) == ""
+
+
+some_prices = st.builds(
+    TokenPrice,
+    source=st.just("s"),
+    input=rates,
+    cached_input=rates,
+    output=rates,
+    cache_write=st.none() | rates,
+    long_cache_write=st.none() | rates,
+    audio_input=st.none() | rates,
+    cached_audio_input=st.none() | rates,
+    image_input=st.none() | rates,
+    audio_output=st.none() | rates,
+    image_output=st.none() | rates,
+    reasoning=st.none() | rates,
+    request=rates,
+    image=rates,
+    search=rates,
+    above=st.just(()) | st.tuples(st.tuples(counts, prices)),
+    tiers=st.just(()) | st.tuples(st.tuples(st.just("flex"), prices)),
+)
+
+
+@st.composite
+def any_usages(draw: st.DrawFn) -> Usage:
+    """Usages that upstreams may report, those that contradict themselves included."""
+    names = [name for name in Usage.__struct_fields__ if name not in {"service_tier", "estimated"}]
+    told = {name: draw(counts) for name in names}
+    return msgspec.convert({**told, "service_tier": draw(st.sampled_from(["", "flex"]))}, Usage)
+
+
+@given(some_prices, any_usages())
+def test_no_token_is_billed_twice(price: TokenPrice, usage: Usage) -> None:
+    """At a rate of one for every kind of token the cost is the number of tokens, whatever the parts are."""
+    one = {name: PicoRate(1_000) for name in ("input", "cached_input", "output")}
+    others = [name for name in TokenPrice.__struct_fields__ if getattr(price, name) is not None]
+    other = {name: PicoRate(1_000) for name in others if name not in {"source", "request", "image", "search"}}
+    flat = msgspec.structs.replace(
+        price, **{**other, **one, "above": (), "tiers": (), "request": 0, "image": 0, "search": 0}
+    )
+    assert cost(flat, usage) == usage.input_tokens + usage.output_tokens
+
+
+@given(some_prices, any_usages())
+def test_nothing_costs_more_than_the_dearest(price: TokenPrice, usage: Usage) -> None:
+    plain = msgspec.structs.replace(
+        usage, cached_input_tokens=0, cache_write_tokens=0, long_cache_write_tokens=0, service_tier=""
+    )
+    most = dearest(price)
+    assert isinstance(most, TokenPrice)
+    assert cost(price, usage) <= cost(most, plain)
+
+
+def test_a_machine_is_its_own_dearest() -> None:
+    machine = MachinePrice(source="h", hourly=Nano(1))
+    assert dearest(machine) == machine

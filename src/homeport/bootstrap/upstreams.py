@@ -9,7 +9,7 @@ from homeport.core import discovery
 from homeport.core.ports import Upstream
 from homeport.core.types import MachinePrice, Price, Target
 from homeport.engines.base import Endpoint
-from homeport.ledger.pricing import target_price
+from homeport.ledger.price_book import PriceBook
 from homeport.providers.base import ProviderModule, ProviderSetup
 from homeport.transport.http import Transport
 from homeport.transport.pool import PooledTransport
@@ -50,6 +50,7 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
 
     A target of an engine that nobody started is left out.
     """
+    book, now = PriceBook(settings), datetime.now(UTC)
     targets = []
     for active in settings.active_targets():
         target, engine = active.target, active.target.engine
@@ -63,7 +64,7 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
         else:
             adapter = settings.providers[target.upstream].provider
             understood = _adapter(adapter).SURFACES
-            price = target_price(target.price, adapter, target.model, datetime.now(UTC))
+            price = book.of_target(target, now)
         targets.append(
             Target(
                 name=target.public_name,

@@ -11,9 +11,10 @@ from homeport import bootstrap
 from homeport.cli.context import Context, Json
 from homeport.config.schema import Settings, TargetSettings
 from homeport.core.errors import HomeportError
-from homeport.ledger.pricing import target_price
+from homeport.ledger.price_book import PriceBook, Stale
 from homeport.packages.layout import Store
 
+_NO_PRICE = "add a `price:`, in `prices` if no list has it; keys with a budget cannot use it"
 _COLOURS = {"ok": "green", "off": "dim", "warning": "yellow", "error": "red"}
 
 
@@ -59,7 +60,9 @@ def examine(settings: Settings, state: Context) -> list[Finding]:
     findings += [_provider(settings, name) for name in settings.providers]
     findings.append(_policy(settings))
     targets = [target for tier in settings.tiers for target in tier.targets if target.provider]
-    return findings + [_price(settings, target) for target in targets]
+    book, now = PriceBook(settings), datetime.now(UTC)
+    findings += [_price(book, target, now) for target in targets]
+    return findings + [_stale(stale) for stale in book.stale(now.date())]
 
 
 def _storage(settings: Settings, state: Context) -> Finding:
@@ -102,13 +105,17 @@ def _tried(subject: str, attempt: Callable[[Settings, str], object], settings: S
     return Finding(level="ok", subject=subject, message="is set up well")
 
 
-def _price(settings: Settings, target: TargetSettings) -> Finding:
+def _price(book: PriceBook, target: TargetSettings, now: datetime) -> Finding:
     subject = f"price of {target.public_name}"
-    adapter = settings.providers[target.upstream].provider
     try:
-        price = target_price(target.price, adapter, target.model, datetime.now(UTC))
+        price = book.of_target(target, now)
     except HomeportError as error:
         return Finding(level="error", subject=subject, message=error.message, mend=error.hint)
     if price is None:
-        return Finding(level="warning", subject=subject, message="none: its requests cost 0", mend="add a `price:`")
+        return Finding(level="warning", subject=subject, message="none: its requests cost 0", mend=_NO_PRICE)
     return Finding(level="ok", subject=subject, message=price.source)
+
+
+def _stale(stale: Stale) -> Finding:
+    message = f"nobody has looked at it since {stale.since}"
+    return Finding(level="warning", subject=f"prices of {stale.subject}", message=message, mend=stale.mend)

@@ -21,6 +21,8 @@ MAX_VALUES = 20_000
 
 _SYNTAX = "config_syntax"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
+_MONEY = re.compile(r"(^|_)(usd|per)(_|$)")
+"""Keys of amounts, which keep the text that was written."""
 _MAX_DIGITS = 30
 _TAG = "tag:yaml.org,2002:"
 
@@ -204,7 +206,7 @@ class _Reading:
         if kind not in {"int", "float"}:
             return self._text(node, path)
         # Money keeps its literal text: a float would not be exact.
-        return text if str(path[-1]).endswith("_usd") else self._number(node, path)
+        return text if _MONEY.search(str(path[-1])) else self._number(node, path)
 
     def _boolean(self, node: yaml.Node, path: KeyPath) -> bool | None:
         word = node.value.lower()

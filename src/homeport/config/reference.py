@@ -5,6 +5,8 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
 from enum import Enum
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -40,7 +42,14 @@ Environment variables of Homeport itself:
 | `HOMEPORT_DEBUG` | `false` | show tracebacks |
 """
 _BOUNDS = (("ge", "from"), ("gt", "above"), ("le", "up to"), ("lt", "below"))
-_SIMPLE_TYPES = {str: "text", float: "number", int: "whole number", SecretStr: "secret text"}
+_SIMPLE_TYPES = {
+    str: "text",
+    float: "number",
+    int: "whole number",
+    Decimal: "exact number",
+    date: "day",
+    SecretStr: "secret text",
+}
 
 
 def markdown() -> str:

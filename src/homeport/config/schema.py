@@ -29,6 +29,7 @@ from homeport.config.fields import (
     Whole,
     sends_in_clear,
 )
+from homeport.config.prices import CurrencySettings, DiscountSettings, PriceSettings
 from homeport.config.resilience import BreakerSettings, HedgingSettings, RetrySettings
 from homeport.config.section import Section
 from homeport.config.slo import ObjectiveSettings
@@ -136,6 +137,11 @@ class ProviderSettings(Section):
         "left out means that it needs none.",
     )
     proxy: Url | None = Field(default=None, description="HTTP proxy to reach it through, such as http://proxy:3128.")
+    discounts: tuple[DiscountSettings, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Discounts off the list prices of its models; what is in `prices` is what you pay.",
+    )
     options: Mapping[str, object] = Field(
         default_factory=dict, repr=False, description="Settings given to the adapter."
     )
@@ -192,6 +198,11 @@ class TargetSettings(Section):
         default=None,
         description="Price reference `provider:model`, such as openai:gpt-5.4; for providers. "
         "Left out: the list price of `model`, where the provider is one API's own adapter.",
+    )
+    service_tier: Text | None = Field(
+        default=None,
+        description="The tier its calls are billed at where the provider's answers do not say it: `batch` for a "
+        "batch API, `flex`, `priority`. Its price must be known.",
     )
     timeouts: TimeoutSettings | None = Field(
         default=None, description="Bounds on a call of it. Left out: those of the section `timeouts`."
@@ -271,6 +282,13 @@ class Settings(Section):
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Who is told of spending and of loops.")
     slo: tuple[ObjectiveSettings, ...] = Field(
         default=(), max_length=100, description="What is promised of routes: availability and times."
+    )
+
+    prices: tuple[PriceSettings, ...] = Field(
+        default=(), max_length=1_000, description="Prices of your own, which win over the lists."
+    )
+    currencies: tuple[CurrencySettings, ...] = Field(
+        default=(), max_length=1_000, description="Exchange rates for prices in other currencies than dollars."
     )
 
     _key_variables: Mapping[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)

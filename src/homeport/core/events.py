@@ -12,7 +12,8 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     to the first byte that the caller was sent (0 when there was none). `cost` is in nano-dollars;
     `price_source` says which price it was computed with, "" when nothing was billed. `project` is the
     key's at that time; `end_user` and `trace_id` are what the caller said, or "". `holder` is the process
-    that answered, by the name under which it leases from budgets.
+    that answered, by the name under which it leases from budgets. `engine_ns` is how long an own engine
+    says that it worked, 0 where it did not say.
     """
 
     request_id: str
@@ -46,4 +47,5 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     end_user: str = ""
     trace_id: str = ""
     batch: bool = False
+    engine_ns: int = 0
     holder: str = ""

@@ -6,7 +6,8 @@ request, half up, when the parts are added.
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import NewType
 
 Nano = NewType("Nano", int)
@@ -53,8 +54,25 @@ def format_usd(amount: int) -> str:
 
 def rate_per_million(usd: Decimal) -> PicoRate:
     """The rate of one unit from a price in USD per million units, rounded half up to a pico-dollar."""
-    pico = usd * _PICO_PER_USD / 1_000_000
-    return PicoRate(int(pico.to_integral_value(rounding=ROUND_HALF_UP)))
+    return rate_of(usd, 1_000_000)
+
+
+def rate_of(amount: Decimal, units: int, factor: Fraction = Fraction(1)) -> PicoRate:
+    """The rate of one unit from a price for so many units, rounded half up, once, to a pico-dollar.
+
+    Args:
+        factor: what the price is multiplied by before it is rounded, such as an exchange rate.
+    """
+    return PicoRate(_half_up(Fraction(amount) * factor * _PICO_PER_USD / units))
+
+
+def amount_of(dollars: Fraction) -> Nano:
+    """An exact number of dollars, rounded half up to a nano-dollar."""
+    return Nano(_half_up(dollars * NANO_PER_USD))
+
+
+def _half_up(exact: Fraction) -> int:
+    return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
 
 
 def charge(parts: Iterable[tuple[int, PicoRate]]) -> Nano:

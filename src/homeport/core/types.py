@@ -56,13 +56,20 @@ class Outcome(StrEnum):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens and engine time of one answer.
+    """Tokens, pieces and engine time of one answer.
 
     Attributes:
         input_tokens: all prompt tokens; those read from a cache (`cached_input_tokens`) and those written
             to one (`cache_write_tokens`) are two subsets of them without a common token.
         long_cache_write_tokens: those of `cache_write_tokens` that are kept for an hour, and cost more.
+        audio_input_tokens, image_input_tokens: prompt tokens of audio and of images; the rest is text.
+        cached_audio_input_tokens: those of both `audio_input_tokens` and `cached_input_tokens`.
         output_tokens: all generated tokens; `reasoning_tokens` is a subset of them.
+        audio_output_tokens, image_output_tokens: generated tokens of audio and of images; the rest is text.
+        images: images that the upstream counts by the piece.
+        searches: web searches that the upstream made for the answer.
+        service_tier: how the upstream says that it served the call, such as `flex`, `priority` or `batch`;
+            "" for the ordinary way.
         engine_ns: nanoseconds an own engine says it worked; 0 where unknown.
         estimated: the counts are ours, the upstream reported none.
     """
@@ -71,8 +78,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
     long_cache_write_tokens: int = 0
+    audio_input_tokens: int = 0
+    image_input_tokens: int = 0
+    cached_audio_input_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    audio_output_tokens: int = 0
+    image_output_tokens: int = 0
+    images: int = 0
+    searches: int = 0
+    service_tier: str = ""
     engine_ns: int = 0
     estimated: bool = False
 
@@ -100,14 +115,19 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """Prices of an API model, in pico-dollars per token.
+    """Prices of an API model, in pico-dollars per token or per piece.
 
     Attributes:
         source: where they come from.
         cache_write: of input that is written to a cache; None where that costs what other input costs.
         long_cache_write: the same for a cache that is kept for an hour; None where there is no such price.
+        audio_input, image_input, audio_output, image_output: None where they cost what text costs.
+        cached_audio_input: None where that costs what other cached input costs.
+        reasoning: of thoughts; None where they cost what other output costs.
+        request, image, search: for each call, for each image of `Usage.images`, for each of `Usage.searches`.
         above: dearer prices of long prompts, as (input tokens, price): the last one whose token
             count the input exceeds holds for all tokens of the request.
+        tiers: prices of calls that the upstream says it served in another way, by `Usage.service_tier`.
     """
 
     source: str
@@ -116,7 +136,17 @@ class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
     output: PicoRate
     cache_write: PicoRate | None = None
     long_cache_write: PicoRate | None = None
+    audio_input: PicoRate | None = None
+    cached_audio_input: PicoRate | None = None
+    image_input: PicoRate | None = None
+    audio_output: PicoRate | None = None
+    image_output: PicoRate | None = None
+    reasoning: PicoRate | None = None
+    request: PicoRate = PicoRate(0)
+    image: PicoRate = PicoRate(0)
+    search: PicoRate = PicoRate(0)
     above: "tuple[tuple[int, TokenPrice], ...]" = ()
+    tiers: "tuple[tuple[str, TokenPrice], ...]" = ()
 
 
 class MachinePrice(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,18 +1,14 @@
-"""Prices: from data to integer rates once at start, then one multiplication a request."""
+"""What an answer cost: one multiplication a request, with the price that its target has."""
 
-from datetime import datetime
-from decimal import Decimal
+from itertools import chain
 
 import msgspec
-from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelPrice, TieredPrices
 
-from homeport.core.errors import ConfigError
-from homeport.core.money import Nano, PicoRate, charge, charge_time, rate_per_million
+from homeport.core.money import Nano, PicoRate, charge, charge_time
 from homeport.core.types import MachinePrice, Price, Target, TokenPrice, Usage
-from homeport.ledger.price_files import own_price
 
 FREE = Nano(0)
+_RATES = tuple(name for name in TokenPrice.__struct_fields__ if name not in {"source", "above", "tiers"})
 
 
 class RateCard:
@@ -21,135 +17,117 @@ class RateCard:
     def cost(self, target: Target, usage: Usage, elapsed_ns: int) -> Nano:
         """What an answer cost, in nano-dollars.
 
-        An API's price counts tokens: input that is read from a cache, and input that is written to one,
-        are subsets of the input and have their own rates. An
-        own engine's price is its hourly cost for the time it worked, shared by its parallel slots;
+        An API's price counts tokens and pieces: what is read from a cache, written to one, audio or an image
+        is a part of the input, and thoughts are a part of the output; each token is billed once, at the rate of
+        its part. An own engine's price is its hourly cost for the time it worked, shared by its parallel slots;
         the engine's own timing is used where it reports one (`usage.engine_ns`), so waiting in its
         queue is not billed. A target without a price costs nothing and `price_source` stays empty.
         """
         match target.price:
             case TokenPrice() as price:
-                return _token_cost(price, usage)
+                return _token_cost(_applied(price, usage), usage)
             case MachinePrice() as price:
                 worked = usage.engine_ns or elapsed_ns
                 return charge_time(price.hourly, worked // price.slots)
         return FREE
 
 
-# Adapters of one API each -> its name at genai-prices. Azure is missing: owners name its deployments as they like.
-_LISTED = {
-    "anthropic": "anthropic",
-    "fireworks": "fireworks",
-    "gemini": "google",
-    "openai": "openai",
-    "replicate": "replicate",
-    "together": "together",
-}
+def price_source(target: Target, usage: Usage) -> str:
+    """Where the price of an answer is from, its service tier included; "" where nothing was billed."""
+    if isinstance(target.price, TokenPrice):
+        return in_tier(target.price, usage.service_tier).source
+    return target.price.source if target.price else ""
 
 
-def target_price(reference: str | None, adapter: str, model: str, at: datetime) -> Price | None:
-    """The price of a remote target: the one that was written, else the list price of its model, if it has one.
+def in_tier(price: TokenPrice, tier: str) -> TokenPrice:
+    """The price of calls that are served in a tier; the ordinary one where that has no price of its own."""
+    return next((other for name, other in price.tiers if name == tier), price) if tier else price
 
-    Args:
-        reference: "provider:model", or None where the configuration names no price.
-        adapter: the provider's adapter, and `model` as that API names it.
-        at: the day the price must hold on.
 
-    Raises:
-        ConfigError: price_unknown, for a reference that was written.
+def dearest(price: Price) -> Price:
+    """A price that no call is billed above: each rate is the highest of every length and tier.
+
+    It is for reserving money before it is known how a call will be served. Text, audio, images and what is
+    written to a cache may all be billed for a prompt's tokens, so the highest of these is its input rate, and
+    likewise for the output.
     """
-    if reference is not None:
-        return listed_price(reference, at)
-    if adapter not in _LISTED:
-        return None
-    try:
-        return listed_price(f"{_LISTED[adapter]}:{model}", at)
-    except ConfigError:
-        return None
-
-
-def listed_price(reference: str, at: datetime) -> Price:
-    """The price in our own tables, else in genai-prices' data. Raises ConfigError as `api_price` does."""
-    return own_price(reference, at) or api_price(reference, at)
-
-
-def api_price(reference: str, at: datetime) -> TokenPrice:
-    """The list price of an API model from genai-prices' dated data.
-
-    Args:
-        reference: "provider:model" with genai-prices' provider id, such as "openai:gpt-4.1".
-        at: the day the price must hold on.
-
-    Raises:
-        ConfigError: the provider or model is unknown, or has no price per token.
-    """
-    provider_id, _, model_id = reference.partition(":")
-    try:
-        provider, model = get_snapshot().find_provider_model(model_id, None, provider_id, None)
-    except LookupError as error:
-        raise ConfigError(
-            f"no price is known for {reference!r}",
-            code="price_unknown",
-            hint="write it as provider:model with the names of genai-prices, or upgrade genai-prices",
-        ) from error
-    prices = model.get_prices(at)
-    if prices.input_mtok is None:
-        raise ConfigError(f"{reference!r} has no price per input token", code="price_unknown")
-    source = f"genai-prices:{provider.id}:{model.id}"
-    starts = sorted({tier.start for unit in _units(prices) if isinstance(unit, TieredPrices) for tier in unit.tiers})
-    above = tuple((start, _price_above(prices, start, source)) for start in starts)
-    return msgspec.structs.replace(_price_above(prices, 0, source), above=above)
-
-
-def _units(prices: ModelPrice) -> tuple[object, ...]:
-    return (
-        prices.input_mtok,
-        prices.cache_read_mtok,
-        prices.output_mtok,
-        prices.cache_write_mtok,
-        prices.cache_write_1h_mtok,
-    )
-
-
-def _price_above(prices: ModelPrice, start: int, source: str) -> TokenPrice:
-    """The flat price of requests with more than `start` input tokens."""
-    whole, cached, output, written, written_long = (_rate(unit, start) for unit in _units(prices))
-    assert whole is not None
+    if not isinstance(price, TokenPrice):
+        return price
+    flat = (price, *(tier for _, tier in price.tiers))
+    every = tuple(chain(flat, (longer for one in flat for _, longer in one.above)))
+    most = {name: max((getattr(one, name) or PicoRate(0)) for one in every) for name in _RATES}
+    asked = ("input", "cached_input", "cache_write", "long_cache_write", "audio_input", "cached_audio_input")
+    told = ("output", "audio_output", "image_output", "reasoning")
     return TokenPrice(
-        source=source,
-        input=whole,
-        cached_input=whole if cached is None else cached,
-        output=PicoRate(0) if output is None else output,
-        cache_write=written,
-        long_cache_write=written_long,
+        source=price.source,
+        input=max(most[name] for name in (*asked, "image_input")),
+        cached_input=most["cached_input"],
+        output=max(most[name] for name in told),
+        request=most["request"],
+        image=most["image"],
+        search=most["search"],
     )
+
+
+def _applied(price: TokenPrice, usage: Usage) -> TokenPrice:
+    """The flat price that holds for an answer: of its service tier, and of its prompt's length."""
+    price = in_tier(price, usage.service_tier)
+    longer = (dearer for start, dearer in reversed(price.above) if usage.input_tokens > start)
+    return next(longer, price)
 
 
 def _token_cost(price: TokenPrice, usage: Usage) -> Nano:
-    for start, dearer in reversed(price.above):
-        if usage.input_tokens > start:
-            price = dearer
-            break
-    cached = min(usage.cached_input_tokens, usage.input_tokens)
-    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
-    long = min(usage.long_cache_write_tokens, written)
-    write = price.input if price.cache_write is None else price.cache_write
     return charge(
         (
-            (usage.input_tokens - cached - written, price.input),
-            (cached, price.cached_input),
-            (written - long, write),
-            (long, write if price.long_cache_write is None else price.long_cache_write),
-            (usage.output_tokens, price.output),
+            *_input_parts(price, usage),
+            *_output_parts(price, usage),
+            (1, price.request),
+            (usage.images, price.image),
+            (usage.searches, price.search),
         )
     )
 
 
-def _rate(price: object, start: int) -> PicoRate | None:
-    match price:
-        case TieredPrices():
-            reached = [tier.price for tier in price.tiers if tier.start <= start]
-            return rate_per_million(reached[-1] if reached and start else price.base)
-        case Decimal():
-            return rate_per_million(price)
-    return None
+def _input_parts(price: TokenPrice, usage: Usage) -> tuple[tuple[int, PicoRate], ...]:
+    """The prompt's tokens, each in one part. A part that says more than there is left is cut to that."""
+    cached = min(usage.cached_input_tokens, usage.input_tokens)
+    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    long = min(usage.long_cache_write_tokens, written)
+    fresh = usage.input_tokens - cached - written
+    cached_audio = min(usage.cached_audio_input_tokens, cached)
+    audio = min(max(usage.audio_input_tokens - cached_audio, 0), fresh)
+    image = min(usage.image_input_tokens, fresh - audio)
+    write = _or(price.cache_write, price.input)
+    return (
+        (fresh - audio - image, price.input),
+        (audio, _or(price.audio_input, price.input)),
+        (image, _or(price.image_input, price.input)),
+        (cached - cached_audio, price.cached_input),
+        (cached_audio, _or(price.cached_audio_input, price.cached_input)),
+        (written - long, write),
+        (long, _or(price.long_cache_write, write)),
+    )
+
+
+def _output_parts(price: TokenPrice, usage: Usage) -> tuple[tuple[int, PicoRate], ...]:
+    audio = min(usage.audio_output_tokens, usage.output_tokens)
+    image = min(usage.image_output_tokens, usage.output_tokens - audio)
+    thoughts = min(usage.reasoning_tokens, usage.output_tokens - audio - image)
+    return (
+        (usage.output_tokens - audio - image - thoughts, price.output),
+        (audio, _or(price.audio_output, price.output)),
+        (image, _or(price.image_output, price.output)),
+        (thoughts, _or(price.reasoning, price.output)),
+    )
+
+
+def _or(rate: PicoRate | None, otherwise: PicoRate) -> PicoRate:
+    return otherwise if rate is None else rate
+
+
+def with_tier(price: Price, tier: str) -> Price | None:
+    """The price of a target that is always called in a tier, such as a batch API; None where it is not known."""
+    if not isinstance(price, TokenPrice):
+        return None
+    found = next((other for name, other in price.tiers if name == tier), None)
+    return found and msgspec.structs.replace(found, tiers=())

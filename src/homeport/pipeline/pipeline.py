@@ -16,6 +16,7 @@ from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, KeyRing, Limiter, Observer, Policy, Pricing, Recorder
 from homeport.core.types import CONVERSATIONS, Key, Outcome, Surface, Usage
+from homeport.ledger.pricing import price_source
 from homeport.ledger.usage import estimate, generated_chars
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.attribution import end_user, trace_id
@@ -233,7 +234,7 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str)
         reasoning_tokens=usage.reasoning_tokens,
         estimated=usage.estimated or lost > 0,
         cost=Nano((cost or Nano(0)) if target else lost),
-        price_source=exchange.price_source or (target.price.source if target and target.price else ""),
+        price_source=exchange.price_source or (price_source(target, usage)[:160] if target else ""),
         latency_ns=latency,
         ttft_ns=latency if exchange.completion is not None else first_byte,
         attempts=tuple(exchange.attempts),
@@ -241,5 +242,6 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str)
         end_user=exchange.end_user,
         trace_id=exchange.trace_id,
         batch=exchange.batch,
+        engine_ns=usage.engine_ns,
         holder=holder,
     )

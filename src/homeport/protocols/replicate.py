@@ -236,6 +236,7 @@ def read_usage(prediction: Prediction, prompt: str, text: str) -> Usage | None:
     metrics = prediction.metrics if isinstance(prediction.metrics, dict) else {}
     counts = [_number(metrics.get(name), _MAX_TOKENS) for name in ("input_token_count", "output_token_count")]
     seconds = _number(metrics.get("predict_time"), _MAX_SECONDS)
+    images = _number(metrics.get("image_count"), _MAX_TOKENS)
     if seconds is None and None in counts:
         return None
     estimates = (-(-len(prompt) // _CHARS_PER_TOKEN), -(-len(text) // _CHARS_PER_TOKEN))
@@ -243,6 +244,7 @@ def read_usage(prediction: Prediction, prompt: str, text: str) -> Usage | None:
     return Usage(
         input_tokens=tokens[0],
         output_tokens=tokens[1],
+        images=int(images or 0),
         engine_ns=round((seconds or 0) * 1_000_000_000),
         estimated=None in counts,
     )

@@ -1,6 +1,8 @@
 """What is read of an OpenAI-compatible answer or chunk: whether it is one, its usage, and an error in it."""
 
 import math
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +15,8 @@ _MAX_TOKENS = 1_000_000_000
 _MAX_ENGINE_MS = 1e9
 _NULL = msgspec.Raw(b"null")
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_MAX_TOKENS)]
+_TIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+_ORDINARY = frozenset({"auto", "default", "standard", "on_demand", "scale"})
 # OpenAI's words for the error of a response, where it is not the server's.
 _STATUS_OF_CODE = {"rate_limit_exceeded": 429, "invalid_prompt": 400}
 _CONTENT = {
@@ -32,16 +36,21 @@ class Answer(msgspec.Struct):
     results: list[msgspec.Raw] | None = None
     usage: msgspec.Raw = _NULL
     timings: msgspec.Raw = _NULL
+    service_tier: msgspec.Raw = _NULL
     error: msgspec.Raw = _NULL
 
 
 class _InputDetails(msgspec.Struct, frozen=True):
     cached_tokens: _Count = 0
     cache_write_tokens: _Count = 0
+    audio_tokens: _Count = 0
+    image_tokens: _Count = 0
 
 
 class _OutputDetails(msgspec.Struct, frozen=True):
     reasoning_tokens: _Count = 0
+    audio_tokens: _Count = 0
+    image_tokens: _Count = 0
 
 
 class _Usage(msgspec.Struct):
@@ -69,7 +78,37 @@ def usage_of(body: bytes) -> Usage | None:
         answer = ANSWER.decode(body)
     except UNREADABLE:
         return None
-    return read_usage(answer.usage, answer.timings)
+    return answer_usage(answer)
+
+
+def answer_usage(answer: Answer) -> Usage | None:
+    """What an answer or a chunk says of its usage: its counts, how it was served, and the searches it took."""
+    usage = read_usage(answer.usage, answer.timings)
+    if usage is None or (bytes(answer.service_tier) == b"null" and not answer.output):
+        return usage
+    return served(usage, answer.service_tier, answer.output)
+
+
+def served(usage: Usage, service_tier: msgspec.Raw, output: list[msgspec.Raw] | None) -> Usage:
+    """The usage with how the call was served, and the web searches among the items of a response's output."""
+    tier, searches = tier_named(value_of(service_tier)), _searches(output or ())
+    if not (tier or searches):
+        return usage
+    return msgspec.structs.replace(usage, service_tier=tier, searches=searches)
+
+
+def tier_named(said: Any) -> str:
+    """A service tier in one word; "" for the ordinary one, and for what is no name of one."""
+    if not isinstance(said, str) or _TIER.fullmatch(said) is None or said.lower() in _ORDINARY:
+        return ""
+    return said.lower()
+
+
+def _searches(output: Iterable[msgspec.Raw]) -> int:
+    """Web searches of a response. Opening a page that was found, or looking into it, is billed by no API."""
+    items = (value_of(item) for item in output if b"web_search_call" in bytes(item))
+    calls = [item for item in items if _field(item, "type") == "web_search_call"]
+    return sum(_field(_field(call, "action"), "type") in {None, "search"} for call in calls)
 
 
 def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
@@ -78,15 +117,19 @@ def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
         usage = _USAGE.decode(reported)
     except UNREADABLE:
         return _read_unusual(reported, timings)
-    details = usage.prompt_tokens_details
+    details, generated = usage.prompt_tokens_details, usage.completion_tokens_details
     cached = details.cached_tokens or usage.cached_tokens or usage.prompt_cache_hit_tokens
     cached = min(cached, usage.prompt_tokens)
     return Usage(
         input_tokens=usage.prompt_tokens,
         cached_input_tokens=cached,
         cache_write_tokens=min(details.cache_write_tokens, usage.prompt_tokens - cached),
+        audio_input_tokens=min(details.audio_tokens, usage.prompt_tokens),
+        image_input_tokens=min(details.image_tokens, usage.prompt_tokens),
         output_tokens=usage.completion_tokens,
-        reasoning_tokens=min(usage.completion_tokens_details.reasoning_tokens, usage.completion_tokens),
+        reasoning_tokens=min(generated.reasoning_tokens, usage.completion_tokens),
+        audio_output_tokens=min(generated.audio_tokens, usage.completion_tokens),
+        image_output_tokens=min(generated.image_tokens, usage.completion_tokens),
         engine_ns=_engine_ns(value_of(timings)),
     )
 
@@ -100,15 +143,18 @@ def _read_unusual(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
     output = _count(usage, told, missing=0)
     if prompt is None or output is None:
         return None
-    details = _field(usage, f"{asked}_details")
+    details, generated = _field(usage, f"{asked}_details"), _field(usage, f"{told}_details")
     cached = min(_cached(usage, details), prompt)
-    reasoning = _count(_field(usage, f"{told}_details"), "reasoning_tokens") or 0
     return Usage(
         input_tokens=prompt,
         cached_input_tokens=cached,
         cache_write_tokens=min(_count(details, "cache_write_tokens") or 0, prompt - cached),
+        audio_input_tokens=min(_count(details, "audio_tokens") or 0, prompt),
+        image_input_tokens=min(_count(details, "image_tokens") or 0, prompt),
         output_tokens=output,
-        reasoning_tokens=min(reasoning, output),
+        reasoning_tokens=min(_count(generated, "reasoning_tokens") or 0, output),
+        audio_output_tokens=min(_count(generated, "audio_tokens") or 0, output),
+        image_output_tokens=min(_count(generated, "image_tokens") or 0, output),
         engine_ns=_engine_ns(value_of(timings)),
     )
 

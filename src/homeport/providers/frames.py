@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from homeport.core.errors import StreamCut, UpstreamError
 from homeport.core.types import Frame
-from homeport.providers.answers import ANSWER, UNREADABLE, read_usage, status_of, value_of
+from homeport.providers.answers import ANSWER, UNREADABLE, answer_usage, status_of, value_of
 from homeport.providers.base import classify_status
 from homeport.providers.intact import check_event, count_objects
 from homeport.transport.sse import EventSplitter, data_of, events
@@ -85,7 +85,7 @@ class Framer:
             return Frame(data=event, events=1)  # JSON, but no chunk that we know: it is the caller's to judge.
         if error := value_of(chunk.error):
             raise classify_status(status_of(error), data, secret=self._secret)
-        usage = read_usage(chunk.usage, chunk.timings)
+        usage = answer_usage(chunk)
         if bytes(chunk.usage) != b"null" and not chunk.choices:
             return Frame(data=event, usage=usage, closing=True, usage_only=True)
         return Frame(data=event, events=1, usage=usage)

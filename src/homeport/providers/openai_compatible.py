@@ -10,7 +10,7 @@ import msgspec
 
 from homeport.core.errors import UpstreamRefused
 from homeport.core.types import Completion, Frame, Surface, UpstreamCall
-from homeport.providers.answers import UNREADABLE, read_answer, read_usage, status_of, value_of
+from homeport.providers.answers import UNREADABLE, answer_usage, read_answer, status_of, value_of
 from homeport.providers.base import (
     ProviderSetup,
     classify_status,
@@ -86,7 +86,7 @@ class OpenAICompatible:
         answer = read_answer(response.status, response.body, call.surface)
         if error := value_of(answer.error):
             raise self._refusal(status_of(error), {}, response.body)
-        return Completion(body=response.body, usage=read_usage(answer.usage, answer.timings))
+        return Completion(body=response.body, usage=answer_usage(answer))
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[Frame]:
         """See `Upstream.stream`. Closing the generator closes the connection."""

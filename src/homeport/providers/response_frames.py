@@ -11,7 +11,7 @@ import msgspec
 
 from homeport.core.errors import BadAnswer, StreamCut
 from homeport.core.types import Frame
-from homeport.providers.answers import UNREADABLE, read_usage, status_of, value_of
+from homeport.providers.answers import UNREADABLE, read_usage, served, status_of, value_of
 from homeport.providers.base import classify_status
 from homeport.providers.intact import check_event, count_named_objects
 from homeport.transport.sse import EventSplitter, data_of, events
@@ -23,6 +23,8 @@ _NULL = msgspec.Raw(b"null")
 
 class _Response(msgspec.Struct):
     usage: msgspec.Raw = _NULL
+    service_tier: msgspec.Raw = _NULL
+    output: list[msgspec.Raw] | None = None
     error: msgspec.Raw = _NULL
 
 
@@ -95,7 +97,10 @@ class ResponseFramer:
         told = _read(event)
         if told.type not in _ENDS:
             return None
-        usage = read_usage(_response_of(told).usage, _NULL)
+        response = _response_of(told)
+        usage = read_usage(response.usage, _NULL)
+        if usage is not None:
+            usage = served(usage, response.service_tier, response.output)
         return Frame(data=b"" if told.type in _FAILURES else event, usage=usage, closing=told.type not in _FAILURES)
 
     def _raise_failure(self, event: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false, text
 
-SCHEMA_HEAD = "0007"
+SCHEMA_HEAD = "0008"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -42,8 +42,20 @@ requests = Table(
     Column("trace_id", String(160), nullable=False, server_default=""),
     Column("batch", Boolean, nullable=False, server_default=false()),
     Column("holder", String(40), nullable=False, comment="the process that answered", server_default=""),
+    Column("engine_ns", BigInteger, nullable=False, comment="an own engine's own timing", server_default="0"),
     Index("requests_by_time", "started_at"),
     Index("requests_by_key", "key_id", "started_at"),
+)
+
+engine_hours = Table(
+    "engine_hours",
+    metadata,
+    Column("engine", String(160), primary_key=True),
+    Column("hour", BigInteger, primary_key=True, comment="its start; nanoseconds since the epoch"),
+    Column("hourly", BigInteger, nullable=False, comment="nano-dollars that the whole hour costs"),
+    Column("slots", BigInteger, nullable=False, comment="requests that the pool works on at once"),
+    Column("since", BigInteger, nullable=False, comment="when the pool was first seen in the hour"),
+    Column("until", BigInteger, nullable=False, comment="when it was last seen in the hour"),
 )
 
 journal_offsets = Table(

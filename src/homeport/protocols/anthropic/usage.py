@@ -10,6 +10,7 @@ from typing import Any
 from homeport.core.types import Usage
 
 _MAX_TOKENS = 1_000_000_000
+_WAYS = ("batch", "fast", "priority")
 
 
 def usage_of_messages(reported: Any) -> Usage | None:
@@ -18,8 +19,10 @@ def usage_of_messages(reported: Any) -> Usage | None:
     if fresh is None or output is None:
         return None
     cached = _count(reported, "cache_read_input_tokens") or 0
-    written = _count(reported, "cache_creation_input_tokens") or 0
-    long = _count(_field(reported, "cache_creation"), "ephemeral_1h_input_tokens") or 0
+    kept = _field(reported, "cache_creation")
+    long = _count(kept, "ephemeral_1h_input_tokens") or 0
+    parts = long + (_count(kept, "ephemeral_5m_input_tokens") or 0)
+    written = _count(reported, "cache_creation_input_tokens") or parts
     thought = _count(_field(reported, "output_tokens_details"), "thinking_tokens") or 0
     return Usage(
         input_tokens=fresh + cached + written,
@@ -28,7 +31,15 @@ def usage_of_messages(reported: Any) -> Usage | None:
         long_cache_write_tokens=min(long, written),
         output_tokens=output,
         reasoning_tokens=min(thought, output),
+        searches=_count(_field(reported, "server_tool_use"), "web_search_requests") or 0,
+        service_tier=_way(reported),
     )
+
+
+def _way(reported: Any) -> str:
+    """How Anthropic served it: `fast` is a speed there, `batch` and `priority` are tiers."""
+    tier, speed = _field(reported, "service_tier"), _field(reported, "speed")
+    return next((way for way in (speed, tier) if way in _WAYS), "")
 
 
 def messages_usage(usage: Usage) -> dict[str, Any]:

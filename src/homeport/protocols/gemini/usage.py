@@ -13,6 +13,10 @@ from homeport.core.types import Usage
 from homeport.protocols.gemini.wire import UNREADABLE
 
 _MAX_TOKENS = 1_000_000_000
+_AUDIO = frozenset({"AUDIO"})
+_IMAGE = frozenset({"IMAGE", "DOCUMENT"})
+"""Pages of a document are read as images, and billed as such."""
+_TIERS = frozenset({"batch", "flex", "priority"})
 
 
 def read_usage(metadata: msgspec.Raw) -> Usage | None:
@@ -24,13 +28,34 @@ def read_usage(metadata: msgspec.Raw) -> Usage | None:
     prompt = _count(counts, "promptTokenCount")
     if prompt is None:
         return None
-    thoughts = _count(counts, "thoughtsTokenCount") or 0
+    cached = min(_count(counts, "cachedContentTokenCount") or 0, prompt)
+    candidates, thoughts = _count(counts, "candidatesTokenCount") or 0, _count(counts, "thoughtsTokenCount") or 0
+    audio = min(_of(counts, "promptTokensDetails", _AUDIO), prompt)
     return Usage(
         input_tokens=prompt + (_count(counts, "toolUsePromptTokenCount") or 0),
-        cached_input_tokens=min(_count(counts, "cachedContentTokenCount") or 0, prompt),
-        output_tokens=(_count(counts, "candidatesTokenCount") or 0) + thoughts,
+        cached_input_tokens=cached,
+        audio_input_tokens=audio,
+        image_input_tokens=min(_of(counts, "promptTokensDetails", _IMAGE), prompt),
+        cached_audio_input_tokens=min(_of(counts, "cacheTokensDetails", _AUDIO), audio, cached),
+        output_tokens=candidates + thoughts,
         reasoning_tokens=thoughts,
+        audio_output_tokens=min(_of(counts, "candidatesTokensDetails", _AUDIO), candidates),
+        image_output_tokens=min(_of(counts, "candidatesTokensDetails", _IMAGE), candidates),
+        service_tier=_tier(counts),
     )
+
+
+def _of(counts: Any, name: str, modality: frozenset[str]) -> int:
+    """Tokens of some modalities in a list of `{modality, tokenCount}`."""
+    details = counts.get(name)
+    told = [detail for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
+    return sum(_count(one, "tokenCount") or 0 for one in told if str(one.get("modality")) in modality)
+
+
+def _tier(counts: Any) -> str:
+    said = counts.get("serviceTier")
+    tier = said.lower().removeprefix("service_tier_") if isinstance(said, str) else ""
+    return tier if tier in _TIERS else ""
 
 
 def usage_metadata(usage: Usage) -> dict[str, int]:
