@@ -148,6 +148,8 @@ def test_a_removed_budget_has_no_limit_and_an_unknown_one_is_refused(engine: Eng
 def test_who_got_less_than_it_needs_is_heard_by_the_others(engine: Engine) -> None:
     trader = Trader(engine, opened(engine, budget(100)))
     trader.trade(need=100)
+    assert not trader.trade("h2", want=10).wanted
+    assert not trader.trade().wanted, "it would have liked more, and does not need it"
     assert not trader.trade("h2", need=10).wanted
     assert trader.trade().wanted
     trader.trade(returned=50)

@@ -20,7 +20,7 @@ from homeport.cli.context import Context
 from homeport.config.schema import ServerSettings, Settings
 from homeport.core.errors import ConfigError
 from homeport.jobs import worker
-from homeport.storage.ingest import ingest
+from homeport.storage.reconcile import Reconciler
 from homeport.telemetry import logs
 
 Built = TypeVar("Built")
@@ -89,7 +89,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
             await asyncio.gather(
                 run_batches(),
                 # To the end of the batches: what their last lines cost is in the journal.
-                worker.work(lambda: ingest(engine, state.home.journal), batches_over),
+                worker.work(Reconciler(engine, state.home).ingest, batches_over),
                 bootstrap.watch_slo(settings, state.home, engine, stop),
                 bootstrap.deliver_alerts(settings, engine, stop),
             )

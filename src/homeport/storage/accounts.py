@@ -60,17 +60,21 @@ def frees_at(window: Window, at: int, oldest: int | None) -> int | None:
     return oldest + sum(_ROLLING[window])
 
 
-def enter(connection: Connection, place: Place, now: int) -> int:
+def enter(connection: Connection, place: Place, window: Window, now: int) -> int:
     """Lock an account until the end of the transaction, and read its clock.
 
     Returns:
-        `now`, or the latest time at which it was used: a clock that is set back frees nothing twice.
+        `now`, or a time in the latest slice in which it was used: a clock that is set back frees nothing twice.
     """
-    row = {"budget_id": place.budget_id, "instance": place.instance, "reached_at": now}
-    connection.execute(insert_new(connection, budget_accounts).values(row))
     here = _at(place, budget_accounts)
-    reached = connection.execute(select(budget_accounts.c.reached_at).where(here).with_for_update()).scalar_one()
-    if now > reached:
+    query = select(budget_accounts.c.reached_at).where(here).with_for_update()
+    reached = connection.execute(query).scalar()
+    if reached is None:
+        row = {"budget_id": place.budget_id, "instance": place.instance, "reached_at": now}
+        connection.execute(insert_new(connection, budget_accounts).values(row))
+        reached = connection.execute(query).scalar_one()
+    # Within a slice the time makes no difference.
+    if slice_start(window, now) > slice_start(window, reached):
         connection.execute(update(budget_accounts).where(here).values(reached_at=now))
     return max(now, int(reached))
 

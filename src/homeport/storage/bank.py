@@ -8,15 +8,16 @@ is leased until it fits again. What a dead holder leased counts until `reconcile
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, and_, case, cast, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, insert, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from homeport.core.budgets import Account, Grant, Window
 from homeport.core.errors import StorageError
 from homeport.core.money import Nano
-from homeport.storage.accounts import Place, Spent, book, enter, frees_at, spent
+from homeport.storage.accounts import Place, book, enter, frees_at, spent
 from homeport.storage.db import locking
 from homeport.storage.tables import budgets, leases
 
@@ -50,10 +51,18 @@ class _Terms(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None
 
 
-class _Others(msgspec.Struct, frozen=True):
-    """What all holders have leased, how many of them are live, and whether another than this one needs more."""
+class _Leases(msgspec.Struct, frozen=True, kw_only=True):
+    """Of an account, before a trade.
 
-    leased: int
+    Attributes:
+        own: what the trader holds; None where it has no lease yet.
+        others: what all others hold, the dead too.
+        live: how many holders share what is left, the trader included.
+        wanted: another one needs more than it got.
+    """
+
+    own: int | None
+    others: int
     live: int
     wanted: bool
 
@@ -91,35 +100,32 @@ class DatabaseBank:
 
 def _trade(connection: Connection, account: Account, trade: Trade, now: int) -> Grant:
     place = Place(account.budget.id, account.instance)
-    at = enter(connection, place, now)
     terms = _terms(connection, account)
-    held = _settle(connection, place, trade, now)
+    at = enter(connection, place, terms.window, now)
+    held = _leases(connection, place, trade.holder, now)
     if trade.settled:
         book(connection, place, terms.window, at, trade.settled)
     counted = spent(connection, place, terms.window, at)
-    others = _others(connection, place, trade.holder, now)
-    granted = _grant(trade, terms, counted, others)
-    _lend(connection, _lease_of(place, trade.holder), trade, held, granted, now)
-    if granted:
-        # The slice is there before anything is spent in it: the window does not move back behind it.
-        book(connection, place, terms.window, at, 0)
+    kept = max(0, (held.own or 0) - trade.settled - trade.returned)
+    granted = _granted(trade, terms, counted.total + held.others + kept, held.live)
+    _write(connection, place, trade, held, kept + granted, short=trade.need > granted, now=now)
     return Grant(
         granted=Nano(granted),
         spent=Nano(counted.total),
-        leased=Nano(others.leased + granted),
+        leased=Nano(held.others + kept + granted),
         resets_at=frees_at(terms.window, at, counted.oldest),
-        wanted=others.wanted,
+        wanted=held.wanted,
     )
 
 
-def _grant(trade: Trade, terms: _Terms, counted: Spent, others: _Others) -> int:
+def _granted(trade: Trade, terms: _Terms, taken: int, live: int) -> int:
     """What is wanted, but of what is left only the half of a fair share, so that slices shrink as it empties."""
     if terms.limit is None:
         return trade.want
-    left = terms.limit - counted.total - others.leased
+    left = terms.limit - taken
     if left <= 0 or left < trade.need:
         return 0
-    return min(trade.want, max(trade.need, left // (2 * others.live)))
+    return min(trade.want, max(trade.need, left // (2 * live)))
 
 
 def _terms(connection: Connection, account: Account) -> _Terms:
@@ -130,48 +136,41 @@ def _terms(connection: Connection, account: Account) -> _Terms:
     return _Terms(window=Window(row.window), limit=row.limit if row.removed_at is None else None)
 
 
-def _settle(connection: Connection, place: Place, trade: Trade, now: int) -> int:
-    """Take what was spent and given back out of the lease, which is made if need be; what it still holds."""
-    lease = _lease_of(place, trade.holder)
-    held = connection.execute(select(leases.c.amount).where(lease)).scalar_one_or_none()
-    if held is None:
-        row = {"budget_id": place.budget_id, "instance": place.instance, "holder": trade.holder, "amount": 0}
-        times = {"opened_at": now, "seen_at": now}
-        connection.execute(insert(leases).values({**row, **times, "settled_total": trade.settled}))
-        return 0
-    left = max(0, int(held) - trade.settled - trade.returned)
-    changed = {
-        "amount": left,
+def _leases(connection: Connection, place: Place, holder: str, now: int) -> _Leases:
+    columns = (leases.c.holder, leases.c.amount, leases.c.seen_at, leases.c.wanted_at)
+    rows = connection.execute(select(*columns).where(_of(place))).all()
+    others = [row for row in rows if row.holder != holder]
+    return _Leases(
+        own=next((int(row.amount) for row in rows if row.holder == holder), None),
+        others=sum(row.amount for row in others),
+        # A time ahead of `now` is from before the clock was set back: as good as now.
+        live=1 + sum(row.seen_at > now - _LIVE_NS for row in others),
+        wanted=any(row.wanted_at is not None and row.wanted_at > now - _WANTED_NS for row in others),
+    )
+
+
+def _write(
+    connection: Connection, place: Place, trade: Trade, held: _Leases, amount: int, *, short: bool, now: int
+) -> None:
+    """The lease as it is after the trade. It says that it is short until something was granted."""
+    if held.own is None:
+        key = {"budget_id": place.budget_id, "instance": place.instance, "holder": trade.holder}
+        values = {"amount": amount, "settled_total": trade.settled, "wanted_at": now if short else None}
+        connection.execute(insert(leases).values(**key, **values, opened_at=now, seen_at=now))
+        return
+    changed: dict[str, Any] = {
+        "amount": amount,
         "settled_total": leases.c.settled_total + trade.settled,
         "opened_at": case((leases.c.opened_at > now, now), else_=leases.c.opened_at),
         "seen_at": now,
     }
-    connection.execute(update(leases).where(lease).values(changed))
-    return left
+    if short or trade.need:
+        changed["wanted_at"] = now if short else None
+    connection.execute(update(leases).where(_of(place), leases.c.holder == trade.holder).values(changed))
 
 
-def _lend(connection: Connection, lease: ColumnElement[bool], trade: Trade, held: int, granted: int, now: int) -> None:
-    if trade.need and not granted:
-        connection.execute(update(leases).where(lease).values(wanted_at=now))
-    elif granted:
-        connection.execute(update(leases).where(lease).values(amount=held + granted, wanted_at=None))
-
-
-def _others(connection: Connection, place: Place, holder: str, now: int) -> _Others:
-    # A time ahead of `now` is from before the clock was set back: as good as now.
-    live = leases.c.seen_at > now - _LIVE_NS
-    waiting = and_(leases.c.holder != holder, leases.c.wanted_at > now - _WANTED_NS)
-    query = select(
-        cast(func.sum(leases.c.amount), BigInteger),
-        cast(func.sum(case((live, 1), else_=0)), BigInteger),
-        cast(func.sum(case((waiting, 1), else_=0)), BigInteger),
-    ).where(leases.c.budget_id == place.budget_id, leases.c.instance == place.instance)
-    leased, alive, wanting = connection.execute(query).one()
-    return _Others(int(leased), int(alive), bool(wanting))
-
-
-def _lease_of(place: Place, holder: str) -> ColumnElement[bool]:
-    return and_(leases.c.budget_id == place.budget_id, leases.c.instance == place.instance, leases.c.holder == holder)
+def _of(place: Place) -> ColumnElement[bool]:
+    return and_(leases.c.budget_id == place.budget_id, leases.c.instance == place.instance)
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -81,7 +81,7 @@ def change_budget(engine: Engine, budget_id: str, change: Callable[[Budget], Bud
             row = connection.execute(select(budgets).where(live).with_for_update()).mappings().one_or_none()
             if row is None:
                 return None
-            before = _stored(row)
+            before = stored_budget(row)
             after = msgspec.structs.replace(before, budget=change(before.budget))
             _check_same(before.budget, after.budget)
             connection.execute(update(budgets).where(live).values(_row(after)))
@@ -155,7 +155,7 @@ def _spent(connection: Connection, budget: Budget, now: int) -> Mapping[str, tup
 
 def _live(connection: Connection) -> Sequence[StoredBudget]:
     query = select(budgets).where(budgets.c.removed_at.is_(None)).order_by(budgets.c.created_at, budgets.c.id)
-    return [_stored(row) for row in connection.execute(query).mappings()]
+    return [stored_budget(row) for row in connection.execute(query).mappings()]
 
 
 def _check_same(before: Budget, after: Budget) -> None:
@@ -194,7 +194,8 @@ def _row(stored: StoredBudget) -> Mapping[str, Any]:
     }
 
 
-def _stored(row: RowMapping) -> StoredBudget:
+def stored_budget(row: RowMapping) -> StoredBudget:
+    """From a row with the columns of the table."""
     budget = Budget(
         id=row["id"],
         name=row["name"],

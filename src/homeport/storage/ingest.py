@@ -57,7 +57,7 @@ def _ingest_segment(engine: Engine, path: Path) -> Ingested:
             offset = _locked_offset(connection, path.name)
             file.seek(offset)
             events, done, lost = journal.read_frames(file.read(), abandoned=abandoned)
-            _insert(connection, events)
+            insert_events(connection, events)
             _advance(connection, path.name, offset + done)
         if abandoned:
             path.unlink()
@@ -71,7 +71,8 @@ def _locked_offset(connection: Connection, segment: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _insert(connection: Connection, events: list[RequestFinished]) -> None:
+def insert_events(connection: Connection, events: list[RequestFinished]) -> None:
+    """Add rows to the ledger; those whose request is there stay as they are."""
     if events:
         connection.execute(insert_new(connection, requests), [_row(event) for event in events])
 

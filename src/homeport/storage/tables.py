@@ -165,7 +165,7 @@ budget_accounts = Table(
     metadata,
     Column("budget_id", String(40), primary_key=True),
     Column("instance", String(160), primary_key=True, comment="user or trace, where each has its own; else empty"),
-    Column("reached_at", BigInteger, nullable=False, comment="the latest time it was used at; it never goes back"),
+    Column("reached_at", BigInteger, nullable=False, comment="a time in the latest slice it was used in"),
 )
 
 budget_slices = Table(

@@ -26,9 +26,7 @@ def upgrade() -> None:
     op.create_table(
         "budget_accounts",
         *_account(),
-        sa.Column(
-            "reached_at", sa.BigInteger, nullable=False, comment="the latest time it was used at; it never goes back"
-        ),
+        sa.Column("reached_at", sa.BigInteger, nullable=False, comment="a time in the latest slice it was used in"),
     )
     op.create_table(
         "budget_slices",
