@@ -1,6 +1,7 @@
 """The bank: what is spent and leased stays within the limit, whatever the clock, the limit and the processes do."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from homeport.core.errors import StorageError
 from homeport.core.money import Nano
 from homeport.storage.bank import DatabaseBank
 from homeport.storage.budgets import change_budget, remove_budget, standings
-from homeport.storage.db import writing
+from homeport.storage.db import open_database, sqlite_url, upgrade, writing
 from tests.fakes.clock import ManualClock
 from tests.storage.budget import budget, opened
 
@@ -174,6 +175,35 @@ def test_a_locked_database_is_said_soon_and_nothing_has_happened(engine: Engine)
     (standing,) = standings(engine, trader.clock.wall)
     assert (standing.spent, standing.leased) == (0, 50)
     assert trader.trade(settled=50, need=10).spent == 50
+
+
+def test_a_full_disk_is_said_and_nothing_has_happened(tmp_path: Path) -> None:
+    engine = open_database(sqlite_url(tmp_path / "a.db"))
+    upgrade(engine)
+    trader = Trader(engine, opened(engine, budget(100)))
+    trader.trade(need=50)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+
+    def fill() -> None:
+        for number in range(500):
+            trader.trade(f"another holder with a name of some length {number}", need=1)
+            trader.trade(f"another holder with a name of some length {number}", returned=1)
+
+    with pytest.raises(StorageError) as caught:
+        fill()
+    assert caught.value.code == "budget_unavailable"
+    assert "disk is full" in caught.value.message
+    (standing,) = standings(engine, trader.clock.wall)
+    assert (standing.spent, standing.leased) == (0, 50), "the trade that was refused has not leased"
+
+
+def test_a_database_without_its_tables_is_said(tmp_path: Path) -> None:
+    bare = Trader(open_database(sqlite_url(tmp_path / "a.db")), Account(budget()))
+    with pytest.raises(StorageError) as caught:
+        bare.trade(need=1)
+    assert caught.value.code == "budget_unavailable"
+    assert "SELECT" not in caught.value.message
 
 
 def _ns(year: int, month: int, day: int, hour: int = 0) -> int:

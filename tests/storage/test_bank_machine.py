@@ -192,7 +192,7 @@ def test_money_is_conserved(engine: Engine) -> None:
     run_state_machine_as_test(
         lambda: Money(engine),  # type: ignore[arg-type]  # it is called, and nothing else
         settings=settings(
-            max_examples=20,
+            max_examples=12,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

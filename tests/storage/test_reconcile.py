@@ -122,8 +122,8 @@ def test_who_gave_everything_back_leaves_nothing(house: House) -> None:
 
 def test_only_what_the_account_is_of_counts(house: House) -> None:
     add_key(house.engine, Key(id="key_a", name="a", project="acme/search"), "digest", 1)
-    project = opened(house.engine, budget(1000, number=1, kind=ScopeKind.PROJECT, scope="acme"))
-    key = opened(house.engine, budget(1000, number=2, kind=ScopeKind.KEY, scope="key_a"))
+    project = opened(house.engine, budget(9000, number=1, kind=ScopeKind.PROJECT, scope="acme"))
+    key = opened(house.engine, budget(9000, number=2, kind=ScopeKind.KEY, scope="key_a"))
     ann = opened(house.engine, budget(1000, number=3, kind=ScopeKind.USER, scope=EACH), "ann")
     for account in (project, key, ann):
         house.lease(account, 500)
@@ -135,13 +135,15 @@ def test_only_what_the_account_is_of_counts(house: House) -> None:
     house.record("r5", 160, key_id="key_a", project="acme/search", holder="somebody else")
     lost = (
         Attempt(target="far", error="upstream_stalled", started_ns=0, ended_ns=1, cost=Nano(3)),
-        Attempt(target="home", error="", started_ns=0, ended_ns=1),
+        Attempt(target="smollm2", error="upstream_stalled", started_ns=0, ended_ns=1, cost=Nano(7)),
+        Attempt(target="smollm2", error="", started_ns=0, ended_ns=1),
     )
     house.record("r6", 320, key_id="key_a", project="acme/search", local=True, attempts=lost)
+    house.record("r7", 1010, key_id="key_a", project="acme/search", target="far", attempts=lost)
     house.die()
     house.worker.ingest()
-    assert house.standing(project).spent == 10 + 20 + 3 + 5
-    assert house.standing(key).spent == 10 + 3 + 5
+    assert house.standing(project).spent == 10 + 20 + 3 + 1003 + 5
+    assert house.standing(key).spent == 10 + 3 + 1003 + 5
     assert house.standing(ann).spent == 20 + 5
     (row,) = house.rows()
     assert (row["key_id"], row["project"], row["cost"]) == ("key_a", "acme/search", 5)

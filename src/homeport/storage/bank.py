@@ -34,6 +34,16 @@ _AT_ONCE = 4
 """Trades of one process at once: SQLite does one after the other, and others want connections too."""
 
 
+_SIGNS = (
+    ("locked", "it is locked"),
+    ("timeout", "it is locked"),
+    ("full", "its disk is full"),
+    ("No space left", "its disk is full"),
+    ("connection", "it cannot be reached"),
+)
+"""Words of SQLite and of PostgreSQL, and what they mean. Their own words may name hosts, and callers see ours."""
+
+
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
     """What a holder reports and asks for; in nano-dollars, as in `Bank.trade`."""
 
@@ -175,10 +185,7 @@ def _of(place: Place) -> ColumnElement[bool]:
 
 def _reason(error: SQLAlchemyError) -> str:
     words = str(error.orig) if isinstance(error, DBAPIError) else ""
-    for sign, reason in (("locked", "it is locked"), ("timeout", "it is locked"), ("full", "its disk is full")):
-        if sign in words:
-            return reason
-    return "it cannot be used"
+    return next((reason for sign, reason in _SIGNS if sign in words), "it cannot be used")
 
 
 def _unavailable(account: Account, reason: str) -> StorageError:

@@ -205,11 +205,14 @@ def _true_spend(connection: Connection, holder: Holder, held: Sequence[tuple[_Le
 
 def _spending(connection: Connection, holder: Holder) -> Iterator[tuple[Spender, int, int]]:
     """Who spent, when the request ended, and what remote models cost it."""
+    at_home = select(requests.c.target).where(requests.c.holder == holder.name, requests.c.local).distinct()
+    local = frozenset(connection.execute(at_home).scalars())
     for row in connection.execute(_billed(holder)):
-        # At home the hour is paid for; but calls elsewhere may have been lost before.
-        cost = sum(attempt.cost for attempt in _attempts.decode(row.attempts)) if row.local else row.cost
+        attempts = _attempts.decode(row.attempts)
+        answer = 0 if row.local else row.cost - sum(attempt.cost for attempt in attempts)
+        lost = sum(attempt.cost for attempt in attempts if attempt.target not in local)
         spender = Spender(key_id=row.key_id, project=row.project, end_user=row.end_user, trace_id=row.trace_id)
-        yield spender, row.started_at + row.latency_ns, cost
+        yield spender, row.started_at + row.latency_ns, answer + lost
 
 
 def _billed(holder: Holder) -> Select[tuple[object, ...]]:
