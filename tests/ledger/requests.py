@@ -9,7 +9,8 @@ from sqlalchemy.pool import StaticPool
 
 from homeport.core.events import RequestFinished
 from homeport.core.types import Attempt, Outcome
-from homeport.storage.tables import keys, metadata, requests
+from homeport.storage.ingest import append
+from homeport.storage.tables import keys, metadata
 from tests.storage.events import finished
 
 MS = 1_000_000
@@ -45,9 +46,7 @@ def ledger(*events: RequestFinished) -> Engine:
 def add(engine: Engine, *events: RequestFinished) -> None:
     with engine.begin() as connection:
         start = connection.exec_driver_sql("SELECT count(*) FROM requests").scalar_one()
-        rows = [{**_row(event), "request_id": f"r{start + place}"} for place, event in enumerate(events)]
-        if rows:
-            connection.execute(insert(requests), rows)
+        append(connection, [{**_row(event), "request_id": f"r{start + place}"} for place, event in enumerate(events)])
 
 
 def name_keys(engine: Engine, names: Iterable[tuple[str, str]]) -> None:
@@ -63,6 +62,6 @@ def name_keys(engine: Engine, names: Iterable[tuple[str, str]]) -> None:
             connection.execute(insert(keys), {**blank, "id": key_id, "name": name, "digest": key_id})
 
 
-def _row(event: RequestFinished) -> dict[str, object]:
+def _row(event: RequestFinished) -> dict[str, Any]:
     attempts = msgspec.json.encode(event.attempts).decode()
     return {**msgspec.structs.asdict(event), "outcome": event.outcome.value, "attempts": attempts}

@@ -1,16 +1,22 @@
 """What was spent, from rows that came through the journal's own way in."""
 
+from itertools import product
 from pathlib import Path
 
 import msgspec
 from sqlalchemy import Engine
 
 from homeport.core.events import RequestFinished
+from homeport.core.histogram import bucket, middle
 from homeport.core.types import Outcome
-from homeport.ledger.reports import GROUPS, Spend, spend
+from homeport.ledger.reports import GROUPS, series, spend
+from homeport.ledger.sources import Only
 from homeport.storage.ingest import ingest
 from homeport.storage.journal import Journal
+from homeport.storage.rollups import DAY, HOUR
 from tests.storage.events import finished
+
+MINUTE = HOUR // 60
 
 
 def fill(engine: Engine, folder: Path, *events: RequestFinished) -> None:
@@ -33,19 +39,11 @@ def some() -> list[RequestFinished]:
 
 
 def test_nothing_was_spent(engine: Engine) -> None:
-    assert spend(engine) == [
-        Spend(
-            group="all",
-            requests=0,
-            completed=0,
-            input_tokens=0,
-            cached_input_tokens=0,
-            output_tokens=0,
-            cost=0,
-            mean_latency_ns=0,
-            mean_ttft_ns=0,
-        )
-    ]
+    [nothing] = spend(engine)
+    assert nothing.group == "all"
+    fields = msgspec.structs.asdict(nothing)
+    assert all(value == 0 for name, value in fields.items() if name not in ("group", "query"))
+    assert set(msgspec.structs.astuple(nothing.query)) == {None}
     assert all(spend(engine, by=group) == [] for group in GROUPS)
 
 
@@ -75,3 +73,91 @@ def test_since(engine: Engine, tmp_path: Path) -> None:
     assert spend(engine, since_ns=20)[0].requests == 2
     assert spend(engine, since_ns=21)[0].requests == 1
     assert spend(engine, by="model", since_ns=31) == []
+
+
+def spread() -> list[RequestFinished]:
+    """Five days of requests of three projects, at the edges of hours and days too."""
+    times = [0, 1, HOUR - 1, HOUR, DAY - 1, DAY, DAY + 90 * MINUTE, 2 * DAY, 2 * DAY + HOUR - 1, 4 * DAY + 1]
+    return [
+        msgspec.structs.replace(
+            finished(f"r{place}", cost=10 ** (place % 5), started_at=at),
+            project=("acme", "acme/search", "acmes")[place % 3],
+            key_id=f"key_{place % 2}",
+            end_user=f"u{place % 4}",
+            reason=f"static:{place % 2} because {place}",
+        )
+        for place, at in enumerate(times)
+    ]
+
+
+TIMES = [(0, None), (1, 4 * DAY + 1), (HOUR, 2 * DAY), (30 * MINUTE, DAY + 95 * MINUTE), (DAY, DAY), (2 * DAY, DAY)]
+
+
+def test_figures_are_those_of_the_rows_whatever_the_time(engine: Engine, tmp_path: Path) -> None:
+    fill(engine, tmp_path, *spread())
+    for (since, until), by in product(TIMES, GROUPS):
+        expected: dict[str, list[RequestFinished]] = {}
+        for event in spread():
+            if since <= event.started_at < (until or 9 * DAY):
+                expected.setdefault(group_of(by, event), []).append(event)
+        found = spend(engine, by=by, since_ns=since, until_ns=until)
+        assert {row.group: (row.requests, row.cost) for row in found} == {
+            group: (len(events), sum(event.cost for event in events)) for group, events in expected.items()
+        }, (since, until, by)
+        for row in found:
+            assert row.query.p50 in {middle(bucket(event.cost)) for event in expected[row.group]}
+
+
+def group_of(by: str, event: RequestFinished) -> str:
+    day, hour = divmod(event.started_at // HOUR, 24)
+    match by:
+        case "day":
+            return f"1970-01-{day + 1:02d}"
+        case "hour":
+            return f"1970-01-{day + 1:02d}T{hour:02d}:00Z"
+        case "route":
+            return event.reason.split(" ")[0]
+    return str(getattr(event, {"model": "target", "key": "key_id", "user": "end_user"}.get(by, by)))
+
+
+def test_filters(engine: Engine, tmp_path: Path) -> None:
+    fill(engine, tmp_path, *spread())
+    counts = {
+        "all": Only(),
+        "acme and below": Only(project="acme"),
+        "one project": Only(project="acme/search"),
+        "a key": Only(key_id="key_1"),
+        "a model": Only(model="smollm2"),
+        "another": Only(model="gpt"),
+        "all of it": Only(project="acme", key_id="key_0", model="smollm2"),
+        "hostile": Only(project="%", key_id="' OR 1=1 --"),
+    }
+    for since in (0, 1):
+        asked = {name: spend(engine, since_ns=since, only=only)[0].requests for name, only in counts.items()}
+        one_less = 1 if since else 0
+        assert asked == {
+            "all": 10 - one_less,
+            "acme and below": 7 - one_less,
+            "one project": 3,
+            "a key": 5,
+            "a model": 10 - one_less,
+            "another": 0,
+            "all of it": 3 - one_less,
+            "hostile": 0,
+        }
+
+
+def test_days_are_in_order_and_not_by_cost(engine: Engine, tmp_path: Path) -> None:
+    fill(engine, tmp_path, *spread())
+    days = [row.group for row in spend(engine, by="day")]
+    assert days == sorted(days)
+
+
+def test_a_series_has_what_was_and_nothing_else(engine: Engine, tmp_path: Path) -> None:
+    fill(engine, tmp_path, *spread())
+    by_day = series(engine, width="day", by=None, since_ns=0, until_ns=3 * DAY, only=Only())
+    assert {start // DAY: [row.requests for row in rows] for start, rows in by_day.items()} == {0: [5], 1: [2], 2: [2]}
+    by_model = series(engine, width="hour", by="model", since_ns=DAY, until_ns=2 * DAY, only=Only(key_id="key_1"))
+    assert {start: [(row.group, row.cost) for row in rows] for start, rows in by_model.items()} == {
+        DAY: [("smollm2", 1)]
+    }

@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
+import msgspec
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 
 from homeport.core.types import Key
+from homeport.ledger.reports import spend
+from homeport.ledger.verification import Verification
 from homeport.storage import db
 from homeport.storage.db import schema_version, upgrade, writing
 from homeport.storage.keys import list_keys
 from homeport.storage.tables import SCHEMA_HEAD
+from tests.storage.events import finished
 
 MIGRATIONS = Path(db.__file__).parent / "migrations"
 OLD_KEY = "INSERT INTO keys VALUES ('key_old', 'old', 'digest', 1, NULL, NULL, 'open', '[\"m\"]', '[]')"
@@ -32,3 +36,29 @@ def test_a_key_of_the_first_release_may_infer_as_before(empty: Engine) -> None:
     assert upgrade(engine)
     assert schema_version(engine) == SCHEMA_HEAD
     assert [stored.key for stored in list_keys(engine)] == [Key(id="key_old", name="old", models=frozenset({"m"}))]
+    engine.dispose()
+
+
+def test_rows_of_earlier_releases_are_in_the_chain_and_in_the_sums(empty: Engine) -> None:
+    engine = empty
+    at(engine, "0005")
+    old = [column["name"] for column in inspect(engine).get_columns("requests")]
+    rows = []
+    for number in range(1, 2_501):  # more than are chained at once
+        row = {
+            **msgspec.structs.asdict(finished(f"r{number:05d}", cost=number, started_at=10_000 - number)),
+            "batch": True,
+        }
+        row |= {"outcome": "completed", "attempts": "[]", "project": ("acme", "other")[number % 2]}
+        rows.append({name: row[name] for name in old})
+    with writing(engine) as connection:
+        places = ", ".join(f":{name}" for name in old)
+        connection.execute(text(f"INSERT INTO requests ({', '.join(old)}) VALUES ({places})"), rows)
+    assert upgrade(engine)
+    reading = Verification(engine)
+    assert [*reading.findings()] == []
+    assert {name: head.sequence for name, head in reading.heads.items()} == {"acme": 1250, "other": 1250}
+    assert spend(engine)[0].cost == sum(range(1, 2_501))
+    with engine.connect() as connection:
+        first = connection.execute(text("SELECT sequence FROM requests ORDER BY started_at LIMIT 1")).scalar_one()
+    assert first == 1

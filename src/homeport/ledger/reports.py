@@ -1,64 +1,160 @@
-"""What was spent, by whatever a person asks for."""
+"""What was spent, by whatever a person asks for: from the sums where they suffice, else from the rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Engine, case, cast, func, literal, select
+from sqlalchemy import Engine, RowMapping
 
-from homeport.storage.tables import requests
+from homeport.core.histogram import merge, read_packed
+from homeport.ledger.periods import END, Periods, split
+from homeport.ledger.query_cost import QueryCost, query_cost
+from homeport.ledger.sources import Group, Only, from_cells, from_rows, row_costs
+from homeport.storage.rollups import COUNTED, DAY, HOUR
 
-GROUPS: Mapping[str, str] = {
-    "tier": "tier",
-    "model": "target",
-    "key": "key_id",
-    "outcome": "outcome",
-    "surface": "surface",
+GROUPS: Mapping[str, Group] = {
+    "tier": Group(column="tier"),
+    "model": Group(column="target"),
+    "upstream": Group(column="upstream"),
+    "route": Group(column="route"),
+    "project": Group(column="project"),
+    "key": Group(column="key_id"),
+    "user": Group(column="end_user", summed=False),
+    "surface": Group(column="surface"),
+    "outcome": Group(column="outcome"),
+    "day": Group(span=DAY),
+    "hour": Group(span=HOUR),
 }
+"""What `spend` can group by. There are no sums by end user, so those figures are read from the rows."""
 
 
 class Spend(msgspec.Struct, frozen=True, kw_only=True):
-    """Totals of a group of requests. `cost` is in nano-dollars, times are means in nanoseconds."""
+    """Totals of a group of requests. `cost` is in nano-dollars, times are means in nanoseconds.
+
+    Attributes:
+        local_cost: the part of the cost that own engines have.
+        query: what one request cost.
+    """
 
     group: str
     requests: int
     completed: int
     input_tokens: int
     cached_input_tokens: int
+    cache_write_tokens: int
     output_tokens: int
+    reasoning_tokens: int
     cost: int
+    local_cost: int
     mean_latency_ns: int
     mean_ttft_ns: int
+    query: QueryCost
 
 
-def spend(engine: Engine, *, by: str | None = None, since_ns: int = 0) -> Sequence[Spend]:
-    """Totals since a time (nanoseconds since the epoch), largest cost first; one row when `by` is None.
+class _Total:
+    """Sums of one group while they are added up."""
+
+    __slots__ = ("completed", "costs", "sums")
+
+    def __init__(self) -> None:
+        self.completed = 0
+        self.sums = dict.fromkeys(COUNTED, 0)
+        self.costs: dict[int, int] = {}
+
+    def add(self, row: RowMapping) -> None:
+        self.completed += row["completed"]
+        for name in COUNTED:
+            self.sums[name] += row[name]
+
+
+def spend(
+    engine: Engine, *, by: str | None = None, since_ns: int = 0, until_ns: int | None = None, only: Only | None = None
+) -> Sequence[Spend]:
+    """Totals from a time to just before another (nanoseconds since the epoch); one row when `by` is None.
 
     Args:
-        by: one of `GROUPS`.
+        by: one of `GROUPS`. The largest cost comes first; hours and days come in order.
+        only: which requests; None for all.
     """
-    group = requests.c[GROUPS[by]] if by else None
-    completed = case((requests.c.outcome == "completed", 1), else_=0)
-    summed = ("input_tokens", "cached_input_tokens", "output_tokens", "cost")
-    query = select(
-        (literal("all") if group is None else group).label("group"),
-        func.count().label("requests"),
-        _whole(func.sum(completed)).label("completed"),
-        *[_whole(func.sum(requests.c[name])).label(name) for name in summed],
-        _mean(requests.c.latency_ns).label("mean_latency_ns"),
-        _mean(func.nullif(requests.c.ttft_ns, 0)).label("mean_ttft_ns"),
-    ).where(requests.c.started_at >= since_ns)
-    if group is not None:
-        query = query.group_by(group).order_by(func.sum(requests.c.cost).desc(), group)
+    names = () if by is None else (by,)
+    totals = _totals(engine, names, since_ns, until_ns, only)
+    if by is None:
+        return [_spend("all", totals.get((), _Total()))]
+    rows = [_spend(label(by, key[0]), total) for key, total in totals.items()]
+    in_time = GROUPS[by].span is not None
+    return sorted(rows, key=lambda row: row.group if in_time else (-row.cost, row.group))
+
+
+def series(
+    engine: Engine, *, width: str, by: str | None, since_ns: int, until_ns: int, only: Only
+) -> Mapping[int, Sequence[Spend]]:
+    """Totals of each hour or day that had any, by its first nanosecond, and within it by one of `GROUPS`.
+
+    Args:
+        width: "hour" or "day".
+    """
+    names = (width,) if by is None else (width, by)
+    found: dict[int, list[Spend]] = {}
+    for key, total in sorted(_totals(engine, names, since_ns, until_ns, only).items()):
+        found.setdefault(key[0], []).append(_spend("all" if by is None else key[1], total))
+    return found
+
+
+def label(by: str, value: Any) -> str:
+    """A group's name for a person: an hour and a day as people write them, in UTC."""
+    span = GROUPS[by].span
+    if span is None:
+        return str(value)
+    moment = datetime.fromtimestamp(value // 1_000_000_000, UTC)
+    return f"{moment:%Y-%m-%d}" if span == DAY else f"{moment:%Y-%m-%dT%H:00Z}"
+
+
+def _totals(
+    engine: Engine, by: Sequence[str], since: int, until: int | None, only: Only | None
+) -> dict[tuple[Any, ...], _Total]:
+    groups = [GROUPS[name] for name in by]
+    periods = _periods(groups, since, END if until is None else until)
+    which = only or Only()
+    totals: dict[tuple[Any, ...], _Total] = {}
     with engine.connect() as connection:
-        return [msgspec.convert(row, Spend) for row in connection.execute(query).mappings()]
+        for key, row in from_cells(connection, groups, periods, which):
+            total = totals.setdefault(key, _Total())
+            total.add(row)
+            merge(total.costs, read_packed(row["costs"]))
+        for key, row in from_rows(connection, groups, periods.rows, which):
+            totals.setdefault(key, _Total()).add(row)
+        for key, pair in row_costs(connection, groups, periods.rows, which):
+            merge(totals.setdefault(key, _Total()).costs, pair)
+    return totals
 
 
-def _whole(amount: ColumnElement[Any]) -> ColumnElement[int]:
-    """As an integer, 0 for no rows: some databases answer sums with decimals."""
-    return cast(func.coalesce(amount, 0), BigInteger)
+def _periods(groups: Iterable[Group], since: int, until: int) -> Periods:
+    if since >= until:
+        return Periods()
+    if not all(group.summed for group in groups):
+        return Periods(rows=((since, until),))
+    return split(since, until, by_hour=any(group.span == HOUR for group in groups))
 
 
-def _mean(amount: ColumnElement[Any]) -> ColumnElement[int]:
-    """Rounded down on every database; 0 where there is nothing."""
-    return func.coalesce(_whole(func.sum(amount)) // func.nullif(func.count(amount), 0, type_=BigInteger), 0)
+def _spend(group: str, total: _Total) -> Spend:
+    sums = total.sums
+    return Spend(
+        group=group,
+        requests=sums["requests"],
+        completed=total.completed,
+        input_tokens=sums["input_tokens"],
+        cached_input_tokens=sums["cached_input_tokens"],
+        cache_write_tokens=sums["cache_write_tokens"],
+        output_tokens=sums["output_tokens"],
+        reasoning_tokens=sums["reasoning_tokens"],
+        cost=sums["cost"],
+        local_cost=sums["local_cost"],
+        mean_latency_ns=_mean(sums["latency_ns"], sums["requests"]),
+        mean_ttft_ns=_mean(sums["ttft_ns"], sums["ttft_requests"]),
+        query=query_cost(sums["requests"], total.completed, sums["cost"], total.costs),
+    )
+
+
+def _mean(amount: int, parts: int) -> int:
+    return amount // parts if parts else 0

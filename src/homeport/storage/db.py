@@ -73,6 +73,15 @@ def insert_new(connection: Connection, table: Table) -> Insert:
     return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
+def upsert(connection: Connection, table: Table) -> Insert:
+    """An INSERT that takes the place of a row with the same primary key."""
+    keys = [column.name for column in table.primary_key]
+    insert: postgresql.Insert | sqlite.Insert
+    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    changed = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
 def schema_version(engine: Engine) -> str | None:
     """The migration the database is at; None for an empty one."""
     with engine.connect() as connection:

@@ -1,24 +1,31 @@
 """Journal segments into the database, exactly once.
 
-The rows of a batch and the segment's new offset are committed in one transaction, so a crash
-leaves both or neither. Several processes may run this at once: the offset is read under the
-transaction's write lock.
+The rows of a batch, their places in the chain, the sums they belong to and the segment's new offset are
+committed in one transaction, so a crash leaves all or nothing. Several processes may run this at once:
+what a batch needs is read and decoded before the transaction, which goes on only where nobody else has
+moved the offset since. A batch is small, so whoever else writes waits for milliseconds.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import msgspec
-from sqlalchemy import Connection, Engine, String, delete, select, update
+from sqlalchemy import Connection, Engine, String, delete, insert, select, update
 
 from homeport.core.events import RequestFinished
-from homeport.storage import journal
+from homeport.storage import chain, journal, rollups
+from homeport.storage.chain import Row
 from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import journal_offsets, requests
 
+BATCH_ROWS = 1_000
+_READ_BYTES = 4 << 20
+"""More than the longest frame, so that what is read always holds a whole one."""
 _LENGTHS = tuple(
     (column.name, column.type.length)
     for column in requests.columns
-    if isinstance(column.type, String) and column.type.length is not None
+    if isinstance(column.type, String) and column.type.length is not None and column.name != "hash"
 )
 """How long the texts of a row may be."""
 
@@ -51,38 +58,99 @@ def ingest(engine: Engine, folder: Path) -> Ingested:
 
 
 def _ingest_segment(engine: Engine, path: Path) -> Ingested:
+    total = Ingested()
     with path.open("rb") as file:
         abandoned = journal.take_if_abandoned(file.fileno())
-        with writing(engine) as connection:
-            offset = _locked_offset(connection, path.name)
-            file.seek(offset)
-            events, done, lost = journal.read_frames(file.read(), abandoned=abandoned)
-            insert_events(connection, events)
-            _advance(connection, path.name, offset + done)
+        for batch in _batches(engine, file, path.name, abandoned=abandoned):
+            total = total.plus(_commit(engine, path.name, batch))
         if abandoned:
-            path.unlink()
+            path.unlink(missing_ok=True)
             _forget(engine, path.name)
-    return Ingested(rows=len(events), segments=int(abandoned), lost_bytes=lost)
+            total = total.plus(Ingested(segments=1))
+    return total
+
+
+class _Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """The events from a frame's start at `offset` to another's at `end`."""
+
+    offset: int
+    end: int
+    events: list[RequestFinished]
+    lost_bytes: int
+
+
+def _batches(engine: Engine, file: BinaryIO, segment: str, *, abandoned: bool) -> Iterator[_Batch]:
+    """What the database lacks of a segment. Each is read where the one before ended, or another process did."""
+    while (batch := _read(file, _offset(engine, segment), abandoned=abandoned)).end > batch.offset:
+        yield batch
+
+
+def _read(file: BinaryIO, offset: int, *, abandoned: bool) -> _Batch:
+    file.seek(offset)
+    data = file.read(_READ_BYTES)
+    whole = len(data) < _READ_BYTES
+    events, done, lost = journal.read_frames(data, abandoned=abandoned and whole, most=BATCH_ROWS)
+    if not done and not whole:  # Megabytes that no frame explains: look for the next one in all that is left.
+        data += file.read()
+        events, done, lost = journal.read_frames(data, abandoned=abandoned, most=BATCH_ROWS)
+    return _Batch(offset=offset, end=offset + done, events=events, lost_bytes=lost)
+
+
+def _commit(engine: Engine, segment: str, batch: _Batch) -> Ingested:
+    rows = [_row(event) for event in batch.events]
+    with writing(engine) as connection:
+        if _locked_offset(connection, segment) != batch.offset:
+            return Ingested()  # another process was faster
+        inserted = append(connection, rows)
+        _advance(connection, segment, batch.end)
+    return Ingested(rows=inserted, lost_bytes=batch.lost_bytes)
+
+
+def insert_events(connection: Connection, events: list[RequestFinished]) -> int:
+    """Add events to the ledger as `append` does."""
+    return append(connection, [_row(event) for event in events])
+
+
+def append(connection: Connection, rows: list[Row]) -> int:
+    """Add rows to the ledger, its chains and its sums, without those whose request is there; says how many."""
+    if not rows:
+        return 0
+    heads = chain.lock_heads(connection, {row["project"] for row in rows})
+    new = _without_known(connection, rows)
+    if new:
+        chain.save_heads(connection, chain.extend(heads, new))
+        connection.execute(insert(requests), new)
+        rollups.add(connection, new)
+    return len(new)
+
+
+def _without_known(connection: Connection, rows: list[Row]) -> list[Row]:
+    by_id = {row["request_id"]: row for row in reversed(rows)}  # of two with one id the first counts
+    known = select(requests.c.request_id).where(requests.c.request_id.in_(list(by_id)))
+    there = set(connection.execute(known).scalars())
+    return [row for row in rows if row["request_id"] not in there and by_id[row["request_id"]] is row]
+
+
+def _row(event: RequestFinished) -> Row:
+    row: dict[str, Any] = {name: getattr(event, name) for name in event.__struct_fields__}
+    row["outcome"] = str(event.outcome)
+    row["attempts"] = msgspec.json.encode(event.attempts).decode()
+    row |= {name: _fitting(row[name], length) for name, length in _LENGTHS}
+    return row
+
+
+def _offset(engine: Engine, segment: str) -> int:
+    with engine.connect() as connection:
+        return connection.execute(_offset_of(segment)).scalar() or 0
 
 
 def _locked_offset(connection: Connection, segment: str) -> int:
     connection.execute(insert_new(connection, journal_offsets).values(segment=segment, offset=0))
-    query = select(journal_offsets.c.offset).where(journal_offsets.c.segment == segment).with_for_update()
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_offset_of(segment).with_for_update()).scalar_one())
 
 
-def insert_events(connection: Connection, events: list[RequestFinished]) -> None:
-    """Add rows to the ledger; those whose request is there stay as they are."""
-    if events:
-        connection.execute(insert_new(connection, requests), [_row(event) for event in events])
-
-
-def _row(event: RequestFinished) -> dict[str, object]:
-    row = {name: getattr(event, name) for name in event.__struct_fields__}
-    row |= {name: _fitting(row[name], length) for name, length in _LENGTHS}
-    row["outcome"] = str(event.outcome)
-    row["attempts"] = msgspec.json.encode(event.attempts).decode()
-    return row
+def _offset_of(segment: str) -> Any:
+    return select(journal_offsets.c.offset).where(journal_offsets.c.segment == segment)
 
 
 def _fitting(text: str, length: int) -> str:

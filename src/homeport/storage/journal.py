@@ -121,19 +121,20 @@ class Journal:
             self._descriptor = -1
 
 
-def read_frames(data: bytes, *, abandoned: bool) -> tuple[list[RequestFinished], int, int]:
+def read_frames(data: bytes, *, abandoned: bool, most: int | None = None) -> tuple[list[RequestFinished], int, int]:
     """Decode the frames at the start of `data`.
 
     Args:
         data: bytes of a segment from an offset that is a frame's start.
         abandoned: no writer is left, so a torn tail will never be completed.
+        most: stop after so many events.
 
     Returns:
         The events, how many bytes are done with, and how many of those were unreadable.
     """
     events: list[RequestFinished] = []
     position = lost = 0
-    while position < len(data):
+    while position < len(data) and (most is None or len(events) < most):
         event, end = _frame_at(data, position)
         if event is not None:
             events.append(event)

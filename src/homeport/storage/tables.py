@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false, text
 
-SCHEMA_HEAD = "0008"
+SCHEMA_HEAD = "0009"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -43,8 +43,49 @@ requests = Table(
     Column("batch", Boolean, nullable=False, server_default=false()),
     Column("holder", String(40), nullable=False, comment="the process that answered", server_default=""),
     Column("engine_ns", BigInteger, nullable=False, comment="an own engine's own timing", server_default="0"),
+    Column("sequence", BigInteger, nullable=False, comment="place in the chain of the project", server_default="0"),
+    Column("hash", String(64), nullable=False, comment="see storage/chain.py", server_default=""),
     Index("requests_by_time", "started_at"),
     Index("requests_by_key", "key_id", "started_at"),
+    Index("requests_by_chain", "project", "sequence", unique=True),
+)
+
+ledger_heads = Table(
+    "ledger_heads",
+    metadata,
+    Column("project", String(160), primary_key=True),
+    Column("sequence", BigInteger, nullable=False, comment="rows in the chain of the project"),
+    Column("hash", String(64), nullable=False, comment="of the last of them"),
+)
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("cell", String(32), primary_key=True, comment="hash of the columns down to outcome"),
+    Column("span", BigInteger, nullable=False, comment="nanoseconds: an hour or a day"),
+    Column("start", BigInteger, nullable=False, comment="nanoseconds since the epoch"),
+    Column("project", String(160), nullable=False),
+    Column("key_id", String(40), nullable=False),
+    Column("target", String(160), nullable=False),
+    Column("tier", String(160), nullable=False),
+    Column("upstream", String(160), nullable=False),
+    Column("surface", String(32), nullable=False),
+    Column("route", String(160), nullable=False, comment="the reason's first word"),
+    Column("outcome", String(16), nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cached_input_tokens", BigInteger, nullable=False),
+    Column("cache_write_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False, comment="nano-dollars"),
+    Column("local_cost", BigInteger, nullable=False, comment="the part of the cost that own engines have"),
+    Column("latency_ns", BigInteger, nullable=False),
+    Column("ttft_ns", BigInteger, nullable=False),
+    Column("ttft_requests", BigInteger, nullable=False, comment="requests with a first byte"),
+    Column("costs", Text, nullable=False, comment="histogram of the costs, see core/histogram.py"),
+    Index("rollups_by_time", "span", "start"),
+    Index("rollups_by_key", "key_id", "span", "start"),
 )
 
 engine_hours = Table(
