@@ -27,6 +27,7 @@ STATUSES: dict[type[HomeportError], tuple[int, str]] = {
     errors.RequestTooLarge: (413, "invalid_request_error"),
     errors.NotAuthenticated: (401, "authentication_error"),
     errors.NotPermitted: (403, "permission_error"),
+    errors.LoopStopped: (409, "invalid_request_error"),
     errors.NotFound: (404, "invalid_request_error"),
     errors.WrongMethod: (405, "invalid_request_error"),
     errors.CapacityError: (503, "overloaded_error"),

@@ -10,12 +10,14 @@ import msgspec
 from homeport.api.app import App
 from homeport.api.count_tokens import CountTokens
 from homeport.api.routes import Paths
+from homeport.config.loops import LoopSettings
 from homeport.core.budgets import Budget
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
 from homeport.core.ports import KeyRing, Limiter, Policy, TokenCounter, Upstream
 from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
 from homeport.ledger.budgets import BudgetBook
+from homeport.ledger.loops.guard import LoopGuard
 from homeport.ledger.pricing import RateCard
 from homeport.ledger.wallet import Wallet
 from homeport.pipeline.admission import Admission
@@ -23,6 +25,7 @@ from homeport.pipeline.breaker import BreakerPolicy
 from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
+from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.spending import Histories, Spending, SpendingRules
@@ -145,6 +148,7 @@ class House:
             clock=self.clock,
             spending=self.spending,
             holder="this",
+            loops=LoopStage(LoopGuard(LoopSettings()), self.clock, self._sleep, self.metrics.count_loop),
         )
         self.catalogue = catalogue
         self.pipeline = Pipeline(stages)

@@ -20,7 +20,7 @@ from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, t
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
 from homeport.core.ports import Clock, Dialect, KeyRing
 from homeport.core.types import Surface
-from homeport.pipeline.attribution import TRACE_HEADER, TRACEPARENT_HEADER, USER_HEADER, Attribution
+from homeport.pipeline.attribution import OVERRIDE_HEADER, TRACE_HEADER, TRACEPARENT_HEADER, USER_HEADER, Attribution
 from homeport.pipeline.authenticate import authenticate, permit_inference
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
 from homeport.pipeline.exchange import Exchange
@@ -135,6 +135,7 @@ class App:
                     user=connection.header(USER_HEADER.encode()),
                     trace=connection.header(TRACE_HEADER.encode()),
                     traceparent=connection.header(TRACEPARENT_HEADER.encode()),
+                    loop_override=connection.header(OVERRIDE_HEADER.encode()),
                 ),
                 read_body=connection.read_body,
                 dialect=_with_headers(dialect, connection),

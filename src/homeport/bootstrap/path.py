@@ -20,6 +20,7 @@ from homeport.core import discovery
 from homeport.core.errors import StorageError
 from homeport.core.ports import KeyRing, Policy, TokenCounter, Upstream
 from homeport.engines.health import HealthMonitor
+from homeport.ledger.loops.guard import LoopGuard
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.breaker import BreakerPolicy
@@ -27,6 +28,7 @@ from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.hedge import HedgePolicy
+from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
 from homeport.privacy.recognize import load_recognizers
@@ -83,6 +85,7 @@ class RequestPath:
         self._limiter = SharedLimiter(home.limits)
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
+        self._loops = LoopGuard(settings.loops)
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
         metrics.upstream_connections.set_function(lambda: self._transports.direct.connections)
         self._retired: list[Upstream] = []
@@ -102,6 +105,7 @@ class RequestPath:
         policy = load_policy(settings)
         self._deployments.adopt(_breaker_policy(settings.breaker))
         self._journal.max_bytes = settings.storage.journal_max_bytes
+        self._loops.settings = settings.loops
         self.admission.resize(_places(settings))
         # Requests in progress still use them, so they are closed in the end.
         self._retired += self._upstreams.values()
@@ -136,6 +140,7 @@ class RequestPath:
             dispatcher=dispatcher,
             pricing=RateCard(),
             longest_s=settings.longest_seconds(),
+            loops=LoopStage(self._loops, self._clock, asyncio.sleep, self._metrics.count_loop),
             observers=(self._metrics,),
             clock=self._clock,
             spending=self._money.spending(settings.budgets),

@@ -29,6 +29,7 @@ from homeport.config.fields import (
     Whole,
     sends_in_clear,
 )
+from homeport.config.loops import LoopSettings
 from homeport.config.prices import CurrencySettings, DiscountSettings, PriceSettings
 from homeport.config.resilience import BreakerSettings, HedgingSettings, RetrySettings
 from homeport.config.section import Section
@@ -278,6 +279,9 @@ class Settings(Section):
         default_factory=BudgetSettings, description="How requests under a budget are held for."
     )
     batch: BatchSettings = Field(default_factory=BatchSettings, description="Files and batches.")
+    loops: LoopSettings = Field(
+        default_factory=LoopSettings, description="When an agent that repeats itself is stopped."
+    )
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Who is told of spending and of loops.")
     slo: tuple[ObjectiveSettings, ...] = Field(

@@ -14,6 +14,7 @@ HomeportError                      code + message + hint (what to do next)
 │   ├── NotPermitted               the key may not do this
 │   ├── RateLimited                the key has used what it may in a minute, or at once
 │   ├── BudgetExceeded             a budget has too little left for the request
+│   ├── LoopStopped                the agent repeats itself; calling again does not help
 │   ├── RequestTimeout             the caller was too slow to send the request
 │   ├── NotFound                   no such model or path
 │   └── WrongMethod                the path exists, the method does not
@@ -143,6 +144,12 @@ class BudgetExceeded(RequestError):
         super().__init__(message, code=code, hint=hint)
         self.budget = budget
         self.retry_after_ns = retry_after_ns
+
+
+class LoopStopped(RequestError):
+    """The request would repeat what did not help before. Never retryable as it is."""
+
+    default_code = "loop_stopped"
 
 
 class RequestTimeout(RequestError):

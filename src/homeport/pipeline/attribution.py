@@ -10,6 +10,7 @@ from msgspec import Raw
 USER_HEADER = "x-homeport-user"
 TRACE_HEADER = "x-homeport-trace"
 TRACEPARENT_HEADER = "traceparent"
+OVERRIDE_HEADER = "x-homeport-loop-override"
 
 _LONGEST = 128
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
@@ -21,6 +22,7 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     trace: str | None = None
     traceparent: str | None = None
+    loop_override: str | None = None
 
 
 class _Metadata(msgspec.Struct):

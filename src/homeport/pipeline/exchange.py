@@ -23,6 +23,7 @@ from homeport.core.types import (
     UpstreamCall,
     Usage,
 )
+from homeport.ledger.loops.guard import Watched
 from homeport.ledger.usage import estimate
 from homeport.pipeline.attribution import Attribution
 from homeport.pipeline.deployments import Deployment
@@ -98,6 +99,8 @@ class Exchange:
         self.cost: Nano | None = None
         self.price_source = ""
         self.billed: Usage | None = None
+        self.watched: Watched | None = None
+        self.loop = ""
         self._writer: AnswerWriter | None = None
         self._chat: Mapping[str, Raw] | None = None
 
@@ -207,6 +210,8 @@ class Exchange:
         headers[self.dialect.id_header] = self.request_id
         if self.tab is not None:
             headers.update(self.tab.headers())
+        if self.loop:
+            headers["x-homeport-loop"] = self.loop
         if isinstance(self.error, RateLimited):
             return {**headers, **rate_headers(self.error.allowances)}
         return headers if self.ticket is None else {**headers, **rate_headers(self.ticket.allowances)}

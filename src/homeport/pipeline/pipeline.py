@@ -25,6 +25,7 @@ from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.limits import expected_tokens
+from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab
 from homeport.pipeline.stream import relay
 from homeport.privacy.classify import classify
@@ -53,6 +54,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     pricing: Pricing
     observers: Sequence[Observer]
     clock: Clock
+    loops: LoopStage
     longest_s: float
     spending: Spending | None = None
     holder: str = ""
@@ -98,6 +100,7 @@ class Pipeline:
             if key.limits is not None:
                 exchange.ticket = self._stages.limiter.enter(key)
             await self._decode(exchange)
+            await self._stages.loops.check(exchange)
             self._decide(exchange, key)
             await self._reserve_money(exchange, key)
             await self._dispatch(exchange)
@@ -163,6 +166,7 @@ class Pipeline:
             if exchange.tab is not None and (ceiling := exchange.tab.ceiling(exchange.target)) is not None:
                 cost, exchange.price_source = ceiling, UNKNOWN_PRICE
             exchange.cost = Nano(cost + _lost(exchange))
+        self._stages.loops.finished(exchange)
         if exchange.ticket is not None:
             exchange.ticket.leave(usage.input_tokens + usage.output_tokens)
         event = _finished(exchange, exchange.key, usage, now, self._stages.holder)

@@ -5,6 +5,7 @@ cannot grow the number of series.
 """
 
 from collections.abc import Callable
+from enum import IntEnum
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -46,9 +47,16 @@ class Metrics:
         self.upstream_connections = Gauge(
             "homeport_upstream_connections", "Open connections to upstreams, idle ones included", registry=registry
         )
+        self._loops = Counter(
+            "homeport_loop_signals", "Signals of the loop guard", ("signal", "level"), registry=registry
+        )
         self.refused = Counter(
             "homeport_refused", "Requests refused before they had a key to be billed to", ("code",), registry=registry
         )
+
+    def count_loop(self, signal: str, level: IntEnum) -> None:
+        """The loop guard saw a signal and acted on it."""
+        self._loops.labels(signal, level.name.lower()).inc()
 
     def observe(self, event: RequestFinished) -> None:
         self._tally.add(event)

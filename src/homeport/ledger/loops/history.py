@@ -1,0 +1,263 @@
+"""What repeats in a conversation, read from its own messages: agents send their whole history with each call.
+
+A turn is an answer with its calls, and what came back. It is stale where it brought nothing that was not there
+before; one turn that brings something new ends a run of stale ones. So a healthy agent, which repeats calls but
+between them does or learns something, is left alone.
+"""
+
+from collections import deque
+from enum import StrEnum
+
+import msgspec
+
+from homeport.ledger.loops.messages import Fact, Item, Kind
+from homeport.ledger.loops.texts import Mood, Text, near
+
+_WAITING_WEIGHT = 1 / 4
+_SIMILAR_WEIGHT = 1 / 2
+_TALK_WEIGHT = 1 / 3
+_LEAST_WORDS = 12
+_TALK_WORDS = 8
+_RECENT = 6
+_ANSWERS = 12
+_FAILURE_WEIGHT = 2 / 3
+_LEAST_CONTEXT = 4
+_STALE_SHARE = 0.7
+
+
+class Signal(StrEnum):
+    """What repeated. `RESULT` is a call with its result, `ERROR` a tool's failure whatever the numbers in it."""
+
+    RESULT = "same_result"
+    ERROR = "same_error"
+    EXCHANGE = "same_exchange"
+    ANSWER = "same_answer"
+    CONTEXT = "growing_context"
+    REQUEST = "same_request"
+    LIMIT = "trace_limit"
+    RATE = "rate"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that repeats.
+
+    Attributes:
+        score: how often it happened, less where each time is weak evidence: a poll's `pending` counts a third.
+        repeats: how often it happened.
+        run: stale turns in a row.
+        name: the tool's; "" where it is about text.
+        answer_at, result_at: indices of the messages that show it; -1 where there is none.
+    """
+
+    signal: Signal
+    score: float
+    repeats: int
+    run: int = 0
+    name: str = ""
+    answer_at: int = -1
+    result_at: int = -1
+
+
+class _Turn:
+    """An answer, and what came back."""
+
+    __slots__ = ("answer_at", "calls", "result_at", "results", "said", "users")
+
+    def __init__(self) -> None:
+        self.said: Text | None = None
+        self.calls: list[Item] = []
+        self.results: list[Item] = []
+        self.users: list[Item] = []
+        self.answer_at = -1
+        self.result_at = -1
+
+    @property
+    def answered(self) -> bool:
+        return self.answer_at >= 0
+
+    def pairs(self) -> list[tuple[Item, Item]]:
+        """Each call with its result: by id, else in their order."""
+        by_id = {result.id: result for result in self.results if result.id}
+        rest = iter([result for result in self.results if not result.id] or self._told())
+        joined = [(call, by_id.get(call.id) if call.id else next(rest, None)) for call in self.calls]
+        return [(call, result) for call, result in joined if result is not None]
+
+    def _told(self) -> list[Item]:
+        # An agent whose calls are text is told their results as a user's text.
+        return [user for user in self.users if user.text.words] if all(not call.id for call in self.calls) else []
+
+
+class _Stale(msgspec.Struct, frozen=True):
+    """How sure it is that a turn was stale: 0 for a new one. `count` includes this time."""
+
+    weight: float = 0.0
+    count: int = 1
+    signal: Signal = Signal.RESULT
+    name: str = ""
+
+
+_NEW = _Stale()
+
+
+class Walk:
+    """Takes a conversation's messages in their order. It can go on where an earlier request ended.
+
+    Attributes:
+        messages: how many were taken.
+    """
+
+    def __init__(self, messages: int = 0) -> None:
+        self.messages = messages
+        self._turn = _Turn()
+        self._seen: dict[int, int] = {}
+        self._arguments: dict[int, Text] = {}
+        self._users: set[int] = set()
+        self._clusters: dict[Kind, deque[tuple[Text, int]]] = {
+            Kind.SAID: deque(maxlen=_RECENT),
+            Kind.USER: deque(maxlen=_RECENT),
+        }
+        self._answers: deque[int] = deque(maxlen=_ANSWERS)
+        self._same_answers = 0
+        self._score = 0.0
+        self._run = 0
+        self._stale = _NEW
+        self._last = self._turn
+        self._chars = self._stale_chars = self._stale_turns = 0
+        self._context = 0.0
+
+    def take(self, fact: Fact) -> None:
+        for item in fact.items:
+            self._take(self.messages, item)
+        self.messages += 1
+
+    def _take(self, at: int, item: Item) -> None:
+        turn, kind = self._turn, item.kind
+        if kind is Kind.SAID or kind is Kind.CALL:
+            ended = turn.results or turn.users or (kind is Kind.SAID and turn.answered)
+            if ended:
+                self.close()
+                turn = self._turn
+            turn.answer_at = at
+            if kind is Kind.SAID:
+                turn.said = item.text
+            else:
+                turn.calls.append(item)
+        elif kind is Kind.RESULT:
+            turn.results.append(item)
+            turn.result_at = at
+        elif kind is Kind.USER:
+            turn.users.append(item)
+            turn.result_at = at
+
+    def close(self) -> None:
+        """The request is over, or the next answer begins: was the turn stale?"""
+        turn, self._turn = self._turn, _Turn()
+        if turn.answered:
+            pairs = turn.pairs()
+            self._judge(turn, self._tools(pairs) if pairs else self._talk(turn))
+        fresh = [user.text.key for user in turn.users if user.text.key not in self._users]
+        if fresh:
+            self._users.update(fresh)
+            if turn.calls and turn.results:
+                self._score, self._run = 0.0, 0
+            self._chars = self._stale_chars = self._stale_turns = 0
+            self._context = 0.0
+
+    def findings(self) -> list[Finding]:
+        """What repeats at the end of the turns so far; nothing where the last one was new."""
+        found: list[Finding] = []
+        stale = self._stale
+        if self._run:
+            found.append(self._found(stale.signal, self._score + 1, stale.count, stale.name))
+            if stale.count >= _LEAST_CONTEXT and self._stale_chars >= _STALE_SHARE * self._chars:
+                found.append(self._found(Signal.CONTEXT, self._context, self._stale_turns, stale.name))
+        if self._same_answers > 1:
+            found.append(self._found(Signal.ANSWER, self._same_answers, self._same_answers))
+        return found
+
+    def _found(self, signal: Signal, score: float, repeats: int, name: str = "") -> Finding:
+        last = self._last
+        return Finding(
+            signal=signal,
+            score=score,
+            repeats=repeats,
+            run=self._run,
+            name=name,
+            answer_at=last.answer_at,
+            result_at=last.result_at,
+        )
+
+    def _judge(self, turn: _Turn, stale: _Stale) -> None:
+        self._last = turn
+        items = (*turn.calls, *turn.results)
+        chars = sum(item.text.chars for item in items) + (turn.said.chars if turn.said else 0)
+        self._chars += chars
+        if stale.weight == 0:
+            self._score, self._run = 0.0, 0
+            return
+        self._score += stale.weight
+        self._run += 1
+        self._stale = stale
+        if stale.weight == 1:
+            self._stale_turns += 1
+            self._stale_chars += chars
+            # Who looks for a fault sees it many times.
+            self._context += _FAILURE_WEIGHT if any(result.mood is Mood.FAILS for result in turn.results) else 1.0
+
+    def _tools(self, pairs: list[tuple[Item, Item]]) -> _Stale:
+        """As stale as the newest of its calls."""
+        self._same_answers = 0
+        counted: set[int] = set()
+        return min((self._call(call, result, counted) for call, result in pairs), key=lambda stale: stale.weight)
+
+    def _call(self, call: Item, result: Item, counted: set[int]) -> _Stale:
+        text = result.text
+        same = self._count(hash((call.name, call.text.key, text.key)), counted)
+        found = _NEW
+        if same > 1:
+            found = _Stale(_WAITING_WEIGHT if result.mood is Mood.WAITS else 1.0, same, Signal.RESULT, call.name)
+        if result.mood is Mood.FAILS:
+            failed = self._count(hash((call.name, text.blurred)), counted)
+            if same == 1 and failed > 1:
+                found = _Stale(_SIMILAR_WEIGHT, failed, Signal.ERROR, call.name)
+        elif text.words >= _LEAST_WORDS:
+            told = hash((call.name, text.key, "told"))
+            times = self._count(told, counted)
+            before = self._arguments.get(told)
+            self._arguments[told] = call.text
+            if same == 1 and before is not None and near(before, call.text):
+                found = _Stale(_SIMILAR_WEIGHT, times, Signal.RESULT, call.name)
+        return found
+
+    def _talk(self, turn: _Turn) -> _Stale:
+        """An answer without calls, and what came back to it."""
+        said = turn.said or Text()
+        answer = self._cluster(Kind.SAID, said)
+        told = [self._cluster(Kind.USER, user.text) for user in turn.users]
+        results = [result.text.key for result in turn.results]
+        count = self._count(hash((answer, *told, *results)), set())
+        self._answers.append(answer)
+        self._same_answers = self._answers.count(answer) if said.words >= _TALK_WORDS else 0
+        if count == 1:
+            return _NEW
+        if turn.results:
+            waits = all(result.mood is Mood.WAITS for result in turn.results)
+            return _Stale(_WAITING_WEIGHT if waits else 1.0, count, Signal.RESULT)
+        words = said.words + sum(user.text.words for user in turn.users)
+        return _Stale(1.0 if words > _TALK_WORDS else _TALK_WEIGHT, count, Signal.EXCHANGE)
+
+    def _cluster(self, kind: Kind, text: Text) -> int:
+        """The key of the first of some texts that are nearly the same."""
+        recent = self._clusters[kind]
+        key = next((key for other, key in reversed(recent) if near(text, other)), text.key)
+        recent.append((text, key))
+        return key
+
+    def _count(self, key: int, counted: set[int]) -> int:
+        """How many turns had it; calls in parallel count once."""
+        count = self._seen.get(key, 0)
+        if key not in counted:
+            counted.add(key)
+            count += 1
+            self._seen[key] = count
+        return count

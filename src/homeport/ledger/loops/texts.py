@@ -1,0 +1,201 @@
+"""What makes two texts the same: words, without what changes by itself.
+
+A repeat must not hide behind a timestamp, a request id or a duration, and progress ("10 %", then "20 %") must
+not look like a repeat. So only what is volatile by its form is masked; other numbers are masked where a text
+speaks of a failure, since "attempt 7 failed" is no progress.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+_LONGEST = 6_000
+_SKETCH = 24
+_NEAR = 0.8
+
+_WORD = re.compile(r"[^\W_][\w.:+%/-]*")
+_VOLATILE = re.compile(
+    r"(?P<time>\d{4}-\d{1,2}-\d{1,2}(t[\d:.]+(z|[+-][\d:]+)?)?|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:\d{2}(:\d{2})?([.,]\d+)?"
+    r"(z|[+-]\d\d:?\d\d)?|1\d{9}(\.\d+)?|1\d{12}|1\d{15}|1\d{18})"
+    r"|(?P<took>\d+(\.\d+)?(ns|us|ms|s|sec|secs|seconds))"
+    r"|(?P<id>0x[0-9a-f]{4,}|(?=(?:[a-z_-]*[0-9]){3})(?=[0-9_-]*[a-z])[0-9a-z_-]{8,64})"
+)
+_UNITS = frozenset({"ns", "us", "ms", "s", "sec", "secs", "second", "seconds", "milliseconds"})
+_DIGITS = re.compile(r"\d+")
+_TOOK_ENDS = ("_ms", "ms:", "seconds", "elapsed", "duration", "took", "latency", "timestamp", "time", "pid", "uptime")
+_COUNTDOWN = frozenset({"eta", "remaining", "left"})
+_FAILURES = (
+    frozenset(
+        [
+            "error",
+            "errors",
+            "err",
+            "fail",
+            "failed",
+            "failure",
+            "failures",
+            "fails",
+            "failing",
+            "exception",
+            "exceptions",
+        ]
+    )
+    | frozenset(
+        [
+            "traceback",
+            "denied",
+            "refused",
+            "rejected",
+            "unauthorized",
+            "unauthorised",
+            "forbidden",
+            "timeout",
+            "invalid",
+        ]
+    )
+    | frozenset(["unavailable", "cannot", "unable", "crash", "crashed"])
+)
+_FAILING = ("timed out", "time out", "not found", "no such", "could not", "can't", "exit code 1", "exit status 1")
+_NO_FAILURE = re.compile(
+    r"\b(no|0|without) (errors?|failures?|exceptions?|failed)\b"
+    r"|\b(errors?|failures?|failed|exceptions?) (0|null|none|false)\b"
+)
+_DENIAL = re.compile(r"\b(ok|success|succeeded) false\b")
+_WAITS = frozenset(
+    ["pending", "running", "queued", "waiting", "processing", "building", "starting", "scheduled", "in_progress"]
+)
+_WAITING = ("in progress", "in-progress", "not ready", "not yet")
+_ENDS = (150, 75)
+
+
+class Mood(StrEnum):
+    """What a tool's result speaks of: a failure, something that is still going on, or neither."""
+
+    PLAIN = "plain"
+    FAILS = "fails"
+    WAITS = "waits"
+
+
+class Text(msgspec.Struct, frozen=True):
+    """What is kept of a text.
+
+    Attributes:
+        key: the same for texts that are the same but for what is volatile.
+        blurred: the same for texts that differ in numbers alone.
+        words: how many there are.
+        sketch: the smallest hashes of its pairs of words, for `near`.
+        chars: its length.
+    """
+
+    key: int = 0
+    blurred: int = 0
+    words: int = 0
+    sketch: tuple[int, ...] = ()
+    chars: int = 0
+
+
+def read(text: str) -> tuple[Text, Mood]:
+    """What is kept of something said; of a long one its beginning, middle and end count."""
+    # What looks like an identifier stays: it may be what the text is about.
+    masked = _masked(_words(_shortened(text)), ids=False)
+    pairs = {hash(pair) for pair in zip(masked, [*masked[1:], ""], strict=True)}
+    kept = Text(hash(tuple(masked)), _blurred(masked), len(masked), tuple(sorted(pairs)[:_SKETCH]), len(text))
+    return kept, mood(masked)
+
+
+def result(text: str) -> tuple[Text, Mood]:
+    """What is kept of a tool's result. The order of its lines means nothing, and only failures are `blurred`."""
+    shown = _shortened(text)
+    if "\n" in shown:
+        shown = "\n".join(sorted(shown.splitlines()))
+    masked = _masked(_words(shown), ids=True)
+    key, spoken = hash(tuple(masked)), mood(masked)
+    return Text(key, _blurred(masked) if spoken is Mood.FAILS else key, len(masked), (), len(text)), spoken
+
+
+def mood(words: Sequence[str]) -> Mood:
+    """What words speak of; of many, the first and the last count."""
+    first, last = _ENDS
+    told = " ".join(words if len(words) <= first + last else [*words[:first], *words[-last:]])
+    if _said(told, _FAILURES, _FAILING):
+        rest = _NO_FAILURE.sub(" ", told)
+        if rest == told or _said(rest, _FAILURES, _FAILING):
+            return Mood.FAILS
+    if "false" in told and _DENIAL.search(told):
+        return Mood.FAILS
+    return Mood.WAITS if _said(told, _WAITS, _WAITING) else Mood.PLAIN
+
+
+def _said(told: str, words: frozenset[str], phrases: Sequence[str]) -> bool:
+    return not words.isdisjoint(told.split()) or any(phrase in told for phrase in phrases)
+
+
+def _blurred(words: Sequence[str]) -> int:
+    return hash(tuple([word if word.isalpha() else _DIGITS.sub("#", word) for word in words]))
+
+
+def exact(text: str) -> Text:
+    """What is kept of a call's arguments: another number, date or sign asks for something else."""
+    words = text.casefold().split()
+    pairs = {hash(pair) for pair in zip(words, [*words[1:], ""], strict=True)}
+    key = hash(tuple(words))
+    return Text(key, key, len(words), tuple(sorted(pairs)[:_SKETCH]), len(text))
+
+
+def near(one: Text, other: Text) -> bool:
+    """Whether two texts are nearly the same: four fifths of their pairs of words are.
+
+    Method: the Jaccard similarity of word shingles, estimated from bottom-k sketches (Broder, "On the resemblance
+    and containment of documents", 1997). Charikar's simhash (2002) needs long texts: with one word of eight
+    changed a quarter of its bits differ, and the answers of agents that loop are short.
+    """
+    if one.key == other.key:
+        return True
+    first, second = one.sketch, other.sketch
+    if not first or not second or one.words > 2 * other.words or other.words > 2 * one.words:
+        return False
+    # Similar texts share small hashes: most pairs of texts end here.
+    if first[0] not in second[:4] and second[0] not in first[:4]:
+        return False
+    size = min(len(first), len(second))
+    union = sorted({*first, *second})[: max(size, _SKETCH)]
+    shared = set(first) & set(second)
+    return sum(1 for value in union if value in shared) >= _NEAR * len(union)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    part = _LONGEST // 3
+    middle = (len(text) - part) // 2
+    return f"{text[:part]} {text[middle : middle + part]} {text[-part:]}"
+
+
+def _words(text: str) -> list[str]:
+    lowered = text.lower()
+    return _WORD.findall(lowered) or lowered.split()
+
+
+def _masked(words: Sequence[str], *, ids: bool) -> list[str]:
+    """The words with what is volatile by its form made the same."""
+    took = _COUNTDOWN.isdisjoint(words)
+    return [word if word.isalpha() else _mask(word.rstrip(".:"), at, words, ids, took) for at, word in enumerate(words)]
+
+
+def _mask(word: str, at: int, words: Sequence[str], ids: bool, took: bool) -> str:
+    if len(word) < 10 and word.isdigit():
+        return "~took" if took and _is_time(at, words) else word
+    found = _VOLATILE.fullmatch(word)
+    kind = found.lastgroup if found else None
+    if kind == "time" or (kind == "took" and took) or (kind == "id" and ids):
+        return f"~{kind}"
+    return "~took" if took and word[:1].isdigit() and _is_time(at, words) else word
+
+
+def _is_time(at: int, words: Sequence[str]) -> bool:
+    """Whether the number at this place is said to be one: `12 ms`, `took_ms: 12`."""
+    if at + 1 < len(words) and words[at + 1] in _UNITS:
+        return True
+    return at > 0 and words[at - 1].endswith(_TOOK_ENDS)

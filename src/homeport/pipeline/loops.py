@@ -1,0 +1,167 @@
+"""The loop guard on the request path: after the body is read, before it is decided where it goes.
+
+Only requests that can be part of a loop are looked at: those with a trace, with tools, or with an answer in
+their history. Lines of batches are not: nobody waits between them.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from homeport.core.errors import LoopStopped
+from homeport.core.money import Nano
+from homeport.core.ports import Clock
+from homeport.core.types import Inference, Outcome, Surface, Usage
+from homeport.ledger.loops.guard import Level, LoopGuard, Verdict, split
+from homeport.ledger.loops.history import Signal
+from homeport.ledger.loops.messages import fact
+from homeport.ledger.loops.override import issue, valid
+from homeport.ledger.loops.wording import explanation, header, root
+from homeport.pipeline.attribution import OVERRIDE_HEADER
+from homeport.pipeline.exchange import Exchange
+from homeport.telemetry.logs import FIELDS
+
+logger = logging.getLogger(__name__)
+
+_MESSAGES = {Surface.CHAT: "messages", Surface.MESSAGES: "messages", Surface.RESPONSES: "input"}
+_LEAST_MESSAGES = 3
+_LONGEST_NAME = 256
+
+Sleep = Callable[[float], Awaitable[None]]
+Count = Callable[[Signal, Level], None]
+
+
+class LoopStage:
+    """Warns, delays or stops.
+
+    Args:
+        sleep: waits so many seconds.
+        count: told each signal and what was done about it.
+    """
+
+    def __init__(self, guard: LoopGuard, clock: Clock, sleep: Sleep, count: Count) -> None:
+        self._guard = guard
+        self._clock = clock
+        self._sleep = sleep
+        self._count = count
+
+    async def check(self, exchange: Exchange) -> None:
+        """Look at a request that was decoded.
+
+        Raises:
+            LoopStopped: it repeats what did not help before.
+        """
+        if exchange.batch or self._guard.settings.action == "off" or exchange.inference is None:
+            return
+        name = exchange.trace_id or _conversation(exchange.inference.fields)
+        messages = _messages(exchange.inference)
+        if not name and len(messages) < _LEAST_MESSAGES and "tools" not in exchange.inference.fields:
+            return
+        key = exchange.key.id if exchange.key else ""
+        exchange.watched = watched = self._guard.check(key, name, messages, exchange.started_ns)
+        if watched.verdict.level is not Level.NONE:
+            await self._act(exchange, watched.verdict, name, messages)
+
+    async def _act(self, exchange: Exchange, verdict: Verdict, name: str, messages: Sequence[Raw]) -> None:
+        finding = verdict.finding
+        assert finding is not None
+        if verdict.level > Level.WARNING and self._overridden(exchange, name, messages):
+            verdict = msgspec.structs.replace(verdict, level=Level.WARNING)
+        self._count(finding.signal, verdict.level)
+        exchange.loop = header(verdict)
+        if verdict.level is Level.STOP:
+            exchange.watched = None
+            self._page(exchange, verdict)
+            raise self._stopped(exchange, verdict, name, messages)
+        if verdict.level is Level.THROTTLE:
+            await self._sleep(verdict.delay_s)
+
+    def finished(self, exchange: Exchange) -> None:
+        """A request that was let through has ended and has its price."""
+        if exchange.watched is not None:
+            answer = _answer(exchange) if exchange.outcome is Outcome.COMPLETED else 0
+            self._guard.finish(exchange.watched, exchange.cost or Nano(0), answer)
+
+    def _overridden(self, exchange: Exchange, name: str, messages: Sequence[Raw]) -> bool:
+        token = exchange.attribution.loop_override
+        return token is not None and valid(token, exchange.token or "", _root(exchange, name, messages), self._now_s())
+
+    def _now_s(self) -> int:
+        return self._clock.wall_ns() // 1_000_000_000
+
+    def _stopped(self, exchange: Exchange, verdict: Verdict, name: str, messages: Sequence[Raw]) -> LoopStopped:
+        seconds = self._guard.settings.override_seconds
+        token = issue(exchange.token or "", _root(exchange, name, messages), self._now_s() + seconds)
+        return LoopStopped(
+            f"stopped as a loop: {explanation(verdict, messages)}",
+            hint="do something else with what came back, or ask a person; to let this trace go on for "
+            f"{seconds} seconds, send the header {OVERRIDE_HEADER}: {token}",
+        )
+
+    def _page(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Tell who runs this gateway; no content, no names of the caller's choosing but the tool's."""
+        assert verdict.finding is not None
+        assert exchange.key is not None
+        told = {
+            "key": exchange.key.id,
+            "request": exchange.request_id,
+            "signal": verdict.finding.signal,
+            "tool": verdict.finding.name,
+            "repeats": verdict.finding.repeats,
+            "calls": verdict.calls,
+            "cost_nanodollars": verdict.cost,
+        }
+        logger.warning("a loop was stopped", extra={FIELDS: told})
+
+
+def _root(exchange: Exchange, name: str, messages: Sequence[Raw]) -> str:
+    return root(exchange.key.id if exchange.key else "", name, messages)
+
+
+def _messages(inference: Inference) -> Sequence[Raw]:
+    raw = inference.fields.get(_MESSAGES.get(inference.surface, ""))
+    return split(raw) if raw is not None else ()
+
+
+def _conversation(fields: Mapping[str, Raw]) -> str:
+    """The conversation that a request says it belongs to, by name or as an object with an id; "" for none."""
+    raw = fields.get("conversation")
+    if raw is None or len(bytes(raw)) > _LONGEST_NAME:
+        return ""
+    try:
+        said = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeError):
+        return ""
+    named = said.get("id") if isinstance(said, dict) else said
+    return f"conversation:{named}" if isinstance(named, str) and named else ""
+
+
+class _Choice(msgspec.Struct):
+    message: Any = None
+
+
+class _Body(msgspec.Struct):
+    """Where the surfaces put what was answered."""
+
+    choices: tuple[_Choice, ...] = ()
+    content: Any = None
+    output: tuple[Any, ...] = ()
+
+    def key(self) -> int:
+        said = [choice.message for choice in self.choices] or self.output
+        said = said or [{"role": "assistant", "content": self.content}]
+        return hash(tuple([fact(message).key for message in said]))
+
+
+def _answer(exchange: Exchange) -> int:
+    """A digest of the answer without its ids; of a stream, which is not kept, how long it was."""
+    if exchange.completion is None:
+        usage = exchange.billed or Usage()
+        return hash((usage.output_tokens, exchange.events))
+    try:
+        return msgspec.json.decode(exchange.completion.body, type=_Body).key()
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return 0
