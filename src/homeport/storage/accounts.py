@@ -4,10 +4,24 @@ A rolling hour is counted in minutes, a rolling day in quarters of an hour; a sl
 any of it lies in the window. So a window is up to one slice longer than its name says, never shorter.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Connection, Table, and_, cast, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from homeport.core.budgets import Window
 from homeport.storage.db import insert_new
@@ -25,6 +39,19 @@ class Place(msgspec.Struct, frozen=True):
 
     budget_id: str
     instance: str = ""
+
+    @property
+    def bound(self) -> Mapping[str, str]:
+        """The parameters of a statement over `at_place`."""
+        return {"at_budget": self.budget_id, "at_instance": self.instance}
+
+
+def at_place(table: Table) -> ColumnElement[bool]:
+    """The rows of one account, whose `Place.bound` is given when the statement is executed.
+
+    Statements of a trade are made once: making them takes longer than executing them.
+    """
+    return and_(table.c.budget_id == bindparam("at_budget"), table.c.instance == bindparam("at_instance"))
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -66,41 +93,44 @@ def enter(connection: Connection, place: Place, window: Window, now: int) -> int
     Returns:
         `now`, or a time in the latest slice in which it was used: a clock that is set back frees nothing twice.
     """
-    here = _at(place, budget_accounts)
-    query = select(budget_accounts.c.reached_at).where(here).with_for_update()
-    reached = connection.execute(query).scalar()
+    reached = connection.execute(_REACHED, place.bound).scalar()
     if reached is None:
         row = {"budget_id": place.budget_id, "instance": place.instance, "reached_at": now}
         connection.execute(insert_new(connection, budget_accounts).values(row))
-        reached = connection.execute(query).scalar_one()
+        reached = connection.execute(_REACHED, place.bound).scalar_one()
     # Within a slice the time makes no difference.
     if slice_start(window, now) > slice_start(window, reached):
-        connection.execute(update(budget_accounts).where(here).values(reached_at=now))
+        connection.execute(_REACH, {**place.bound, "to": now})
     return max(now, int(reached))
 
 
 def book(connection: Connection, place: Place, window: Window, at: int, amount: int) -> None:
     """Count nano-dollars as spent at a time that `enter` gave; slices that have left the window are dropped."""
     start = slice_start(window, at)
-    here = _at(place, budget_slices)
-    grown = update(budget_slices).where(here, budget_slices.c.start == start)
-    if connection.execute(grown.values(spent=budget_slices.c.spent + amount)).rowcount:
+    if connection.execute(_GROW, {**place.bound, "at_start": start, "by": amount}).rowcount:
         return
     row = {"budget_id": place.budget_id, "instance": place.instance, "start": start, "spent": amount}
     connection.execute(insert(budget_slices).values(row))
-    connection.execute(delete(budget_slices).where(here, budget_slices.c.start < counts_from(window, at)))
+    connection.execute(_DROP, {**place.bound, "since": counts_from(window, at)})
 
 
 def spent(connection: Connection, place: Place, window: Window, at: int) -> Spent:
     """What counts at a time that `enter` gave."""
-    counted = (_at(place, budget_slices), budget_slices.c.start >= counts_from(window, at), budget_slices.c.spent > 0)
-    total = cast(func.coalesce(func.sum(budget_slices.c.spent), 0), BigInteger)
-    row = connection.execute(select(total, func.min(budget_slices.c.start)).where(*counted)).one()
+    row = connection.execute(_SPENT, {**place.bound, "since": counts_from(window, at)}).one()
     return Spent(int(row[0]), row[1])
 
 
-def _at(place: Place, table: Table) -> ColumnElement[bool]:
-    return and_(table.c.budget_id == place.budget_id, table.c.instance == place.instance)
+_REACHED = select(budget_accounts.c.reached_at).where(at_place(budget_accounts)).with_for_update()
+_REACH = update(budget_accounts).where(at_place(budget_accounts)).values(reached_at=bindparam("to"))
+_GROW = (
+    update(budget_slices)
+    .where(at_place(budget_slices), budget_slices.c.start == bindparam("at_start"))
+    .values(spent=budget_slices.c.spent + bindparam("by"))
+)
+_DROP = delete(budget_slices).where(at_place(budget_slices), budget_slices.c.start < bindparam("since"))
+_SPENT = select(
+    cast(func.coalesce(func.sum(budget_slices.c.spent), 0), BigInteger), func.min(budget_slices.c.start)
+).where(at_place(budget_slices), budget_slices.c.start >= bindparam("since"), budget_slices.c.spent > 0)
 
 
 def _month_start(at: int) -> int:

@@ -8,16 +8,15 @@ is leased until it fits again. What a dead holder leased counts until `reconcile
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, and_, case, insert, select, update
+from sqlalchemy import BigInteger, Connection, Engine, bindparam, case, insert, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from homeport.core.budgets import Account, Grant, Window
 from homeport.core.errors import StorageError
 from homeport.core.money import Nano
-from homeport.storage.accounts import Place, book, enter, frees_at, spent
+from homeport.storage.accounts import Place, at_place, book, enter, frees_at, spent
 from homeport.storage.db import locking
 from homeport.storage.tables import budgets, leases
 
@@ -139,16 +138,14 @@ def _granted(trade: Trade, terms: _Terms, taken: int, live: int) -> int:
 
 
 def _terms(connection: Connection, account: Account) -> _Terms:
-    query = select(budgets.c.window, budgets.c.limit, budgets.c.removed_at).where(budgets.c.id == account.budget.id)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_TERMS, {"at_budget": account.budget.id}).one_or_none()
     if row is None:
         raise _unavailable(account, "it does not have this budget")
     return _Terms(window=Window(row.window), limit=row.limit if row.removed_at is None else None)
 
 
 def _leases(connection: Connection, place: Place, holder: str, now: int) -> _Leases:
-    columns = (leases.c.holder, leases.c.amount, leases.c.seen_at, leases.c.wanted_at)
-    rows = connection.execute(select(*columns).where(_of(place))).all()
+    rows = connection.execute(_LEASES, place.bound).all()
     others = [row for row in rows if row.holder != holder]
     return _Leases(
         own=next((int(row.amount) for row in rows if row.holder == holder), None),
@@ -166,21 +163,29 @@ def _write(
     if held.own is None:
         key = {"budget_id": place.budget_id, "instance": place.instance, "holder": trade.holder}
         values = {"amount": amount, "settled_total": trade.settled, "wanted_at": now if short else None}
-        connection.execute(insert(leases).values(**key, **values, opened_at=now, seen_at=now))
+        connection.execute(insert(leases), {**key, **values, "opened_at": now, "seen_at": now})
         return
-    changed: dict[str, Any] = {
-        "amount": amount,
-        "settled_total": leases.c.settled_total + trade.settled,
-        "opened_at": case((leases.c.opened_at > now, now), else_=leases.c.opened_at),
-        "seen_at": now,
-    }
+    changed = {**place.bound, "at_holder": trade.holder, "to_amount": amount, "by": trade.settled, "now": now}
     if short or trade.need:
-        changed["wanted_at"] = now if short else None
-    connection.execute(update(leases).where(_of(place), leases.c.holder == trade.holder).values(changed))
+        connection.execute(_CHANGE_AND_WANT, {**changed, "to_wanted": now if short else None})
+    else:
+        connection.execute(_CHANGE, changed)
 
 
-def _of(place: Place) -> ColumnElement[bool]:
-    return and_(leases.c.budget_id == place.budget_id, leases.c.instance == place.instance)
+_now = bindparam("now", type_=BigInteger)
+_TERMS = select(budgets.c.window, budgets.c.limit, budgets.c.removed_at).where(budgets.c.id == bindparam("at_budget"))
+_LEASES = select(leases.c.holder, leases.c.amount, leases.c.seen_at, leases.c.wanted_at).where(at_place(leases))
+_CHANGE = (
+    update(leases)
+    .where(at_place(leases), leases.c.holder == bindparam("at_holder"))
+    .values(
+        amount=bindparam("to_amount"),
+        settled_total=leases.c.settled_total + bindparam("by"),
+        opened_at=case((leases.c.opened_at > _now, _now), else_=leases.c.opened_at),
+        seen_at=_now,
+    )
+)
+_CHANGE_AND_WANT = _CHANGE.values(wanted_at=bindparam("to_wanted"))
 
 
 def _reason(error: SQLAlchemyError) -> str:
