@@ -36,6 +36,11 @@ class Asker:
         self.patient = patient
         self.done = done
 
+    @property
+    def answered(self) -> bool:
+        """Whether it has its money, or was refused; one that left was not."""
+        return self.done.done() and not self.done.cancelled()
+
 
 class Purse:
     """What this process has leased of an account: `free`, `reserved` for requests, and `unreported`.

@@ -190,12 +190,12 @@ class Wallet:
             async with asyncio.timeout(patience_s if asker.patient else None):
                 return await asker.done
         except TimeoutError:
-            if asker.done.done():
+            if asker.answered:
                 return asker.done.result()
             lacking = [purse for purse in asker.purses if purse.free < asker.need]
             raise self._refusal((*lacking, *asker.purses)[0]) from None
         except asyncio.CancelledError:
-            if asker.done.done() and asker.done.exception() is None:
+            if asker.answered and asker.done.exception() is None:
                 self.settle(asker.purses, held=asker.done.result(), cost=0)
             raise
         finally:
