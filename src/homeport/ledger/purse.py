@@ -53,7 +53,7 @@ class Purse:
         chunk: how much to lease at once.
         grant: how the account stood when the bank was last asked; None before.
         last_want: what was wanted last.
-        dry_until, dry_short: monotonic nanoseconds until which it is no use to ask the bank for so much again.
+        dry_until, dry_need: monotonic nanoseconds until which it is no use to ask the bank for so much again.
         used_ns: when it was last reserved from.
     """
 
@@ -66,7 +66,7 @@ class Purse:
         self.chunk = 0
         self.grant: Grant | None = None
         self.dry_until = 0
-        self.dry_short = 0
+        self.dry_need = 0
         self.last_want = 0
         self.used_ns = now
         self.traded_ns = 0

@@ -78,7 +78,7 @@ class Wallet:
         now = self._clock.monotonic_ns()
         for purse in purses:
             purse.last_want = want
-            if now < purse.dry_until and need - purse.free >= purse.dry_short and not purse.reserved:
+            if now < purse.dry_until and need >= purse.dry_need and not purse.reserved:
                 raise self._refusal(purse)
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         asker = Asker(purses, need=comfortable, least=need, want=want, patient=patience_s > 0, done=done)
@@ -236,25 +236,30 @@ class Wallet:
 
     async def _refilling(self, purse: Purse) -> None:
         """Ask the bank until nobody waits for this purse, or it is known that waiting is no use."""
+        give_back = False
         try:
             while (short := purse.shortage()) > 0:
                 purse.changed.clear()
-                grant = await self._trade(purse, need=short, want=self._wanted(purse, short))
-                if grant.granted < short:
-                    self._refuse(purse, short)
-                    if 0 < short <= purse.shortage():
+                least = purse.free + short
+                want = self._wanted(purse, short)
+                # Processes that each have too little must not keep it from each other while they wait.
+                grant = await self._trade(purse, need=short, want=want, give_back=give_back)
+                give_back = grant.granted < short
+                if give_back:
+                    self._refuse(purse, least)
+                    if purse.shortage() >= least - purse.free > 0:
                         await self._pause(purse)
         except StorageError as error:
             for asker in [asker for asker in purse.askers if asker.need > purse.free]:
                 self._fail(asker, _unavailable(purse, error))
 
-    def _refuse(self, purse: Purse, short: int) -> None:
+    def _refuse(self, purse: Purse, least: int) -> None:
         """The bank has not so much: be content with less, hope for money that comes back, or be refused."""
-        for asker in [asker for asker in purse.askers if asker.need - purse.free >= short]:
+        for asker in [asker for asker in purse.askers if asker.need >= least and asker.need > purse.free]:
             if asker.need > asker.least:
                 asker.need = asker.least
             elif not (asker.patient and purse.may_get_more()):
-                purse.dry_until, purse.dry_short = self._clock.monotonic_ns() + _DRY_NS, short
+                purse.dry_until, purse.dry_need = self._clock.monotonic_ns() + _DRY_NS, least
                 self._fail(asker, self._refusal(purse))
         self._serve(purse)
 
@@ -294,6 +299,8 @@ class Wallet:
             settled = purse.unreported
             returned = max(0, purse.free) if give_back else 0
             purse.free -= returned
+            if need:
+                need, want = need + returned, want + returned
             try:
                 grant = await self._in_thread(
                     self._bank.trade,

@@ -160,10 +160,8 @@ class Tab:
             StorageError: the bank cannot be asked.
         """
         try:
-            quoted = self._quoted(target)
-            if self.held - self.needed < quoted.least:
-                # A call after others does not wait: what it waits for might be its own.
-                await self._reserve(quoted, 0.0 if self.remote else self._patience_s())
+            # A call after others does not wait: what it waits for might be its own.
+            quoted = await self._reserve(target, 0.0 if self.remote else self._patience_s())
         except (BudgetExceeded, NotPermitted) as error:
             raise UpstreamError(error.message, code=NOT_PAID) from error
         self.remote.add(target.name)
@@ -227,7 +225,7 @@ class Tab:
         """Hold for a call; where the budget says so, wait until time has passed and more is free."""
         while True:
             try:
-                await self._reserve(self._quoted(target), self._patience_s())
+                await self._reserve(target, self._patience_s())
                 return
             except BudgetExceeded as error:
                 wait = None if error.retry_after_ns is None else error.retry_after_ns / 1e9
@@ -236,16 +234,23 @@ class Tab:
             # Looked at more often than that: the budget may be raised.
             await self._spending.sleep(min(max(wait, _QUEUE_LEAST_S), _QUEUE_LOOK_S))
 
-    async def _reserve(self, quoted: Quote, patience_s: float) -> None:
-        have = self.held - self.needed
-        if quoted.worst > have:
-            self.held += await self._spending.wallet.reserve(
-                self._purses,
-                need=max(0, quoted.least - have),
-                good=max(0, quoted.good - have),
-                want=quoted.worst - have,
-                patience_s=patience_s,
-            )
+    async def _reserve(self, target: Target, patience_s: float) -> Quote:
+        """Have at least as much as a call of the target needs; its quote."""
+        quoted = self._quoted(target)
+        while (have := self.held - self.needed) < quoted.least:
+            try:
+                self.held += await self._spending.wallet.reserve(
+                    self._purses,
+                    need=quoted.least - have,
+                    good=quoted.good - have,
+                    want=quoted.worst - have,
+                    patience_s=patience_s,
+                )
+            except BudgetExceeded:
+                before, quoted, patience_s = quoted, self._quoted(target), 0.0
+                if quoted.least >= before.least:
+                    raise  # Nothing was learned while it waited that would make it content with less.
+        return quoted
 
     def _quoted(self, target: Target) -> Quote:
         ceiling = self._spending.rules.unknown_price
