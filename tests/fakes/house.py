@@ -201,6 +201,15 @@ class House:
         headers = [("authorization", f"Bearer {token}")] if token is not None else []
         return await Caller(path, method=method, headers=headers).call(self.app)
 
+    async def balanced(self) -> None:
+        """Nothing is reserved any more, and what was settled is what the records say, in every account."""
+        await self.wallet.close()
+        assert set(self.notes.amounts.values()) <= {0}
+        billed = sum(event.cost for event in self.recorder.events if not event.local)
+        for name, leases in self.bank.leases.items():
+            assert self.bank.spent[name] == billed
+            assert set(leases.values()) == {0}
+
     @property
     def event(self) -> RequestFinished:
         """The only record there is; observers were told the same."""
