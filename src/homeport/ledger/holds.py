@@ -32,6 +32,15 @@ _BOUNDS: Mapping[Surface, tuple[str, ...]] = {
 }
 """The fields that bound an answer; the first is the one to add. Other surfaces generate nothing."""
 
+_PROMPT = ("input", "cached_input", "cache_write", "long_cache_write")
+_PROMPT_MEDIA = (*_PROMPT, "audio_input", "cached_audio_input", "image_input")
+_ANSWER = ("output", "reasoning")
+_ANSWER_MEDIA = (*_ANSWER, "audio_output", "image_output")
+_SPOKEN = ("audio", "modalities")
+_SEARCH = re.compile(rb"web_search")
+_MOST_SEARCHES = 10
+_ORDINARY = frozenset({b"null", b'"default"', b'"standard"', b'"standard_only"'})
+
 _IMAGES = frozenset({"image", "image_url", "input_image"})
 _OTHER_MEDIA = frozenset({"input_audio", "audio", "video", "video_url", "file", "input_file", "document"})
 _BYTES_PER_MEDIA_TOKEN = 4
@@ -44,11 +53,17 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         prompt: tokens.
         output: tokens of each choice; 0 where nothing is generated.
         choices: answers that are generated, told or not.
+        searches: web searches, where the upstream may make some.
+        media: audio or images are asked with, or asked for.
+        tiered: it asks to be served in another way than the ordinary one.
     """
 
     prompt: int
     output: int
     choices: int = 1
+    searches: int = 0
+    media: bool = False
+    tiered: bool = False
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +95,15 @@ def ask_of(inference: Inference, *, default_output: int, media_tokens: int) -> A
         stated = [bound for name in _BOUNDS[inference.surface] if (bound := _whole(inference.fields, name))]
         output = max(stated, default=default_output)
     choices = max(1, _whole(inference.fields, "n"), _whole(inference.fields, "best_of"))
-    return Ask(prompt=_prompt_bound(inference, media_tokens), output=output, choices=choices)
+    fields = inference.fields
+    return Ask(
+        prompt=_prompt_bound(inference, media_tokens),
+        output=output,
+        choices=choices,
+        searches=_MOST_SEARCHES if _SEARCH.search(bytes(fields.get("tools", b""))) else 0,
+        media=any(name in fields for name in _SPOKEN) or any(_MEDIA.search(bytes(raw)) for raw in fields.values()),
+        tiered=any(bytes(fields.get(name, b"null")) not in _ORDINARY for name in ("service_tier", "speed")),
+    )
 
 
 def quote(price: Price, ask: Ask, *, usual: int | None, seconds: float) -> Quote:
@@ -93,8 +116,8 @@ def quote(price: Price, ask: Ask, *, usual: int | None, seconds: float) -> Quote
     if isinstance(price, MachinePrice):
         worst = charge_time(price.hourly, round(seconds * 1e9))
         return flat(worst)
-    rate_in, rate_out = _dearest(price, ask.prompt)
-    prompt = charge(((ask.prompt, rate_in),))
+    rate_in, rate_out, pieces = _dearest(price, ask)
+    prompt = Nano(charge(((ask.prompt, rate_in),)) + pieces)
     token = rate_out * ask.choices if ask.output else 0
     worst = _with(prompt, token, ask.output)
     least = _with(prompt, token, min(ask.output, _SHORT_TOKENS if usual is None else usual))
@@ -120,13 +143,15 @@ def _with(prompt: int, token: int, tokens: int) -> Nano:
     return Nano(prompt + -(-token * (tokens + SLACK_TOKENS) // 1_000) if token else prompt)
 
 
-def _dearest(price: TokenPrice, prompt: int) -> tuple[PicoRate, PicoRate]:
-    """The highest rates that a prompt of at most so many tokens can be billed with, and those of its answer."""
-    reached = [price, *(dearer for start, dearer in price.above if prompt > start)]
-    rate_in = max(
-        max(each.input, each.cache_write or each.input, each.long_cache_write or each.input) for each in reached
-    )
-    return rate_in, max(each.output for each in reached)
+def _dearest(price: TokenPrice, ask: Ask) -> tuple[PicoRate, PicoRate, Nano]:
+    """The highest rates that a request's prompt and answer can be billed with, and what its pieces cost at most."""
+    ways = [price, *(tier for _, tier in price.tiers if ask.tiered)]
+    reached = [flat for way in ways for flat in (way, *(longer for start, longer in way.above if ask.prompt > start))]
+    prompts, answers = (_PROMPT_MEDIA, _ANSWER_MEDIA) if ask.media else (_PROMPT, _ANSWER)
+    rate_in = max(getattr(each, name) or each.input for each in reached for name in prompts)
+    rate_out = max(getattr(each, name) or each.output for each in reached for name in answers)
+    pieces = max(charge(((1, e.request), (ask.choices, e.image), (ask.searches, e.search))) for e in reached)
+    return rate_in, rate_out, pieces
 
 
 def _prompt_bound(inference: Inference, media_tokens: int) -> int:
