@@ -10,7 +10,25 @@ from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
 import homeport
-from homeport.cli import alerts, budget, chat, check, cost, db, init, keys, package, run, serve, sim, sla, status, up
+from homeport.cli import (
+    alerts,
+    bench,
+    budget,
+    chat,
+    check,
+    cost,
+    db,
+    forecast,
+    init,
+    keys,
+    package,
+    run,
+    serve,
+    sim,
+    sla,
+    status,
+    up,
+)
 from homeport.cli.context import Context
 from homeport.core.errors import ConfigError, HomeportError, StorageError
 from homeport.storage.db import unusable
@@ -23,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (up, init, check, chat, status, cost, run, serve, sim):
+for module in (up, init, check, chat, status, cost, forecast, run, serve, sim):
     module.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(package.app, name="package")
@@ -31,6 +49,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(sla.app, name="sla")
 app.add_typer(budget.app, name="budget")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(bench.app, name="bench")
 
 
 def _print_version(wanted: bool) -> None:

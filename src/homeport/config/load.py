@@ -37,6 +37,7 @@ class Environment(BaseSettings):
         config: HOMEPORT_CONFIG, the configuration file.
         port: HOMEPORT_PORT, wins over server.port.
         debug: HOMEPORT_DEBUG, show tracebacks.
+        data: HOMEPORT_DATA, where recordings are that benchmarks replay.
         variables: all variables, for `${NAME}`; may hold secrets, so never shown.
     """
 
@@ -48,10 +49,11 @@ class Environment(BaseSettings):
     config: Path | None = None
     port: int | None = Field(default=None, ge=1, le=65_535)
     debug: bool = False
+    data: Path | None = None
     # NoDecode and always passing it keep a variable called HOMEPORT_VARIABLES out.
     variables: Annotated[Mapping[str, str], NoDecode] = Field(repr=False)
 
-    @field_validator("home", "config")
+    @field_validator("home", "config", "data")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         try:

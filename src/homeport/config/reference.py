@@ -40,6 +40,7 @@ Environment variables of Homeport itself:
 | `HOMEPORT_CONFIG` | | configuration file |
 | `HOMEPORT_PORT` | | wins over `server.port` |
 | `HOMEPORT_DEBUG` | `false` | show tracebacks |
+| `HOMEPORT_DATA` | `../shared/data` | recordings that `homeport bench` replays |
 """
 _BOUNDS = (("ge", "from"), ("gt", "above"), ("le", "up to"), ("lt", "below"))
 _SIMPLE_TYPES = {

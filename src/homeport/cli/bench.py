@@ -1,0 +1,9 @@
+"""`homeport bench`: how well Homeport's own judgements hold, on recordings."""
+
+import typer
+
+from homeport.cli import bench_forecast
+
+app = typer.Typer(help="How well Homeport's own judgements hold, on recordings.", no_args_is_help=True)
+for module in (bench_forecast,):
+    module.register(app)

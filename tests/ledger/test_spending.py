@@ -1,0 +1,52 @@
+"""What was spent by hour and day, exactly and without gaps."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from homeport.ledger.spending import first_request, hourly_by_project, spent_each
+from tests.ledger.requests import DAY, HOUR, ledger, request
+
+START = 19_675 * DAY
+
+
+def test_days_without_requests_are_there() -> None:
+    engine = ledger(request(START, cost=3), request(START + DAY - 1, cost=4), request(START + 2 * DAY, cost=5))
+    assert spent_each(engine, DAY, START, START + 4 * DAY) == [7, 0, 5, 0]
+    assert spent_each(engine, DAY, START, START + 2 * DAY + 1) == [7, 0, 5]
+    assert spent_each(engine, DAY, START, START) == []
+
+
+def test_a_project_has_what_is_below_it_and_no_namesake() -> None:
+    paths = ("acme", "acme/search", "acme/search/web", "acmex", "ac_e", "other")
+    engine = ledger(*(request(START, project=path, cost=10**place) for place, path in enumerate(paths)))
+    assert spent_each(engine, DAY, START, START + DAY, "acme") == [111]
+    assert spent_each(engine, DAY, START, START + DAY, "acme/search") == [110]
+    assert spent_each(engine, DAY, START, START + DAY, "ac_e") == [10_000]
+    assert spent_each(engine, DAY, START, START + DAY, "%") == [0]
+
+
+def test_hours_of_each_project() -> None:
+    engine = ledger(
+        request(START, project="a", cost=1),
+        request(START + HOUR, project="a", cost=2),
+        request(START + HOUR, project="b", cost=4),
+        request(START + 2 * HOUR, project="c", cost=8),
+    )
+    assert hourly_by_project(engine, START, START + 2 * HOUR) == {"a": [1, 2], "b": [0, 4]}
+
+
+def test_the_first_request() -> None:
+    engine = ledger(request(START + 5, project="a/b"), request(START + 3, project="c"))
+    assert (first_request(engine), first_request(engine, "a"), first_request(engine, "x")) == (
+        START + 3,
+        START + 5,
+        None,
+    )
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 5 * DAY - 1), st.integers(-(10**15), 10**15)), max_size=20))
+def test_nothing_is_lost_and_nothing_counted_twice(rows: list[tuple[int, int]]) -> None:
+    engine = ledger(*(request(START + at, cost=cost) for at, cost in rows))
+    for span in (HOUR, DAY):
+        assert sum(spent_each(engine, span, START, START + 5 * DAY)) == sum(cost for _, cost in rows)
