@@ -229,3 +229,10 @@ async def test_each_user_has_an_account() -> None:
         assert (await house.ask({**CHAT, "user": user})).status == 200
     await house.wallet.close()
     assert house.bank.spent == {("bud_search", "ann"): COST, ("bud_search", "bob"): COST}
+
+
+async def test_the_record_says_which_budget_refused() -> None:
+    house = House(MID, budgets=[budget("plenty", limit=USD), budget("tight", limit=1)])
+    refused = await house.ask()
+    assert (refused.status, refused.error["code"]) == (429, "budget_exceeded")
+    assert (house.event.error, house.event.reason) == ("budget_exceeded", "budget:tight")

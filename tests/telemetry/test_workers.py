@@ -60,5 +60,5 @@ def test_alone_there_is_no_such_label() -> None:
 
 
 def test_a_folder_is_made_when_it_is_needed(tmp_path: Path) -> None:
-    publish(tmp_path / "run" / "metrics", 1, Metrics()._objectives, 0)
+    publish(tmp_path / "run" / "metrics", 1, Metrics()._of_all_processes[0], 0)
     assert [path.name for path in (tmp_path / "run" / "metrics").iterdir()] == ["1.metrics"]

@@ -14,8 +14,8 @@ from homeport.api.admin import Action, Answer, off_the_loop
 from homeport.api.bodies import read
 from homeport.api.keys import PROJECT
 from homeport.config.fields import NAME
-from homeport.core.budgets import EACH, Budget, ScopeKind, Window
 from homeport.core.budgets import Action as AtCap
+from homeport.core.budgets import Budget, ScopeKind, Window
 from homeport.core.errors import InvalidRequest, NotFound
 from homeport.core.money import NANO_PER_USD, Nano, format_usd, parse_usd
 from homeport.core.types import Key
@@ -250,7 +250,7 @@ def _check_scope(kind: ScopeKind, scope: str) -> None:
             right = re.fullmatch(PROJECT, scope) is not None
             hint = "write up to three names, such as acme/search; it caps everything below it together"
         case ScopeKind.KEY:
-            right = scope not in ("", EACH)
+            right = re.fullmatch(r"key_[0-9a-zA-Z_]{1,36}", scope) is not None
             hint = "name a key's id; make a budget for each key"
         case _:
             right = 0 < len(scope) <= _LONGEST_INSTANCE and scope.isprintable() and scope == scope.strip()

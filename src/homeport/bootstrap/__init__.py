@@ -4,6 +4,7 @@ import sys
 
 from homeport.bootstrap.alerts import SHAPES, courier, deliver_alerts, receivers
 from homeport.bootstrap.batches import run_batches
+from homeport.bootstrap.budgets import watch_budgets
 from homeport.bootstrap.engines import (
     ENGINES,
     PlannedEngine,
@@ -49,6 +50,7 @@ __all__ = [
     "try_provider",
     "try_storage",
     "verify_package",
+    "watch_budgets",
     "watch_slo",
     "worker_argv",
     "write_endpoints",

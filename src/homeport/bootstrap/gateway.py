@@ -25,8 +25,10 @@ from homeport.config.file import ConfigFile
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.storage.batches import BatchStore
+from homeport.storage.budget_figures import BudgetFigures
 from homeport.storage.files import FileStore, Quota
 from homeport.storage.presence import Presence
+from homeport.storage.published import read_published
 from homeport.storage.standings import read_standings
 from homeport.telemetry.metrics import Metrics
 
@@ -53,7 +55,10 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
     clock = SystemClock()
     engine = open_storage(settings, home)
     keys = key_ring(engine, home)
-    metrics = Metrics(lambda: read_standings(home.slo, clock.wall_ns()))
+    metrics = Metrics(
+        lambda: read_standings(home.slo, clock.wall_ns()),
+        lambda: read_published(home.budgets, BudgetFigures, clock.wall_ns()),
+    )
     path = RequestPath(settings, home, keys, metrics, engine)
     house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path)
     reloader: Reloader

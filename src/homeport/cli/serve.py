@@ -57,7 +57,7 @@ def gateway(
 
 
 def jobs(context: typer.Context, supervised: Supervised = False) -> None:
-    """Bring the journal into the database, run batches, count how the objectives stand and send alerts, here.
+    """Bring the journal into the database, run batches, watch objectives and budgets, send alerts: here.
 
     Example: homeport jobs
     """
@@ -91,6 +91,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 # To the end of the batches: what their last lines cost is in the journal.
                 worker.work(Reconciler(engine, state.home).ingest, batches_over),
                 bootstrap.watch_slo(settings, state.home, engine, stop),
+                bootstrap.watch_budgets(state.home, engine, stop),
                 bootstrap.deliver_alerts(settings, engine, stop),
             )
         watching.cancel()

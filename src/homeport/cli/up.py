@@ -218,7 +218,7 @@ class _Up:
             await asyncio.gather(*ended)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         home = self._state.home
-        for path in (home.address, home.engines, home.processes, home.slo):
+        for path in (home.address, home.engines, home.processes, home.slo, home.budgets):
             path.unlink(missing_ok=True)
 
 

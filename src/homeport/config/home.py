@@ -113,6 +113,11 @@ class Home:
         return self.run / "processes.json"
 
     @property
+    def budgets(self) -> Path:
+        """How the budgets stand, as the jobs worker saw last."""
+        return self.run / "budgets.json"
+
+    @property
     def slo(self) -> Path:
         """How the objectives stand, as the jobs worker counted last."""
         return self.run / "slo.json"

@@ -6,6 +6,9 @@ import msgspec
 
 from homeport.core.money import Nano
 
+OF_BUDGET = "budget:"
+"""A request that a budget refused, or sent home, has this and the budget's name as its reason."""
+
 EACH = "*"
 """As the scope of a budget of users or traces: every one of them has an account of its own."""
 

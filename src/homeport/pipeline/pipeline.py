@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from homeport.core.errors import (
+    BudgetExceeded,
     HomeportError,
     InternalError,
     StorageError,
@@ -26,7 +27,7 @@ from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.limits import expected_tokens
 from homeport.pipeline.loops import LoopStage
-from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab
+from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab, reason_of
 from homeport.pipeline.stream import relay
 from homeport.privacy.classify import classify
 from homeport.routing.eligibility import Catalogue, eligible
@@ -136,7 +137,11 @@ class Pipeline:
             deadline_ns=exchange.deadline_ns,
         )
         if exchange.tab is not None:
-            decision = await exchange.tab.admit(exchange.decision)
+            try:
+                decision = await exchange.tab.admit(exchange.decision)
+            except BudgetExceeded as error:
+                exchange.reason = reason_of(error.budget)  # so that the record says which
+                raise
             if decision is not exchange.decision:
                 exchange.decision, exchange.reason = decision, decision.reason
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from homeport.core.budgets import Action
+from homeport.core.budgets import OF_BUDGET, Action, Budget
 from homeport.core.errors import BudgetExceeded, NotPermitted, StorageError, UpstreamError
 from homeport.core.money import Nano, format_usd
 from homeport.core.ports import Clock
@@ -107,6 +107,11 @@ class Spending:
         return Tab(self, self.wallet.purses(accounts), inference, key.project, deadline_ns) if accounts else None
 
 
+def reason_of(budget: Budget) -> str:
+    """Why a budget's requests are refused or sent home, fit for a header."""
+    return OF_BUDGET + budget.name.encode("ascii", "replace").decode()[:128]
+
+
 class Tab:
     """What one request holds of every account that it is spent from.
 
@@ -148,8 +153,7 @@ class Tab:
             local = tuple(target for target in decision.candidates if target.local)
             if error.budget.action is not Action.DEGRADE or not local:
                 raise
-            name = error.budget.name.encode("ascii", "replace").decode()[:64]
-            return Decision(candidates=local, reason=f"budget:{name}")
+            return Decision(candidates=local, reason=reason_of(error.budget))
         return decision
 
     async def hold(self, target: Target) -> Hold:

@@ -4,11 +4,12 @@ A gateway knows only its own requests, and its counters begin at 0 with it. The 
 whole ledger, so it counts and every gateway's /metrics page shows the same.
 """
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+
+from homeport.storage.published import publish, read_published
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,14 +44,9 @@ class Standings(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_standings(path: Path, standings: Standings) -> None:
     """Replace the file in one step, so that a reader never sees half of it. Raises OSError."""
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(msgspec.json.encode(standings))
-    draft.replace(path)
+    publish(path, standings)
 
 
 def read_standings(path: Path, now: int) -> Standings | None:
     """What the file says; None where there is none, it is stale, or it cannot be read."""
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
-        standings = msgspec.json.decode(path.read_bytes(), type=Standings)
-        return standings if now < standings.stale_at else None
-    return None
+    return read_published(path, Standings, now)

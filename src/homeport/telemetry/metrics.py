@@ -11,8 +11,12 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from homeport.core.budgets import OF_BUDGET
+from homeport.core.errors import BudgetExceeded
 from homeport.core.events import RequestFinished
+from homeport.storage.budget_figures import MOST_FIGURES, BudgetFigures
 from homeport.storage.standings import Standings
+from homeport.telemetry.budgets import BudgetGauges
 from homeport.telemetry.slo import SloGauges
 from homeport.telemetry.tally import RequestTally
 from homeport.telemetry.workers import AllWorkers, publish
@@ -24,12 +28,16 @@ class Metrics:
     """An `Observer` that counts, and the page that Prometheus scrapes.
 
     Args:
-        standings: how the objectives stand, if the jobs worker said so.
+        standings, budgets: how the objectives and the budgets stand, if the jobs worker said so.
     """
 
-    def __init__(self, standings: Callable[[], Standings | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        standings: Callable[[], Standings | None] = lambda: None,
+        budgets: Callable[[], BudgetFigures | None] = lambda: None,
+    ) -> None:
         registry = self._registry = CollectorRegistry()
-        self._objectives = SloGauges(standings)
+        self._of_all_processes = (SloGauges(standings), BudgetGauges(budgets))
         self._place: tuple[Path, int, Callable[[], int]] | None = None
         self._tally = RequestTally()
         registry.register(self._tally)
@@ -53,6 +61,10 @@ class Metrics:
         self.refused = Counter(
             "homeport_refused", "Requests refused before they had a key to be billed to", ("code",), registry=registry
         )
+        self.budget_refused = Counter(
+            "homeport_budget_refused", "Requests refused for want of money", ("budget",), registry=registry
+        )
+        self._budgets: set[str] = set()
 
     def count_loop(self, signal: str, level: IntEnum) -> None:
         """The loop guard saw a signal and acted on it."""
@@ -60,6 +72,15 @@ class Metrics:
 
     def observe(self, event: RequestFinished) -> None:
         self._tally.add(event)
+        if event.error == BudgetExceeded.default_code and event.reason.startswith(OF_BUDGET):
+            self._count_refused(event.reason.removeprefix(OF_BUDGET))
+
+    def _count_refused(self, budget: str) -> None:
+        """Those of budgets that come after the first two hundred are counted together."""
+        if budget not in self._budgets and len(self._budgets) >= MOST_FIGURES:
+            budget = "others"
+        self._budgets.add(budget)
+        self.budget_refused.labels(budget).inc()
 
     def share(self, folder: Path, worker: int, wall_ns: Callable[[], int]) -> None:
         """This is one of several processes, numbered from 1; they show each other's figures through a folder."""
@@ -74,7 +95,8 @@ class Metrics:
     def page(self) -> bytes:
         """The exposition text; with a label `worker` on every process's own figures where there are several."""
         page = CollectorRegistry()
-        page.register(self._objectives)
+        for collector in self._of_all_processes:
+            page.register(collector)
         if self._place is None:
             page.register(self._registry)
         else:
