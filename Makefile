@@ -50,7 +50,7 @@ lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 	  --extra llamacpp --extra quickstart --group build pyproject.toml --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra llamacpp --extra postgres --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
+	  --extra llamacpp --extra parquet --extra postgres --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
 	  --output-file requirements/dev.txt
 	for group in clients clients-openai2; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \

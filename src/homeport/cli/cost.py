@@ -1,6 +1,7 @@
 """`homeport cost`: what was spent."""
 
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -13,7 +14,10 @@ from homeport.cli.context import Context, Json
 from homeport.cli.spans import seconds_of
 from homeport.core.errors import ConfigError
 from homeport.core.money import format_usd
+from homeport.ledger.months import Month
+from homeport.ledger.periods import Stretch
 from homeport.ledger.reports import GROUPS, Spend, spend
+from homeport.ledger.sources import Only
 from homeport.storage.ingest import ingest
 
 
@@ -25,6 +29,10 @@ def cost(
     context: typer.Context,
     by: Annotated[str, typer.Option(help=f"Group by: {', '.join(GROUPS)}.")] = "tier",
     since: Annotated[str | None, typer.Option(help="Only the last 30m, 24h, 7d, ...")] = None,
+    month: Annotated[str | None, typer.Option(help="Only this calendar month, in UTC, such as 2026-11.")] = None,
+    project: Annotated[str, typer.Option(help="Only this project, and those below it.")] = "",
+    key: Annotated[str, typer.Option(help="Only the key with this id.")] = "",
+    model: Annotated[str, typer.Option(help="Only what this model answered.")] = "",
     json: Json = False,
 ) -> None:
     """Requests, tokens and cost, from every request the gateway has finished.
@@ -33,18 +41,33 @@ def cost(
     """
     state: Context = context.obj
     if by not in GROUPS:
-        raise ConfigError(f"cannot group by {by!r}", code="group_unknown", hint=f"use: {', '.join(GROUPS)}")
-    since_ns = _since(since)
+        raise ConfigError(f"cannot group by {by[:64]!r}", code="group_unknown", hint=f"use: {', '.join(GROUPS)}")
+    start, end = stretch(since, month)
+    only = Only(project=project, key_id=key, model=model)
     engine = bootstrap.open_storage(state.settings, state.home)
     ingest(engine, state.home.journal)  # so that a request which ended just now is counted
-    (total,) = spend(engine, since_ns=since_ns)
-    groups = spend(engine, by=by, since_ns=since_ns)
+    (total,) = spend(engine, since_ns=start, until_ns=end, only=only)
+    groups = spend(engine, by=by, since_ns=start, until_ns=end, only=only)
     if json:
         state.print_json({**_plain(total), "by": by, "groups": [_plain(group) for group in groups]})
-        return
+    else:
+        state.console.print(_table(by, groups, total))
+
+
+def stretch(since: str | None, month: str | None) -> Stretch | tuple[int, None]:
+    """The time that is asked about: the last so long, a month, or always. Raises ConfigError."""
+    if since is not None and month is not None:
+        raise ConfigError("--since and --month exclude each other", code="since_invalid", hint="leave one out")
+    if month is not None:
+        asked = Month.parse(month)
+        return asked.start_ns, asked.plus(1).start_ns
+    return _since(since), None
+
+
+def _table(by: str, groups: Sequence[Spend], total: Spend) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column(by, overflow="fold")
-    for heading in ("requests", "tokens in", "tokens out", "mean s", "cost $", "$ a query"):
+    for heading in ("requests", "tokens in", "tokens out", "mean s", "cost $", "$ a query", "p50", "p95", "p99"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in (*groups, total):
         table.add_row(
@@ -54,16 +77,27 @@ def cost(
             f"{row.output_tokens:,}",
             f"{row.mean_latency_ns / 1e9:.2f}",
             format_usd(row.cost),
-            format_usd(row.cost // row.requests) if row.requests else "-",
+            *[_usd(amount) or "-" for amount in (row.query.mean, row.query.p50, row.query.p95, row.query.p99)],
             end_section=row is groups[-1] if groups else False,
         )
-    state.console.print(table)
+    return table
 
 
 def _plain(row: Spend) -> dict[str, object]:
     fields = msgspec.structs.asdict(row)
-    nanodollars = fields.pop("cost")
-    return {**fields, "cost_nanodollars": nanodollars, "cost_usd": format_usd(nanodollars)}
+    nanodollars, local = fields.pop("cost"), fields.pop("local_cost")
+    query = {f"{name}_usd": _usd(amount) for name, amount in msgspec.structs.asdict(fields.pop("query")).items()}
+    return {
+        **fields,
+        "cost_nanodollars": nanodollars,
+        "cost_usd": format_usd(nanodollars),
+        "local_cost_usd": format_usd(local),
+        "cost_per_query": query,
+    }
+
+
+def _usd(amount: int | None) -> str | None:
+    return None if amount is None else format_usd(amount)
 
 
 def _since(text: str | None) -> int:
@@ -71,5 +105,5 @@ def _since(text: str | None) -> int:
         return 0
     seconds = seconds_of(text)
     if seconds is None:
-        raise ConfigError(f"{text!r} is not a span of time", code="since_invalid", hint="write 30m, 24h or 7d")
-    return time.time_ns() - seconds * 1_000_000_000
+        raise ConfigError(f"{text[:64]!r} is not a span of time", code="since_invalid", hint="write 30m, 24h or 7d")
+    return max(0, time.time_ns() - seconds * 1_000_000_000)

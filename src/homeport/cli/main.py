@@ -21,6 +21,7 @@ from homeport.cli import (
     forecast,
     init,
     keys,
+    ledger,
     package,
     run,
     serve,
@@ -46,6 +47,7 @@ for module in (up, init, check, chat, status, cost, forecast, run, serve, sim):
 app.add_typer(keys.app, name="keys")
 app.add_typer(package.app, name="package")
 app.add_typer(db.app, name="db")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(sla.app, name="sla")
 app.add_typer(budget.app, name="budget")
 app.add_typer(alerts.app, name="alerts")
