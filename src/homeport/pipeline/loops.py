@@ -61,7 +61,11 @@ class LoopStage:
         if not name and len(messages) < _LEAST_MESSAGES and "tools" not in exchange.inference.fields:
             return
         key = exchange.key.id if exchange.key else ""
-        exchange.watched = watched = self._guard.check(key, name, messages, exchange.started_ns)
+        try:
+            exchange.watched = watched = self._guard.check(key, name, messages, exchange.started_ns)
+        except Exception:  # whatever the guard cannot read: it must never be why a request fails
+            logger.exception("the loop guard could not look at request %s", exchange.request_id)
+            return
         if watched.verdict.level is not Level.NONE:
             await self._act(exchange, watched.verdict, name, messages)
 

@@ -168,6 +168,15 @@ def test_an_agent_with_news_every_third_turn_is_never_stopped(
     assert Run(turn, calls=42).stopped == 0
 
 
+@pytest.mark.parametrize("empty", ["", " ", "!!", "\n"])
+@pytest.mark.parametrize("words", TOOL)
+def test_empty_arguments_and_results_are_the_same_too(words: Callable[..., Any], empty: str) -> None:
+    assert Run(lambda at: words(at, "find", empty, empty)).stopped == 6
+    bare = {"id": "c", "function": {"name": "find", "arguments": empty}}
+    assistant = {"role": "assistant", "tool_calls": [bare]}
+    assert Run(lambda at: [assistant, {"role": "tool", "tool_call_id": "c", "content": empty}]).stopped == 6
+
+
 def test_a_new_word_of_a_person_ends_a_run() -> None:
     def turn(at: int) -> Any:
         again = chat(at, "find", {"id": 7}, "no rows")

@@ -100,7 +100,7 @@ def read(text: str) -> tuple[Text, Mood]:
     """What is kept of something said; of a long one its beginning, middle and end count."""
     # What looks like an identifier stays: it may be what the text is about.
     masked = _masked(_words(_shortened(text)), ids=False)
-    pairs = {hash(pair) for pair in zip(masked, [*masked[1:], ""], strict=True)}
+    pairs = {hash(pair) for pair in zip(masked, [*masked[1:], ""], strict=False)}
     kept = Text(hash(tuple(masked)), _blurred(masked), len(masked), tuple(sorted(pairs)[:_SKETCH]), len(text))
     return kept, mood(masked)
 
@@ -139,7 +139,7 @@ def _blurred(words: Sequence[str]) -> int:
 def exact(text: str) -> Text:
     """What is kept of a call's arguments: another number, date or sign asks for something else."""
     words = text.casefold().split()
-    pairs = {hash(pair) for pair in zip(words, [*words[1:], ""], strict=True)}
+    pairs = {hash(pair) for pair in zip(words, [*words[1:], ""], strict=False)}
     key = hash(tuple(words))
     return Text(key, key, len(words), tuple(sorted(pairs)[:_SKETCH]), len(text))
 
