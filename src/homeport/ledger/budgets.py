@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from homeport.core.budgets import EACH, Account, Budget, ScopeKind
 from homeport.core.types import Key
 
+_NAMED = frozenset({ScopeKind.USER, ScopeKind.TRACE})
+
 
 class BudgetBook:
     """The budgets that are in force, by what they are of.
@@ -18,6 +20,8 @@ class BudgetBook:
         self._by_scope: dict[tuple[ScopeKind, str], list[Budget]] = {}
         for budget in self.budgets:
             self._by_scope.setdefault((budget.kind, budget.scope), []).append(budget)
+        self._names_matter = any(budget.kind in _NAMED for budget in self.budgets)
+        self._of_keys: dict[tuple[str, str], tuple[Account, ...]] = {}
 
     def __bool__(self) -> bool:
         return bool(self.budgets)
@@ -27,9 +31,16 @@ class BudgetBook:
 
         Who names no user and no trace has no account in a budget of EACH of them.
         """
-        named = (*self._named(ScopeKind.TRACE, trace_id), *self._named(ScopeKind.USER, end_user))
-        fixed = (*self._of(ScopeKind.KEY, key.id), *self._of_path(key.project), *self._of(ScopeKind.ALL, ""))
-        return (*named, *(Account(budget) for budget in fixed))
+        fixed = self._of_keys.get((key.id, key.project))
+        if fixed is None:
+            fixed = self._of_keys[key.id, key.project] = self._fixed(key)
+        if not self._names_matter:
+            return fixed
+        return (*self._named(ScopeKind.TRACE, trace_id), *self._named(ScopeKind.USER, end_user), *fixed)
+
+    def _fixed(self, key: Key) -> tuple[Account, ...]:
+        budgets = (*self._of(ScopeKind.KEY, key.id), *self._of_path(key.project), *self._of(ScopeKind.ALL, ""))
+        return tuple(map(Account, budgets))
 
     def _named(self, kind: ScopeKind, name: str) -> list[Account]:
         if not name:

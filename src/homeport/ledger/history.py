@@ -3,15 +3,18 @@
 Bounded in memory, kept by one process for itself, and nothing but numbers.
 """
 
+from bisect import bisect_left
 from collections import OrderedDict
 
 _MODELS = 1_024
-_BUCKETS = 64
+_BUCKETS = 100
 _PER_OCTAVE = 4
 _KEPT = 512
 _ENOUGH = 8
 _ONE = 1_000
 _MOST = 64 * _ONE
+
+_ENDS = tuple(int(2 ** (bucket / _PER_OCTAVE)) for bucket in range(_BUCKETS))
 
 Route = tuple[str, str, str]
 """Project, model and surface."""
@@ -25,6 +28,7 @@ class OutputHistory:
 
     def __init__(self) -> None:
         self._counts: OrderedDict[Route, list[int]] = OrderedDict()
+        self._seen: dict[Route, int] = {}
         self._q90: dict[Route, int] = {}
 
     def note(self, route: Route, tokens: int) -> None:
@@ -35,13 +39,15 @@ class OutputHistory:
             if len(self._counts) > _MODELS:
                 old, _ = self._counts.popitem(last=False)
                 self._q90.pop(old, None)
+                self._seen.pop(old, None)
         else:
             self._counts.move_to_end(route)
         counts[_bucket(tokens)] += 1
-        total = sum(counts)
-        if total > _KEPT:
+        seen = self._seen[route] = self._seen.get(route, 0) + 1
+        if seen > _KEPT:
             counts[:] = [count // 2 for count in counts]
-        if total >= _ENOUGH:
+            self._seen[route] = sum(counts)
+        if seen % _ENOUGH == 0:
             self._q90[route] = _q90(counts)
 
     def q90(self, route: Route) -> int | None:
@@ -69,15 +75,7 @@ class PromptHistory:
 
 
 def _bucket(tokens: int) -> int:
-    """Bucket n ends at 2 ** (n / 4): found by the length in bits, and the quarter inside it."""
-    if tokens <= 1:
-        return 0
-    octave = (tokens - 1).bit_length() - 1
-    return min(_BUCKETS - 1, 4 * octave + sum(tokens > _end(4 * octave + quarter) for quarter in range(4)))
-
-
-def _end(bucket: int) -> int:
-    return int(2 ** (bucket / _PER_OCTAVE))
+    return min(bisect_left(_ENDS, tokens), _BUCKETS - 1)
 
 
 def _q90(counts: list[int]) -> int:
@@ -85,5 +83,5 @@ def _q90(counts: list[int]) -> int:
     for bucket, count in enumerate(counts):
         left -= count
         if left <= 0:
-            return _end(bucket)
-    return _end(_BUCKETS - 1)
+            return _ENDS[bucket]
+    return _ENDS[-1]

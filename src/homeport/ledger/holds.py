@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from homeport.core.money import Nano, PicoRate, charge, charge_time
-from homeport.core.types import Inference, MachinePrice, Price, Surface, TokenPrice, UpstreamCall
+from homeport.core.money import PICO_PER_NANO, Nano, PicoRate, charge, charge_time
+from homeport.core.types import Inference, MachinePrice, Surface, TokenPrice, UpstreamCall
 
 SLACK_TOKENS = 16
 """Of each choice: events of a stream that hold no token, and tokens that an upstream adds."""
@@ -22,7 +22,7 @@ _SHORT_TOKENS = 1_024
 _TEMPLATE_TOKENS = 64
 _TOOLS_TOKENS = 1_024
 _STORED_TOKENS = 65_536
-_STORED = ("previous_response_id", "conversation", "prompt_id")
+_STORED = frozenset({"previous_response_id", "conversation", "prompt_id"})
 _MEDIA = re.compile(rb'"(?:image|image_url|input_image|input_audio|audio|video|video_url|file|input_file|document)"')
 _BOUNDS: Mapping[Surface, tuple[str, ...]] = {
     Surface.CHAT: ("max_completion_tokens", "max_tokens"),
@@ -36,7 +36,8 @@ _PROMPT = ("input", "cached_input", "cache_write", "long_cache_write")
 _PROMPT_MEDIA = (*_PROMPT, "audio_input", "cached_audio_input", "image_input")
 _ANSWER = ("output", "reasoning")
 _ANSWER_MEDIA = (*_ANSWER, "audio_output", "image_output")
-_SPOKEN = ("audio", "modalities")
+_SPOKEN = frozenset({"audio", "modalities"})
+_TIERED = frozenset({"service_tier", "speed"})
 _SEARCH = re.compile(rb"web_search")
 _MOST_SEARCHES = 10
 _ORDINARY = frozenset({b"null", b'"default"', b'"standard"', b'"standard_only"'})
@@ -85,43 +86,45 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
 
     def tokens(self, held: int) -> int:
         """How long each choice may get for what is held."""
-        return max(0, (held - self.prompt) * 1_000 // self.token - SLACK_TOKENS) if self.token else 0
+        return max(0, (held - self.prompt) * PICO_PER_NANO // self.token - SLACK_TOKENS) if self.token else 0
 
 
 def ask_of(inference: Inference, *, default_output: int, media_tokens: int) -> Ask:
     """The upper bounds of a request, from its body alone."""
+    fields = inference.fields
     output = 0
     if inference.surface in _BOUNDS:
-        stated = [bound for name in _BOUNDS[inference.surface] if (bound := _whole(inference.fields, name))]
-        output = max(stated, default=default_output)
-    choices = max(1, _whole(inference.fields, "n"), _whole(inference.fields, "best_of"))
-    fields = inference.fields
+        stated = [bound for name in _BOUNDS[inference.surface] if (bound := _whole(fields, name))]
+        output = max(stated) if stated else default_output
+    prompt, media = _prompt_bound(inference, media_tokens)
     return Ask(
-        prompt=_prompt_bound(inference, media_tokens),
+        prompt=prompt,
         output=output,
-        choices=choices,
-        searches=_MOST_SEARCHES if _SEARCH.search(bytes(fields.get("tools", b""))) else 0,
-        media=any(name in fields for name in _SPOKEN) or any(_MEDIA.search(bytes(raw)) for raw in fields.values()),
-        tiered=any(bytes(fields.get(name, b"null")) not in _ORDINARY for name in ("service_tier", "speed")),
+        choices=max(1, _whole(fields, "n"), _whole(fields, "best_of")),
+        searches=_MOST_SEARCHES if "tools" in fields and _SEARCH.search(bytes(fields["tools"])) else 0,
+        media=media or not _SPOKEN.isdisjoint(fields),
+        tiered=not _TIERED.isdisjoint(fields) and any(bytes(fields.get(n, b"null")) not in _ORDINARY for n in _TIERED),
     )
 
 
-def quote(price: Price, ask: Ask, *, usual: int | None, seconds: float) -> Quote:
-    """What to hold for a request.
+def quote(price: TokenPrice, ask: Ask, *, prompt: int, usual: int | None) -> Quote:
+    """What to hold for a request that is paid by the token.
 
     Args:
+        prompt: tokens of the prompt at most, with what was learned of the model.
         usual: tokens of an ordinary answer; None where nothing is known of it.
-        seconds: how long a call may take; a machine costs by its time.
     """
-    if isinstance(price, MachinePrice):
-        worst = charge_time(price.hourly, round(seconds * 1e9))
-        return flat(worst)
-    rate_in, rate_out, pieces = _dearest(price, ask)
-    prompt = Nano(charge(((ask.prompt, rate_in),)) + pieces)
+    rate_in, rate_out, pieces = _dearest(price, ask, prompt)
+    paid = -(-prompt * rate_in // PICO_PER_NANO) + pieces
     token = rate_out * ask.choices if ask.output else 0
-    worst = _with(prompt, token, ask.output)
-    least = _with(prompt, token, min(ask.output, _SHORT_TOKENS if usual is None else usual))
-    return Quote(prompt=prompt, token=token, least=least, good=worst if usual is None else least, worst=worst)
+    worst = _with(paid, token, ask.output)
+    least = _with(paid, token, min(ask.output, _SHORT_TOKENS if usual is None else usual))
+    return Quote(prompt=Nano(paid), token=token, least=least, good=worst if usual is None else least, worst=worst)
+
+
+def quote_time(price: MachinePrice, seconds: float) -> Quote:
+    """What to hold for a call that is paid by its time, and may take so many seconds."""
+    return flat(charge_time(price.hourly, round(seconds * 1e9)))
 
 
 def flat(cost: Nano) -> Quote:
@@ -134,46 +137,64 @@ def bounded(call: UpstreamCall, tokens: int) -> UpstreamCall:
     names = _BOUNDS.get(call.surface)
     if names is None:
         return call
-    stated = [name for name in names if _whole(call.fields, name)] or names[:1]
-    lowered = {name: Raw(b"%d" % min(tokens, _whole(call.fields, name) or tokens)) for name in stated}
+    stated = {name: bound for name in names if (bound := _whole(call.fields, name))}
+    lowered = {name: Raw(b"%d" % tokens) for name, bound in stated.items() if bound > tokens}
+    if not stated:
+        lowered[names[0]] = Raw(b"%d" % tokens)
+    if not lowered:
+        return call
     return msgspec.structs.replace(call, fields={**call.fields, **lowered})
 
 
 def _with(prompt: int, token: int, tokens: int) -> Nano:
-    return Nano(prompt + -(-token * (tokens + SLACK_TOKENS) // 1_000) if token else prompt)
+    return Nano(prompt + -(-token * (tokens + SLACK_TOKENS) // PICO_PER_NANO) if token else prompt)
 
 
-def _dearest(price: TokenPrice, ask: Ask) -> tuple[PicoRate, PicoRate, Nano]:
+def _dearest(price: TokenPrice, ask: Ask, prompt: int) -> tuple[PicoRate, PicoRate, Nano]:
     """The highest rates that a request's prompt and answer can be billed with, and what its pieces cost at most."""
+    if not (ask.media or ask.searches or price.above or price.tiers or price.request or price.image):
+        rate_in = max(price.input, price.cached_input, price.cache_write or 0, price.long_cache_write or 0)
+        return PicoRate(rate_in), max(price.output, price.reasoning or price.output), Nano(0)
     ways = [price, *(tier for _, tier in price.tiers if ask.tiered)]
-    reached = [flat for way in ways for flat in (way, *(longer for start, longer in way.above if ask.prompt > start))]
+    reached = [flat for way in ways for flat in (way, *(longer for start, longer in way.above if prompt > start))]
     prompts, answers = (_PROMPT_MEDIA, _ANSWER_MEDIA) if ask.media else (_PROMPT, _ANSWER)
-    rate_in = max(getattr(each, name) or each.input for each in reached for name in prompts)
-    rate_out = max(getattr(each, name) or each.output for each in reached for name in answers)
+    rate_in = max([getattr(each, name) or each.input for each in reached for name in prompts])
+    rate_out = max([getattr(each, name) or each.output for each in reached for name in answers])
     pieces = max(charge(((1, e.request), (ask.choices, e.image), (ask.searches, e.search))) for e in reached)
     return rate_in, rate_out, pieces
 
 
-def _prompt_bound(inference: Inference, media_tokens: int) -> int:
-    """Tokens of a prompt at most.
+def _prompt_bound(inference: Inference, media_tokens: int) -> tuple[int, bool]:
+    """Tokens of a prompt at most, and whether there is more in it than text.
 
     A vocabulary of bytes makes no more tokens than there are bytes, and no real one takes letters and
     spaces one by one: two of them count as one token here, where four or five of them are usual.
     """
     fields = inference.fields
-    size = tokens = 0
+    texts: list[bytes] = []
+    tokens = size = 0
     for raw in fields.values():
         data = bytes(raw)
-        size += len(data)
-        if len(data) > 256 and _MEDIA.search(data):
+        if _has_media(data):
             tokens += _media_bound(data, media_tokens)
+            size += len(data)
         else:
-            tokens += _text_bound(data)
+            texts.append(data)
+    media = tokens > 0
+    text = b"".join(texts)
+    tokens += _text_bound(text)
     # A reranker reads its query again with each document.
-    tokens = tokens if inference.input_chars <= size else max(tokens, inference.input_chars)
-    tools = _TOOLS_TOKENS if "tools" in fields else 0
-    stored = _STORED_TOKENS if any(bytes(fields.get(name, b"null")) != b"null" for name in _STORED) else 0
-    return tokens + _TEMPLATE_TOKENS + tools + stored
+    if inference.input_chars > size + len(text):
+        tokens = max(tokens, inference.input_chars)
+    tokens += _TEMPLATE_TOKENS + (_TOOLS_TOKENS if "tools" in fields else 0)
+    if not _STORED.isdisjoint(fields) and any(bytes(fields.get(name, b"null")) != b"null" for name in _STORED):
+        tokens += _STORED_TOKENS
+    return tokens, media
+
+
+def _has_media(data: bytes) -> bool:
+    # Looked for first: it is in every part that is not plain text, and a plain text is searched for it quickly.
+    return b'"type"' in data and _MEDIA.search(data) is not None
 
 
 def _text_bound(data: bytes) -> int:

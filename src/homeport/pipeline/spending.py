@@ -12,10 +12,10 @@ from homeport.core.budgets import OF_BUDGET, Action, Budget
 from homeport.core.errors import BudgetExceeded, NotPermitted, StorageError, UpstreamError
 from homeport.core.money import Nano, format_usd
 from homeport.core.ports import Clock
-from homeport.core.types import Decision, Inference, Key, Target, UpstreamCall, Usage
+from homeport.core.types import Decision, Inference, Key, MachinePrice, Target, UpstreamCall, Usage
 from homeport.ledger.budgets import BudgetBook
 from homeport.ledger.history import OutputHistory, PromptHistory, Route
-from homeport.ledger.holds import SLACK_TOKENS, Quote, ask_of, bounded, flat, quote
+from homeport.ledger.holds import SLACK_TOKENS, Quote, ask_of, bounded, flat, quote, quote_time
 from homeport.ledger.purse import Purse
 from homeport.ledger.wallet import Wallet
 
@@ -133,6 +133,7 @@ class Tab:
         self._ask = ask_of(inference, default_output=rules.default_output, media_tokens=rules.media_tokens)
         self._paid_tokens = 0
         self._answering: Hold | None = None
+        self._last: tuple[Target, Quote] | None = None
         self.held = 0
         self.needed = 0
         self.remote: set[str] = set()
@@ -165,7 +166,7 @@ class Tab:
         """
         try:
             # A call after others does not wait: what it waits for might be its own.
-            quoted = await self._reserve(target, 0.0 if self.remote else self._patience_s())
+            quoted = await self._reserve(target, patient=not self.remote)
         except (BudgetExceeded, NotPermitted) as error:
             raise UpstreamError(error.message, code=NOT_PAID) from error
         self.remote.add(target.name)
@@ -229,7 +230,7 @@ class Tab:
         """Hold for a call; where the budget says so, wait until time has passed and more is free."""
         while True:
             try:
-                await self._reserve(target, self._patience_s())
+                await self._reserve(target, patient=True)
                 return
             except BudgetExceeded as error:
                 wait = None if error.retry_after_ns is None else error.retry_after_ns / 1e9
@@ -238,9 +239,11 @@ class Tab:
             # Looked at more often than that: the budget may be raised.
             await self._spending.sleep(min(max(wait, _QUEUE_LEAST_S), _QUEUE_LOOK_S))
 
-    async def _reserve(self, target: Target, patience_s: float) -> Quote:
+    async def _reserve(self, target: Target, *, patient: bool) -> Quote:
         """Have at least as much as a call of the target needs; its quote."""
-        quoted = self._quoted(target)
+        if self._last is None or self._last[0] is not target:
+            self._last = target, self._quoted(target)
+        quoted = self._last[1]
         while (have := self.held - self.needed) < quoted.least:
             try:
                 self.held += await self._spending.wallet.reserve(
@@ -248,10 +251,11 @@ class Tab:
                     need=quoted.least - have,
                     good=quoted.good - have,
                     want=quoted.worst - have,
-                    patience_s=patience_s,
+                    patience_s=self._patience_s() if patient else 0.0,
                 )
             except BudgetExceeded:
-                before, quoted, patience_s = quoted, self._quoted(target), 0.0
+                before, quoted, patient = quoted, self._quoted(target), False
+                self._last = target, quoted
                 if quoted.least >= before.least:
                     raise  # Nothing was learned while it waited that would make it content with less.
         return quoted
@@ -266,11 +270,11 @@ class Tab:
                     hint="give the model a price, or set budgets.unknown_price_usd",
                 )
             return flat(ceiling)
+        if isinstance(target.price, MachinePrice):
+            return quote_time(target.price, min(target.timeouts.total, self._left_s()))
         histories = self._spending.histories
         prompt = histories.prompts.bound(target.name, self._ask.prompt)
-        usual = histories.outputs.q90(self._route(target))
-        seconds = min(target.timeouts.total, self._left_s())
-        return quote(target.price, msgspec.structs.replace(self._ask, prompt=prompt), usual=usual, seconds=seconds)
+        return quote(target.price, self._ask, prompt=prompt, usual=histories.outputs.q90(self._route(target)))
 
     def _route(self, target: Target) -> Route:
         return self._project, target.name, self._inference.surface
