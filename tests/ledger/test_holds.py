@@ -27,7 +27,7 @@ def test_no_answer_within_its_bounds_costs_more_than_was_held(price: TokenPrice,
         media=media,
         tiered=bool(usage.service_tier),
     )
-    held = quote(price, ask, usual=None, seconds=60)
+    held = quote(price, ask, prompt=ask.prompt, usual=None)
     assert RateCard().cost(target("t", price=price), usage, 0) <= held.worst + bool(not usage.output_tokens)
 
 
