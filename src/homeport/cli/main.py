@@ -17,6 +17,7 @@ from homeport.cli import (
     chat,
     check,
     cost,
+    cost_change,
     db,
     forecast,
     init,
@@ -42,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (up, init, check, chat, status, cost, forecast, run, serve, sim):
+for module in (up, init, check, chat, status, cost, cost_change, forecast, run, serve, sim):
     module.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(package.app, name="package")
