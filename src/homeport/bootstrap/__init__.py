@@ -5,6 +5,7 @@ import sys
 from homeport.bootstrap.alerts import SHAPES, courier, deliver_alerts, receivers
 from homeport.bootstrap.batches import run_batches
 from homeport.bootstrap.budgets import watch_budgets
+from homeport.bootstrap.engine_hours import watch_engines
 from homeport.bootstrap.engines import (
     ENGINES,
     PlannedEngine,
@@ -51,6 +52,7 @@ __all__ = [
     "try_storage",
     "verify_package",
     "watch_budgets",
+    "watch_engines",
     "watch_slo",
     "worker_argv",
     "write_endpoints",

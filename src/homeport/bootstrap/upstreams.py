@@ -59,7 +59,7 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
         if engine is not None:
             endpoint = endpoints[engine]
             understood = endpoint.surfaces
-            hourly = settings.engines[engine].hourly_cost
+            hourly = settings.engines[engine].hourly_bill
             price: Price | None = MachinePrice(source=f"hourly:{engine}", hourly=hourly, slots=endpoint.slots)
         else:
             adapter = settings.providers[target.upstream].provider

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from homeport import bootstrap
+from homeport.cli import engine_cost
 from homeport.cli.context import Context, Json
 from homeport.cli.spans import seconds_of
 from homeport.core.errors import ConfigError
@@ -33,6 +34,9 @@ def cost(
     project: Annotated[str, typer.Option(help="Only this project, and those below it.")] = "",
     key: Annotated[str, typer.Option(help="Only the key with this id.")] = "",
     model: Annotated[str, typer.Option(help="Only what this model answered.")] = "",
+    engines: Annotated[
+        bool, typer.Option("--engines", help="Show your own engines: what they cost, used and idle.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Requests, tokens and cost, from every request the gateway has finished.
@@ -46,6 +50,9 @@ def cost(
     only = Only(project=project, key_id=key, model=model)
     engine = bootstrap.open_storage(state.settings, state.home)
     ingest(engine, state.home.journal)  # so that a request which ended just now is counted
+    if engines:
+        engine_cost.show(state, engine, start, end, json=json)
+        return
     (total,) = spend(engine, since_ns=start, until_ns=end, only=only)
     groups = spend(engine, by=by, since_ns=start, until_ns=end, only=only)
     if json:

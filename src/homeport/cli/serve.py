@@ -92,6 +92,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 worker.work(Reconciler(engine, state.home).ingest, batches_over),
                 bootstrap.watch_slo(settings, state.home, engine, stop),
                 bootstrap.watch_budgets(state.home, engine, stop),
+                bootstrap.watch_engines(settings, state.home, engine, stop),
                 bootstrap.deliver_alerts(settings, engine, stop),
             )
         watching.cancel()

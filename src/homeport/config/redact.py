@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -38,11 +40,13 @@ def _shown(value: Any) -> Any:
         return {str(key): _shown(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_shown(item) for item in value]
+    if isinstance(value, Decimal | date):
+        return str(value)
     return _masked(value) if isinstance(value, SecretStr) else value
 
 
 def _field(field: FieldInfo, value: Any) -> Any:
-    if (field.alias or "").endswith("_usd") and isinstance(value, int):
+    if "usd" in (field.alias or "").split("_") and isinstance(value, int):
         return format_usd(Nano(value))
     return _shown(value) if field.repr else _masked(value)
 

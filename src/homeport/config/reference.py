@@ -98,7 +98,7 @@ def _is_section(annotation: object) -> bool:
 
 def _type(key: str, field: FieldInfo) -> str:
     # Money is an integer inside and dollars in the file.
-    name = "US dollars" if key.endswith("_usd") else _name(field.annotation)
+    name = "US dollars" if "usd" in key.split("_") else _name(field.annotation)
     bounds = "".join(_bound(field, *wording) for wording in _BOUNDS)
     return f"{name}{bounds}"
 

@@ -15,7 +15,6 @@ from homeport.config.budgets import BudgetSettings
 from homeport.config.fields import (
     ApiKey,
     DatabaseUrl,
-    Dollars,
     Filled,
     Host,
     OptionalApiKey,
@@ -30,6 +29,7 @@ from homeport.config.fields import (
     sends_in_clear,
 )
 from homeport.config.loops import LoopSettings
+from homeport.config.machine import MachineSettings
 from homeport.config.prices import CurrencySettings, DiscountSettings, PriceSettings
 from homeport.config.resilience import BreakerSettings, HedgingSettings, RetrySettings
 from homeport.config.section import Section
@@ -105,17 +105,13 @@ class PackageSettings(Section):
         return self
 
 
-class EngineSettings(Section):
+class EngineSettings(MachineSettings):
     """One pool of engines on machines you own."""
 
     engine: Text = Field(description="Adapter that runs it, such as `llamacpp` or `external`.")
     package: str | None = Field(default=None, description="Name of the package whose weights it loads.")
     url: Url | None = Field(default=None, description="For `external`: base URL, with /v1, of a running server.")
     api_key: ApiKey = Field(default=SecretStr(""), description="For `external`: bearer key of that server.")
-    hourly_cost: Dollars = Field(
-        alias="hourly_cost_usd",
-        description='What one hour of the machine costs, an exact decimal such as "0.05". Write 0 to count it as free.',
-    )
     profile: Mapping[str, object] = Field(
         default_factory=dict, repr=False, description="Settings given to the adapter: slots, context, threads, ..."
     )
