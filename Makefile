@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart bench-gateway bench-streams bench-soak bench-resilience fuzz lock clean
+.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -29,6 +29,9 @@ check: .venv/dev ## Format, lint, types, layers, structure.
 
 quickstart: .venv/runtime ## Summarise 20 real contract passages through the gateway.
 	@exec $(BIN)/homeport run -- $(BIN)/python examples/quickstart/quickstart.py
+
+looping-agent: .venv/runtime ## Two agents that never end, and are stopped.
+	@exec $(BIN)/homeport run -- $(BIN)/python examples/looping-agent/looping_agent.py
 
 bench-gateway: .venv/dev ## Measure the gateway beside LiteLLM and nginx (10 minutes on a quiet machine).
 	@exec $(BIN)/python -m bench.gateway $(ARGS)

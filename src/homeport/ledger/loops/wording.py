@@ -61,7 +61,8 @@ def _what(finding: Finding, messages: Sequence[Raw]) -> str:
         case Signal.ANSWER:
             return f"gave the same answer {times} times{asked}"
         case Signal.EXCHANGE:
-            return f"had the same exchange {times} times: the answer{asked}, then{told}"
+            reply = f"got the same reply{told}" if told else "nobody replied"
+            return f"gave the same answer{asked} {times} times, and {reply}"
         case Signal.CONTEXT:
             return f"fills its context with what is already there: {times} calls gave nothing new, the last of {call}"
         case Signal.ERROR:
