@@ -11,6 +11,7 @@ from homeport.api.app import App
 from homeport.api.count_tokens import CountTokens
 from homeport.api.routes import Paths
 from homeport.config.loops import LoopSettings
+from homeport.core.alerts import LoopStopped
 from homeport.core.budgets import Budget
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
@@ -109,6 +110,7 @@ class House:
         self.ready = True
         self.deployments = Deployments(BreakerPolicy())
         self.slept: list[float] = []
+        self.paged: list[LoopStopped] = []
         self.early_ns = 0
         placed = targets or (OWN, MID)
         self.upstreams = {target.name: ScriptedUpstream() for target in placed}
@@ -148,7 +150,9 @@ class House:
             clock=self.clock,
             spending=self.spending,
             holder="this",
-            loops=LoopStage(LoopGuard(LoopSettings()), self.clock, self._sleep, self.metrics.count_loop),
+            loops=LoopStage(
+                LoopGuard(LoopSettings()), self.clock, self._sleep, self.metrics.count_loop, self.paged.append
+            ),
         )
         self.catalogue = catalogue
         self.pipeline = Pipeline(stages)

@@ -8,7 +8,7 @@ import pytest
 
 from homeport.core.types import Outcome
 from tests.fakes.agents import START, WORDS, Messages, chat, said
-from tests.fakes.house import MID, OPEN, House
+from tests.fakes.house import KEYS, MID, OPEN, House
 from tests.fakes.upstream import spoken, whole
 from tests.fakes.wire import Caller
 
@@ -129,14 +129,16 @@ async def test_it_is_counted() -> None:
 
 
 async def test_who_runs_the_gateway_is_told_without_content(caplog: pytest.LogCaptureFixture) -> None:
-    await run(house())
+    place = house()
+    await run(place)
     [record] = [record for record in caplog.records if record.message == "a loop was stopped"]
-    told = json.dumps(record.__dict__["homeport_fields"])
-    assert '"tool": "find_order"' in told
-    assert '"repeats": 5' in told
-    assert OPEN not in told
-    assert FAILURE not in told
-    assert "Lee" not in told
+    [alert] = place.paged
+    told = json.dumps([record.__dict__["homeport_fields"], alert.data(), alert.summary])
+    assert '"what": "same_result find_order"' in told
+    assert (alert.key_id, alert.repeats, alert.calls) == (KEYS[OPEN].id, 5, 4)
+    assert alert.cost > 0
+    for content in (OPEN, FAILURE, "Lee"):
+        assert content not in told
 
 
 async def test_a_talk_is_left_alone() -> None:

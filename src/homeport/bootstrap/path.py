@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from homeport.bootstrap.admin import target_states, tier_states
 from homeport.bootstrap.engines import read_endpoints
+from homeport.bootstrap.loops import LoopPager
 from homeport.bootstrap.money import Money
 from homeport.bootstrap.upstreams import Transports, build_targets, build_upstreams
 from homeport.config.home import Home
@@ -86,6 +87,7 @@ class RequestPath:
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
         self._loops = LoopGuard(settings.loops)
+        self._pager = LoopPager(engine)
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
         metrics.upstream_connections.set_function(lambda: self._transports.direct.connections)
         self._retired: list[Upstream] = []
@@ -140,7 +142,7 @@ class RequestPath:
             dispatcher=dispatcher,
             pricing=RateCard(),
             longest_s=settings.longest_seconds(),
-            loops=LoopStage(self._loops, self._clock, asyncio.sleep, self._metrics.count_loop),
+            loops=LoopStage(self._loops, self._clock, asyncio.sleep, self._metrics.count_loop, self._pager.page),
             observers=(self._metrics,),
             clock=self._clock,
             spending=self._money.spending(settings.budgets),
@@ -152,12 +154,14 @@ class RequestPath:
     async def running(self) -> AsyncIterator[None]:
         """Watch the engines and the budgets; in the end close everything."""
         watching = asyncio.create_task(self._health.run())
+        paging = asyncio.create_task(self._pager.run())
         try:
             async with self._money.running():
                 yield
         finally:
             watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            paging.cancel()
+            await asyncio.gather(watching, paging, return_exceptions=True)
             for upstream in (*self._retired, *self._upstreams.values()):
                 await upstream.close()
             await self._transports.close()

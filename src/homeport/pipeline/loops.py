@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from homeport.core import alerts
 from homeport.core.errors import LoopStopped
 from homeport.core.money import Nano
 from homeport.core.ports import Clock
@@ -19,7 +20,7 @@ from homeport.ledger.loops.guard import Level, LoopGuard, Verdict, split
 from homeport.ledger.loops.history import Signal
 from homeport.ledger.loops.messages import fact
 from homeport.ledger.loops.override import issue, valid
-from homeport.ledger.loops.wording import explanation, header, root
+from homeport.ledger.loops.wording import explanation, header, root, short
 from homeport.pipeline.attribution import OVERRIDE_HEADER
 from homeport.pipeline.exchange import Exchange
 from homeport.telemetry.logs import FIELDS
@@ -32,6 +33,7 @@ _LONGEST_NAME = 256
 
 Sleep = Callable[[float], Awaitable[None]]
 Count = Callable[[Signal, Level], None]
+Page = Callable[[alerts.LoopStopped], None]
 
 
 class LoopStage:
@@ -40,13 +42,15 @@ class LoopStage:
     Args:
         sleep: waits so many seconds.
         count: told each signal and what was done about it.
+        page: told each stop; returns at once.
     """
 
-    def __init__(self, guard: LoopGuard, clock: Clock, sleep: Sleep, count: Count) -> None:
+    def __init__(self, guard: LoopGuard, clock: Clock, sleep: Sleep, count: Count, page: Page) -> None:
         self._guard = guard
         self._clock = clock
         self._sleep = sleep
         self._count = count
+        self._page = page
 
     async def check(self, exchange: Exchange) -> None:
         """Look at a request that was decoded.
@@ -78,7 +82,7 @@ class LoopStage:
         exchange.loop = header(verdict)
         if verdict.level is Level.STOP:
             exchange.watched = None
-            self._page(exchange, verdict)
+            self._tell(exchange, verdict, name or short(_root(exchange, name, messages)))
             raise self._stopped(exchange, verdict, name, messages)
         if verdict.level is Level.THROTTLE:
             await self._sleep(verdict.delay_s)
@@ -105,20 +109,27 @@ class LoopStage:
             f"{seconds} seconds, send the header {OVERRIDE_HEADER}: {token}",
         )
 
-    def _page(self, exchange: Exchange, verdict: Verdict) -> None:
-        """Tell who runs this gateway; no content, no names of the caller's choosing but the tool's."""
-        assert verdict.finding is not None
-        assert exchange.key is not None
-        told = {
-            "key": exchange.key.id,
-            "request": exchange.request_id,
-            "signal": verdict.finding.signal,
-            "tool": verdict.finding.name,
-            "repeats": verdict.finding.repeats,
-            "calls": verdict.calls,
-            "cost_nanodollars": verdict.cost,
-        }
-        logger.warning("a loop was stopped", extra={FIELDS: told})
+    def _tell(self, exchange: Exchange, verdict: Verdict, trace: str) -> None:
+        """Tell who runs this gateway; without content, but with the tool's name."""
+        finding, key = verdict.finding, exchange.key
+        assert finding is not None
+        assert key is not None
+        what = f"{finding.signal} {finding.name}".strip()
+        told = {"key": key.id, "request": exchange.request_id, "what": what, "repeats": finding.repeats}
+        cost = {"calls": verdict.calls, "cost_nanodollars": verdict.cost}
+        logger.warning("a loop was stopped", extra={FIELDS: {**told, **cost}})
+        self._page(
+            alerts.LoopStopped(
+                at=self._clock.wall_ns(),
+                key_id=key.id,
+                project=key.project,
+                trace_id=trace,
+                what=what,
+                repeats=finding.repeats,
+                calls=verdict.calls,
+                cost=verdict.cost,
+            )
+        )
 
 
 def _root(exchange: Exchange, name: str, messages: Sequence[Raw]) -> str:

@@ -47,6 +47,11 @@ def root(key: str, trace_name: str, messages: Sequence[Raw]) -> str:
     return f"{key}\0{hashlib.sha256(first.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
+def short(root: str) -> str:
+    """A name to show for a trace that has none of its own."""
+    return f"loop:{hashlib.sha256(root.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
 def _what(finding: Finding, messages: Sequence[Raw]) -> str:
     times, name = finding.repeats, finding.name
     asked, told = _quoted(messages, finding.answer_at, name), _quoted(messages, finding.result_at, "")

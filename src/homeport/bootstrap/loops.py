@@ -1,0 +1,51 @@
+"""Who runs the gateway is told of stopped loops: off the request path, through the outbox of alerts."""
+
+import asyncio
+import logging
+from collections import deque
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from homeport.core.alerts import LoopStopped
+from homeport.storage.alerts import raise_alert
+
+logger = logging.getLogger(__name__)
+
+_SECONDS = 1.0
+_MOST = 1_000
+
+
+class LoopPager:
+    """Takes alerts from the request path and puts them into the outbox, each trace's once an hour.
+
+    What waits is bounded: of more, the oldest go, which the log has.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: deque[LoopStopped] = deque(maxlen=_MOST)
+
+    def page(self, alert: LoopStopped) -> None:
+        self._waiting.append(alert)
+
+    async def run(self) -> None:
+        """Until cancelled; then what still waits is put there too."""
+        try:
+            while True:
+                await asyncio.sleep(_SECONDS)
+                if self._waiting:
+                    await asyncio.to_thread(self.flush)
+        finally:
+            self.flush()
+
+    def flush(self) -> None:
+        """Put what waits into the outbox; what cannot be put there waits on."""
+        while self._waiting:
+            alert = self._waiting.popleft()
+            try:
+                raise_alert(self._engine, alert)
+            except SQLAlchemyError as error:
+                self._waiting.appendleft(alert)
+                logger.error("an alert of a loop waits, the database cannot be written: %s", type(error).__name__)
+                return
