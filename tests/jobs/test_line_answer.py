@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from homeport.api.openai import OpenAIDialect
+from homeport.core.budgets import Action, Window
 from homeport.core.errors import ConnectFailed, RateLimited, UpstreamRefused, UpstreamTimeout
 from homeport.core.ports import Ticket
 from homeport.core.types import DataClass, Key, RateLimits, Surface
 from homeport.jobs.line_answer import MAX_TRIES, LineAnswerer, not_run
 from homeport.jobs.lines import Line
+from homeport.ledger.budgets import BudgetBook
 from homeport.storage.results import Result
+from tests.fakes.bank import budget
 from tests.fakes.house import CHAT, KEYS, MID, House
 from tests.fakes.keyring import FixedKeyRing
 from tests.fakes.upstream import USAGE, whole
@@ -112,6 +115,33 @@ async def test_a_rate_limit_says_how_long() -> None:
     # The third says that it never will be: more tokens than the limit has in a minute.
     assert said(result)["response"]["status_code"] == 429
     assert house.calls() == []
+
+
+async def test_a_budget_that_is_spent_is_told_at_once() -> None:
+    house = House(MID, keys=OWNERS, budgets=[budget(limit=0, window=Window.HOUR)])
+    house.bank.resets_at = house.clock.wall + 60_000_000_000
+    asked = Asked(house)
+    result = await asked.answerer.answer(LINE)
+    assert (asked.slept, said(result)["response"]["status_code"]) == ([], 429)
+    assert said(result)["response"]["body"]["error"]["code"] == "budget_exceeded"
+
+
+async def test_a_budget_that_queues_holds_a_line_back() -> None:
+    house = House(MID, keys=OWNERS, budgets=[budget(limit=0, window=Window.DAY, action=Action.QUEUE)])
+    house.bank.resets_at = house.clock.wall + 86_400_000_000_000
+    house.upstreams["mid"].script(whole())
+
+    class Patient(Asked):
+        async def _sleep(self, seconds: float) -> None:
+            await super()._sleep(seconds)
+            house.clock.advance(round(seconds * 1e9))
+            if len(self.slept) == MAX_TRIES + 3:
+                house.book = BudgetBook([])
+
+    asked = Patient(house)
+    result = await asked.answerer.answer(LINE)
+    assert result.tally.completed == 1
+    assert max(asked.slept) <= 60.0, "a budget may be raised"
 
 
 def test_a_line_that_was_not_run() -> None:

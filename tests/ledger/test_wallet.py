@@ -210,7 +210,7 @@ async def test_the_refusal_says_what_and_when() -> None:
 async def one_request(dice: random.Random, wallet: Wallet, accounts: Sequence[Account], asked: list[int]) -> None:
     """Reserve, perhaps once more, and settle any part of it; or be refused."""
     purses = wallet.purses(accounts)
-    held = 0
+    held = holds = 0
     try:
         for _ in range(dice.choice((1, 1, 2))):
             need = dice.randint(1, 40)
@@ -218,7 +218,7 @@ async def one_request(dice: random.Random, wallet: Wallet, accounts: Sequence[Ac
                 purses, need=need, good=need + 5, want=need + dice.randint(0, 100), patience_s=dice.choice((0, 0.02))
             )
             assert more >= need
-            held += more
+            held, holds = held + more, holds + 1
             for _ in range(dice.randint(0, 3)):
                 await asyncio.sleep(0)
     except BudgetExceeded:
@@ -226,7 +226,7 @@ async def one_request(dice: random.Random, wallet: Wallet, accounts: Sequence[Ac
     finally:
         cost = dice.randint(0, held)
         asked.append(cost)
-        wallet.settle(purses, held=held, cost=cost)
+        wallet.settle(purses, held=held, cost=cost, holds=holds)
 
 
 @settings(max_examples=40, deadline=None)
@@ -264,6 +264,7 @@ def test_conservation(seed: int, limit: int, processes: int, requests: int) -> N
         assert bank.spent["bud_search", ""] == sum(spent.values())
         assert bank.spent["bud_other", ""] == spent.get(("search", "other"), 0)
         assert all(amount == 0 for leases in bank.leases.values() for amount in leases.values())
+        assert all(purse.holds == 0 for wallet, _ in wallets for purse in wallet.purses(everywhere))
         assert all(amount == 0 for _, notes in wallets for amount in notes.amounts.values())
 
     asyncio.run(run())

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 from msgspec import Raw
 
-from homeport.core.errors import CapacityError, HomeportError, RateLimited, StorageError
+from homeport.core.budgets import Action
+from homeport.core.errors import BudgetExceeded, CapacityError, HomeportError, RateLimited, StorageError
 from homeport.core.ports import Dialect
 from homeport.core.types import DataClass, Surface, Usage
 from homeport.jobs.lines import Line
@@ -180,12 +181,14 @@ def _receipt(headers: Mapping[str, str]) -> Mapping[str, str]:
 def _is_worth_trying(error: HomeportError | None, status: int) -> bool:
     if isinstance(error, RateLimited):
         return error.retry_after_ns is not None
+    if isinstance(error, BudgetExceeded):
+        return error.retry_after_ns is not None and error.budget.action is Action.QUEUE
     return error is not None and status in _WORTH_TRYING
 
 
 def _is_held_back(error: HomeportError | None) -> bool:
     """Our own bounds said "later": nothing was sent to an upstream."""
-    return isinstance(error, CapacityError | StorageError | RateLimited)
+    return isinstance(error, CapacityError | StorageError | RateLimited | BudgetExceeded)
 
 
 def _pause(error: HomeportError, pauses: int) -> float:

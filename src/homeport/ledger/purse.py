@@ -50,6 +50,7 @@ class Purse:
     Attributes:
         free: may be negative, where requests cost more than they held.
         record: where what is reserved is written down.
+        holds: how many reservations there are.
         chunk: how much to lease at once.
         grant: how the account stood when the bank was last asked; None before.
         last_want: what was wanted last.
@@ -63,6 +64,7 @@ class Purse:
         self.free = 0
         self.reserved = 0
         self.unreported = 0
+        self.holds = 0
         self.chunk = 0
         self.grant: Grant | None = None
         self.dry_until = 0
@@ -93,8 +95,12 @@ class Purse:
 
     @property
     def comfort(self) -> int:
-        """Who asks for more than this should be content with less: what is left is for others too."""
-        return self.room // _SHARES if self.grant else self.account.budget.limit
+        """Who asks for more than this should be content with less.
+
+        So all that are in flight hold a sixteenth of what is left, or what they need: the rest is for those
+        that come, and if this process is killed, what was held is all that is lost.
+        """
+        return self.room // (_SHARES * (self.holds + 1)) if self.grant else self.account.budget.limit
 
     def learn(self, grant: Grant, now: int) -> None:
         """The bank has answered."""

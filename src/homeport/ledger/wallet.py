@@ -84,9 +84,14 @@ class Wallet:
         asker = Asker(purses, need=comfortable, least=need, want=want, patient=patience_s > 0, done=done)
         return await self._wait(asker, patience_s)
 
-    def settle(self, purses: Sequence[Purse], *, held: int, cost: int) -> None:
-        """What was reserved is over: `cost` of it was spent, the rest is free again. Called once a request."""
+    def settle(self, purses: Sequence[Purse], *, held: int, cost: int, holds: int = 1) -> None:
+        """What was reserved is over: `cost` of it was spent, the rest is free again. Called once a request.
+
+        Args:
+            held: from each purse, by so many reservations.
+        """
         for purse in purses:
+            purse.holds -= holds
             purse.reserved -= held
             purse.free += held - cost
             purse.unreported += cost
@@ -160,6 +165,7 @@ class Wallet:
             purse.last_want = want
             purse.free -= amount
             purse.reserved += amount
+            purse.holds += 1
             purse.used_ns = now
             self._notes.write(purse.record, purse.reserved)
             if purse.free < purse.chunk // 2 and purse.unleased and purse.refilling is None:

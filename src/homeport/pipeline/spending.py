@@ -132,6 +132,7 @@ class Tab:
         self._deadline_ns = deadline_ns
         self._ask = ask_of(inference, default_output=rules.default_output, media_tokens=rules.media_tokens)
         self._paid_tokens = 0
+        self._holds = 0
         self._answering: Hold | None = None
         self._last: tuple[Target, Quote] | None = None
         self.held = 0
@@ -200,12 +201,13 @@ class Tab:
                 )
             except (BudgetExceeded, StorageError):
                 return False
+            self._holds += 1
             self._paid_tokens += _EXTENSION_TOKENS * self._ask.choices
         return True
 
     def settle(self, cost: int) -> None:
         """The request is over and its remote calls cost so much. Called once."""
-        self._spending.wallet.settle(self._purses, held=self.held, cost=cost)
+        self._spending.wallet.settle(self._purses, held=self.held, cost=cost, holds=self._holds)
 
     def learn(self, target: Target, usage: Usage) -> None:
         """An answer came to its end, and its upstream said how long it was."""
@@ -253,6 +255,7 @@ class Tab:
                     want=quoted.worst - have,
                     patience_s=self._patience_s() if patient else 0.0,
                 )
+                self._holds += 1
             except BudgetExceeded:
                 before, quoted, patient = quoted, self._quoted(target), False
                 self._last = target, quoted
