@@ -59,3 +59,26 @@ def test_what_cannot_be_asked(terminal: Terminal) -> None:
         (("budget", "remove", "' OR 1=1 --"), "budget_unknown"),
     ):
         assert terminal.ask(*arguments).code == code
+
+
+def subjects(terminal: Terminal) -> list[str]:
+    return [one["subject"] for one in terminal.ask("check", "--json").json if one["subject"].startswith("budgets")]
+
+
+def test_check_names_models_that_a_capped_key_cannot_use(terminal: Terminal) -> None:
+    assert subjects(terminal) == []
+    key = terminal.told("keys", "create", "bot", "--project", "acme/search")["id"]
+    assert subjects(terminal) == []
+    cap = ("--limit", "1", "--window", "day")
+    terminal.run("budget", "create", "elsewhere", "--project", "acme/sea", *cap)
+    assert subjects(terminal) == [], "no key is in that project"
+    for number, scope in enumerate((("--project", "acme"), ("--key", key), ("--user", "*"), ("--all",))):
+        terminal.run("budget", "create", f"b{number}", *scope, *cap)
+        assert subjects(terminal) == ["budgets of m"], scope
+        terminal.run("budget", "remove", f"b{number}")
+    terminal.run("budget", "create", "all", "--all", *cap)
+    terminal.configure("budgets: {unknown_price_usd: 1}\n")
+    assert subjects(terminal) == []
+    terminal.configure()
+    terminal.run("keys", "revoke", key)
+    assert subjects(terminal) == [], "nobody is left who could ask"

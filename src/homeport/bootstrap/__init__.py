@@ -20,7 +20,7 @@ from homeport.bootstrap.packages import needed_packages, package_spec, pull_pack
 from homeport.bootstrap.path import load_policy
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.slo import watch_slo
-from homeport.bootstrap.storage import budget_registry, ensure_own_keys, key_registry, open_storage, try_storage
+from homeport.bootstrap.storage import budget_registry, caps, ensure_own_keys, key_registry, open_storage, try_storage
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "budget_registry",
     "build_gateway",
     "build_targets",
+    "caps",
     "courier",
     "deliver_alerts",
     "ensure_own_keys",

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -12,12 +12,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.api.auth import StoredKeyRing, read_pepper, write_secret
 from homeport.api.budgets import BudgetRegistry
-from homeport.api.keys import KeyFields, KeyRegistry, Offer
+from homeport.api.keys import KeyFields, KeyRegistry, Offer, state_of
 from homeport.config.home import Home
 from homeport.config.schema import Settings
-from homeport.core.types import Scope
+from homeport.core.budgets import Budget
+from homeport.core.types import Key, Scope
+from homeport.storage.budgets import list_budgets
 from homeport.storage.db import open_database, schema_version, sqlite_url, unusable, upgrade
 from homeport.storage.keys import list_keys
+from homeport.storage.tables import SCHEMA_HEAD
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +44,23 @@ def try_storage(settings: Settings, home: Home) -> str:
         with engine.connect() as connection:
             version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
         return f"{engine.dialect.name} {version}, schema {schema_version(engine) or '(none yet)'}"
+    except SQLAlchemyError as error:
+        raise unusable(error) from error
+    finally:
+        engine.dispose()
+
+
+def caps(settings: Settings, home: Home) -> tuple[Sequence[Budget], Sequence[Key]]:
+    """The budgets and the live keys, read without changing the database; none where that is not up to date."""
+    url = settings.storage.url
+    if url is None and not home.database.exists():
+        return (), ()
+    engine = open_database(url or sqlite_url(home.database))
+    try:
+        if schema_version(engine) != SCHEMA_HEAD:
+            return (), ()
+        live = [stored.key for stored in list_keys(engine) if state_of(stored, time.time_ns()) == "live"]
+        return [stored.budget for stored in list_budgets(engine)], live
     except SQLAlchemyError as error:
         raise unusable(error) from error
     finally:

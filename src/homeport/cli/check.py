@@ -1,6 +1,6 @@
 """`homeport check`: what is wrong with the configuration, and how to mend it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,10 +11,12 @@ from homeport import bootstrap
 from homeport.cli.context import Context, Json
 from homeport.config.schema import Settings, TargetSettings
 from homeport.core.errors import HomeportError
+from homeport.ledger.budgets import capping
 from homeport.ledger.price_book import PriceBook, Stale
 from homeport.packages.layout import Store
 
 _NO_PRICE = "add a `price:`, in `prices` if no list has it; keys with a budget cannot use it"
+_FEW = 5
 _COLOURS = {"ok": "green", "off": "dim", "warning": "yellow", "error": "red"}
 
 
@@ -62,6 +64,7 @@ def examine(settings: Settings, state: Context) -> list[Finding]:
     targets = [target for tier in settings.tiers for target in tier.targets if target.provider]
     book, now = PriceBook(settings), datetime.now(UTC)
     findings += [_price(book, target, now) for target in targets]
+    findings += _capped(settings, state, book, now)
     return findings + [_stale(stale) for stale in book.stale(now.date())]
 
 
@@ -114,6 +117,33 @@ def _price(book: PriceBook, target: TargetSettings, now: datetime) -> Finding:
     if price is None:
         return Finding(level="warning", subject=subject, message="none: its requests cost 0", mend=_NO_PRICE)
     return Finding(level="ok", subject=subject, message=price.source)
+
+
+def _capped(settings: Settings, state: Context, book: PriceBook, now: datetime) -> list[Finding]:
+    """Models that keys under a budget may call and cannot use, for want of a price."""
+    if settings.budgets.unknown_price is not None:
+        return []
+    try:
+        budgets, keys = bootstrap.caps(settings, state.home)
+        found = {
+            (tier.name, target.public_name): capping(budgets, keys, tier.name, target.public_name)
+            for tier in settings.tiers
+            for target in tier.targets
+            if target.provider and book.of_target(target, now) is None
+        }
+    except HomeportError:
+        return []  # it is told of already: as what is wrong with the storage, or with a price
+    return [_refused(name, names) for (_, name), names in found.items() if names]
+
+
+def _refused(model: str, budgets: Sequence[str]) -> Finding:
+    named = ", ".join(budgets[:_FEW]) + (f" and {len(budgets) - _FEW} more" if len(budgets) > _FEW else "")
+    return Finding(
+        level="warning",
+        subject=f"budgets of {model}",
+        message=f"it has no price, so requests under {named} are not sent to it",
+        mend="add a `price:`, or set budgets.unknown_price_usd",
+    )
 
 
 def _stale(stale: Stale) -> Finding:

@@ -1,6 +1,6 @@
 """Which budgets a request is spent from. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from homeport.core.budgets import EACH, Account, Budget, ScopeKind
 from homeport.core.types import Key
@@ -55,3 +55,19 @@ class BudgetBook:
 
     def _of(self, kind: ScopeKind, scope: str) -> list[Budget]:
         return self._by_scope.get((kind, scope), [])
+
+
+def capping(budgets: Iterable[Budget], keys: Sequence[Key], tier: str, model: str) -> tuple[str, ...]:
+    """Names of the budgets under which one of these keys may call a model of a tier; in order."""
+    callers = [key for key in keys if (not key.models or model in key.models) and (not key.tiers or tier in key.tiers)]
+    return tuple(budget.name for budget in budgets if any(_may_be_under(budget, key) for key in callers))
+
+
+def _may_be_under(budget: Budget, key: Key) -> bool:
+    """Whether some request of a key is spent from a budget: any user and any trace may come with any key."""
+    match budget.kind:
+        case ScopeKind.KEY:
+            return budget.scope == key.id
+        case ScopeKind.PROJECT:
+            return f"{key.project}/".startswith(f"{budget.scope}/")
+    return True
