@@ -73,6 +73,13 @@ def test_money_keeps_its_literal_text() -> None:
     }
 
 
+def test_a_pace_is_no_price() -> None:
+    document = read(b"a: {per_second: 0.10, input_per_mtok: 1, usd_per_kwh: 0.3, tokens_per_second: 400}\n", "f", {})
+    assert document.data == {
+        "a": {"per_second": "0.10", "input_per_mtok": "1", "usd_per_kwh": "0.3", "tokens_per_second": 400}
+    }
+
+
 def test_keys_are_text_as_written() -> None:
     assert read(b"on: 1\n5: 1\nnull: 1\n2.50: 1\n", "f", {}).data == {"on": 1, "5": 1, "null": 1, "2.50": 1}
 

@@ -21,7 +21,7 @@ MAX_VALUES = 20_000
 
 _SYNTAX = "config_syntax"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
-_MONEY = re.compile(r"(^|_)(usd|per)(_|$)")
+_MONEY = re.compile(r"(^|_)usd(_|$)|^per_|_per_mtok$")
 """Keys of amounts, which keep the text that was written."""
 _MAX_DIGITS = 30
 _TAG = "tag:yaml.org,2002:"
