@@ -13,6 +13,7 @@ from homeport.bootstrap.admin import target_states, tier_states
 from homeport.bootstrap.engines import read_endpoints
 from homeport.bootstrap.loops import LoopPager
 from homeport.bootstrap.money import Money
+from homeport.bootstrap.prices import tell_unpriced
 from homeport.bootstrap.upstreams import Transports, build_targets, build_upstreams
 from homeport.config.home import Home
 from homeport.config.resilience import BreakerSettings
@@ -90,6 +91,7 @@ class RequestPath:
         self._pager = LoopPager(engine)
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
         metrics.upstream_connections.set_function(lambda: self._transports.direct.connections)
+        self._unpriced: set[str] = set()
         self._retired: list[Upstream] = []
         self._upstreams: Mapping[str, Upstream] = {}
         self.adopt(settings)
@@ -109,6 +111,7 @@ class RequestPath:
         self._journal.max_bytes = settings.storage.journal_max_bytes
         self._loops.settings = settings.loops
         self.admission.resize(_places(settings))
+        tell_unpriced(targets, self._unpriced)
         # Requests in progress still use them, so they are closed in the end.
         self._retired += self._upstreams.values()
         self._targets, self._upstreams, self.catalogue = targets, {**upstreams, **local}, catalogue
@@ -121,6 +124,14 @@ class RequestPath:
             counters={name: one for name, one in self._upstreams.items() if isinstance(one, TokenCounter)},
             longest_s=settings.longest_seconds(),
         )
+
+    def costs_differ(self, settings: Settings) -> bool:
+        """Whether a target of the settings that are in effect costs something else now than when they were adopted.
+
+        Raises:
+            ConfigError: a price cannot be worked out any more.
+        """
+        return build_targets(settings, self._endpoints) != self._targets
 
     def _assemble(self, settings: Settings, policy: Policy) -> Pipeline:
         dispatcher = Dispatcher(

@@ -63,6 +63,11 @@ class Reloader:
         logger.info("the configuration was read again", extra={FIELDS: {"digest": digest}})
         return digest
 
+    async def renew(self) -> None:
+        """Adopt what is adopted once more: something that it depends on has changed. Raises ConfigError."""
+        async with self._one_at_a_time:
+            self._adopt(self.settings)
+
     async def watch(self) -> None:
         """Reload when the file has changed and then been left alone for half a second, until cancelled."""
         adopted = seen = self._file.stamp()

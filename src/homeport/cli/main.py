@@ -24,6 +24,7 @@ from homeport.cli import (
     keys,
     ledger,
     package,
+    prices,
     run,
     serve,
     sim,
@@ -43,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (up, init, check, chat, status, cost, cost_change, forecast, run, serve, sim):
+for module in (up, init, check, chat, status, cost, cost_change, prices, forecast, run, serve, sim):
     module.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(package.app, name="package")

@@ -34,7 +34,8 @@ def _read_amount(value: object) -> Decimal:
     return amount
 
 
-def _read_day(value: object) -> date:
+def read_day(value: object) -> date:
+    """A day written as 2026-10-01. Raises ValueError."""
     if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise ValueError("should be a day, such as 2026-10-01")
     try:
@@ -64,7 +65,7 @@ def _check_rate(rate: Decimal) -> Decimal:
 Amount = Annotated[Decimal, BeforeValidator(_read_amount)]
 Percent = Annotated[Amount, AfterValidator(_check_percent)]
 ExchangeRate = Annotated[Amount, AfterValidator(_check_rate)]
-Day = Annotated[date, BeforeValidator(_read_day)]
+Day = Annotated[date, BeforeValidator(read_day)]
 Currency = Annotated[str, AfterValidator(_check_code)]
 
 
