@@ -337,3 +337,37 @@ class AnthropicError(Struct, kw_only=True):
     type: Literal["error"]
     error: AnthropicErrorObject
     request_id: str
+
+
+class UsageResult(Struct, kw_only=True):
+    """What was used in a bucket; the group that was asked for is named, the others are null."""
+
+    object: Literal["usage.result"]
+    model: str | None
+    key: str | None
+    project: str | None
+    num_model_requests: int
+    num_completed_requests: int
+    input_tokens: int
+    input_cached_tokens: int
+    output_tokens: int
+    output_reasoning_tokens: int
+    cost_usd: str
+
+
+class UsageBucket(Struct, kw_only=True):
+    """An hour or a day, in UTC. Times are seconds since the epoch."""
+
+    object: Literal["bucket"]
+    start_time: int
+    end_time: int
+    results: list[UsageResult]
+
+
+class UsagePage(Struct, kw_only=True):
+    """Every bucket of the time, in order, those without a request too."""
+
+    object: Literal["page"]
+    data: list[UsageBucket]
+    has_more: bool
+    next_page: str | None

@@ -15,12 +15,16 @@ from homeport.api.keys import KeyFields
 from homeport.api.moderations import ModerationRequest
 from homeport.api.openai import REQUESTS
 from homeport.api.rerank import RerankRequest
+from homeport.api.usage import AdminUsageQuery, UsageQuery
 from homeport.core.types import Surface
 from homeport.protocols.responses.wire import ResponseRequest
 
 Body = type[msgspec.Struct]
 
-INFERENCE, MODELS, BATCHES, ADMIN, OPERATION = "inference", "models", "batches", "admin", "operation"
+INFERENCE, MODELS, USAGE, BATCHES, ADMIN, OPERATION = (
+    *("inference", "models", "usage"),
+    *("batches", "admin", "operation"),
+)
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +148,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _infer(Surface.RERANK, "rerank", "Sort documents by how well they answer a query", RerankRequest, answers.Rankings),
     _op("GET /v1/models", "listModels", "What this key may name as model", MODELS, answers.ModelList),
     _op("GET /v1/models/{model}", "retrieveModel", "One of them", MODELS, answers.Model),
+    _op("GET /v1/usage", "showUsage", "What the key has used", USAGE, answers.UsagePage, query=UsageQuery),
     _op("GET /v1/files", "listFiles", "The key's files", BATCHES, answers.FileList, query=FileListing),
     _op("POST /v1/files", "uploadFile", "Upload the input of a batch", BATCHES, answers.File, form=_UPLOAD),
     _op("GET /v1/files/{file}", "retrieveFile", "One of the files", BATCHES, answers.File),
@@ -177,6 +182,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _op("GET /admin/v1/config", "showConfiguration", "The configuration that holds", ADMIN, answers.Configuration),
     _op("POST /admin/v1/reload", "reloadConfiguration", "Read the configuration again", ADMIN, answers.Reloaded),
     _op("GET /admin/v1/targets", "listTargets", "What can be called, and how it is", ADMIN, answers.TargetList),
+    _op("GET /admin/v1/usage", "showAnyUsage", "Who has used what", ADMIN, answers.UsagePage, query=AdminUsageQuery),
     _op("GET /admin/v1/budgets", "listBudgets", "Every budget", ADMIN, answers.BudgetList),
     _op(
         "POST /admin/v1/budgets",

@@ -16,6 +16,7 @@ from homeport.api.count_tokens import CountTokens
 from homeport.api.dialects import dialects
 from homeport.api.files import FileBounds, Files
 from homeport.api.routes import Paths
+from homeport.api.usage import UsagePaths
 from homeport.bootstrap.admin import build_admin
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.prices import renew_prices
@@ -133,7 +134,8 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         )
         admin = build_admin(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states, reload)
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns)
-        return (uploads, batches, CountTokens(self.path.counting), admin)
+        usage = UsagePaths(self.keys, self.engine, self.clock)
+        return (uploads, batches, usage, CountTokens(self.path.counting), admin)
 
 
 async def _publish(metrics: Metrics) -> None:

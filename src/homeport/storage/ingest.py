@@ -7,6 +7,7 @@ moved the offset since. A batch is small, so whoever else writes waits for milli
 """
 
 from collections.abc import Iterator
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +20,7 @@ from homeport.storage.chain import Row
 from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import journal_offsets, requests
 
-BATCH_ROWS = 1_000
+BATCH_ROWS = 500
 _READ_BYTES = 4 << 20
 """More than the longest frame, so that what is read always holds a whole one."""
 _LENGTHS = tuple(
@@ -28,6 +29,8 @@ _LENGTHS = tuple(
     if isinstance(column.type, String) and column.type.length is not None and column.name != "hash"
 )
 """How long the texts of a row may be."""
+_FIELDS = RequestFinished.__struct_fields__
+_values = attrgetter(*_FIELDS)
 
 
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,9 +122,19 @@ def append(connection: Connection, rows: list[Row]) -> int:
     new = _without_known(connection, rows)
     if new:
         chain.save_heads(connection, chain.extend(heads, new))
-        connection.execute(insert(requests), new)
+        _insert(connection, new)
         rollups.add(connection, new)
     return len(new)
+
+
+def _insert(connection: Connection, rows: list[Row]) -> None:
+    """The statement as SQLAlchemy writes it, but straight to the driver: that saves a fifth of the whole."""
+    statement: Any = insert(requests).compile(dialect=connection.dialect)
+    if statement.positiontup:
+        values = itemgetter(*statement.positiontup)
+        connection.exec_driver_sql(statement.string, [values(row) for row in rows])
+    else:
+        connection.exec_driver_sql(statement.string, rows)
 
 
 def _without_known(connection: Connection, rows: list[Row]) -> list[Row]:
@@ -132,10 +145,13 @@ def _without_known(connection: Connection, rows: list[Row]) -> list[Row]:
 
 
 def _row(event: RequestFinished) -> Row:
-    row: dict[str, Any] = {name: getattr(event, name) for name in event.__struct_fields__}
-    row["outcome"] = str(event.outcome)
+    row: Row = dict(zip(_FIELDS, _values(event), strict=True))
+    row["outcome"] = event.outcome.value
     row["attempts"] = msgspec.json.encode(event.attempts).decode()
-    row |= {name: _fitting(row[name], length) for name, length in _LENGTHS}
+    for name, length in _LENGTHS:
+        text = row[name]
+        if len(text) > length or "\0" in text:  # Callers choose some of these words, and PostgreSQL refuses both.
+            row[name] = text.replace("\0", "\ufffd")[:length]
     return row
 
 
@@ -151,11 +167,6 @@ def _locked_offset(connection: Connection, segment: str) -> int:
 
 def _offset_of(segment: str) -> Any:
     return select(journal_offsets.c.offset).where(journal_offsets.c.segment == segment)
-
-
-def _fitting(text: str, length: int) -> str:
-    """Callers choose some of these words, and PostgreSQL refuses what is too long or has a NUL in it."""
-    return text if len(text) <= length and "\0" not in text else text.replace("\0", "\ufffd")[:length]
 
 
 def _advance(connection: Connection, segment: str, offset: int) -> None:

@@ -6,6 +6,8 @@ is the sum of its hours'; it is kept too, so that a month is read from thirty ce
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from operator import add as add_numbers
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -31,6 +33,8 @@ SUMMED = (
 )
 COUNTED = ("requests", *SUMMED, "local_cost", "ttft_requests")
 _IDS_AT_ONCE = 500
+_named = itemgetter(*DIMENSIONS[:-2])
+_summed = itemgetter(*SUMMED)
 
 Key = tuple[Any, ...]
 """Span, start, then `DIMENSIONS`."""
@@ -47,7 +51,7 @@ class Cell:
 
     def add(self, sums: Iterable[int], costs: Iterable[int]) -> None:
         """Add sums of the same order, and pairs of bucket and count."""
-        self.sums = [one + other for one, other in zip(self.sums, sums, strict=True)]
+        self.sums = list(map(add_numbers, self.sums, sums))
         merge(self.costs, costs)
 
 
@@ -60,7 +64,7 @@ def tally(rows: Iterable[Mapping[str, Any]]) -> dict[Key, Cell]:
     """The cells of some rows of `requests`, of the hours and of the days."""
     hours: dict[Key, Cell] = {}
     for row in rows:
-        key = (HOUR, row["started_at"] // HOUR * HOUR, *_dimensions(row))
+        key = (HOUR, row["started_at"] // HOUR * HOUR, *_named(row), route_of(row["reason"]), row["outcome"])
         cell = hours.get(key)
         if cell is None:
             cell = hours[key] = Cell()
@@ -87,22 +91,9 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]], table: Table 
         connection.execute(upsert(connection, table), known)
 
 
-def _dimensions(row: Mapping[str, Any]) -> Key:
-    return (
-        row["project"],
-        row["key_id"],
-        row["target"],
-        row["tier"],
-        row["upstream"],
-        row["surface"],
-        route_of(row["reason"]),
-        row["outcome"],
-    )
-
-
 def _sums(row: Mapping[str, Any]) -> tuple[int, ...]:
     local_cost = row["cost"] if row["local"] else 0
-    return (1, *[row[name] for name in SUMMED], local_cost, int(row["ttft_ns"] > 0))
+    return (1, *_summed(row), local_cost, int(row["ttft_ns"] > 0))
 
 
 def _days(hours: Mapping[Key, Cell]) -> dict[Key, Cell]:
