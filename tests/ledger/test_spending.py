@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homeport.ledger.spending import first_request, hourly_by_project, spent_each
+from homeport.ledger.spending import Whose, first_request, hourly_by_project, spent_each, spent_in
 from tests.ledger.requests import DAY, HOUR, ledger, request
 
 START = 19_675 * DAY
@@ -19,10 +19,10 @@ def test_days_without_requests_are_there() -> None:
 def test_a_project_has_what_is_below_it_and_no_namesake() -> None:
     paths = ("acme", "acme/search", "acme/search/web", "acmex", "ac_e", "other")
     engine = ledger(*(request(START, project=path, cost=10**place) for place, path in enumerate(paths)))
-    assert spent_each(engine, DAY, START, START + DAY, "acme") == [111]
-    assert spent_each(engine, DAY, START, START + DAY, "acme/search") == [110]
-    assert spent_each(engine, DAY, START, START + DAY, "ac_e") == [10_000]
-    assert spent_each(engine, DAY, START, START + DAY, "%") == [0]
+    assert spent_each(engine, DAY, START, START + DAY, Whose(project="acme")) == [111]
+    assert spent_each(engine, DAY, START, START + DAY, Whose(project="acme/search")) == [110]
+    assert spent_each(engine, DAY, START, START + DAY, Whose(project="ac_e")) == [10_000]
+    assert spent_each(engine, DAY, START, START + DAY, Whose(project="%")) == [0]
 
 
 def test_hours_of_each_project() -> None:
@@ -50,3 +50,25 @@ def test_nothing_is_lost_and_nothing_counted_twice(rows: list[tuple[int, int]]) 
     engine = ledger(*(request(START + at, cost=cost) for at, cost in rows))
     for span in (HOUR, DAY):
         assert sum(spent_each(engine, span, START, START + 5 * DAY)) == sum(cost for _, cost in rows)
+        assert spent_in(engine, START, START + 5 * DAY) == sum(cost for _, cost in rows)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 3 * DAY), max_size=20), st.integers(0, 3 * DAY), st.integers(0, 3 * DAY), st.booleans())
+def test_any_stretch_is_what_its_rows_are(times: list[int], since: int, until: int, remote: bool) -> None:
+    """Sums and rows together, whoever is asked for."""
+    events = [
+        request(START + at, cost=place + 1, local=place % 2 == 0, project=f"p{place % 3}", end_user=f"u{place % 2}")
+        for place, at in enumerate(times)
+    ]
+    engine = ledger(*events)
+    for whose in (Whose(remote=remote), Whose(project="p1", remote=remote), Whose(end_user="u1", remote=remote)):
+        wanted = [
+            event.cost
+            for event in events
+            if START + since <= event.started_at < START + until
+            and whose.project in ("", event.project)
+            and whose.end_user in ("", event.end_user)
+            and not (remote and event.local)
+        ]
+        assert spent_in(engine, START + since, START + until, whose) == sum(wanted)

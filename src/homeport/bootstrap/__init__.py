@@ -20,6 +20,7 @@ from homeport.bootstrap.packages import needed_packages, package_spec, pull_pack
 from homeport.bootstrap.path import load_policy
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.slo import watch_slo
+from homeport.bootstrap.spend import watch_spend
 from homeport.bootstrap.storage import budget_registry, caps, ensure_own_keys, key_registry, open_storage, try_storage
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 
@@ -55,6 +56,7 @@ __all__ = [
     "watch_budgets",
     "watch_engines",
     "watch_slo",
+    "watch_spend",
     "worker_argv",
     "write_endpoints",
 ]

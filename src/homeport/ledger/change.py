@@ -72,7 +72,7 @@ def period(engine: Engine, start: int, until: int, project: str = "") -> Period:
     Requests that no model answered and that cost nothing are left out.
     """
     worth = or_(requests.c.target != "", requests.c.cost != 0)
-    within = and_(requests.c.started_at >= start, requests.c.started_at < until, worth, below(project))
+    within = and_(requests.c.started_at >= start, requests.c.started_at < until, worth, below(requests, project))
     tokens = func.sum(requests.c.input_tokens + requests.c.output_tokens)
     sums = (func.count(), cast(tokens, BigInteger), cast(func.sum(requests.c.cost), BigInteger))
     query = select(requests.c.target, *sums).where(within).group_by(requests.c.target)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from homeport.core.money import Nano
 from homeport.ledger.months import Month
-from homeport.ledger.spending import DAY, HOUR, first_request, spent_each
+from homeport.ledger.spending import DAY, HOUR, Whose, first_request, spent_each, spent_in
 from homeport.stats.intervals import Interval, sum_interval
 
 COVERAGE = 0.8
@@ -69,17 +69,19 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     today_left: float
 
 
-def forecast_month(engine: Engine, now: int, rng: Random, project: str = "") -> Forecast:
+def forecast_month(engine: Engine, now: int, rng: Random, project: str = "", *, remote: bool = False) -> Forecast:
     """The bill of the month that `now` (nanoseconds since the epoch) is in.
 
+    `remote` counts only what providers were asked, which is what budgets cap.
     With less than `MIN_DAYS` complete days since the first request it is a plain extrapolation.
     """
     month, first = Month.at(now), first_request(engine, project)
     today = now // DAY * DAY
     start = today if first is None or first > now else max(first // DAY * DAY, today - MAX_DAYS * DAY)
-    spent = sum(spent_each(engine, DAY, month.start_ns, now, project))
+    whose = Whose(project=project, remote=remote)
+    spent = spent_in(engine, month.start_ns, now, whose)
     position = Position(
-        days=spent_each(engine, DAY, start, today, project),
+        days=spent_each(engine, DAY, start, today, whose),
         spent=spent,
         days_left=(month.plus(1).start_ns - today) // DAY,
         today_left=1 - (now - today) / DAY,
@@ -88,7 +90,7 @@ def forecast_month(engine: Engine, now: int, rng: Random, project: str = "") -> 
     if len(position.days) >= MIN_DAYS:
         method, rest = Method.SEASONAL, rest_of_month(position, rng)
     elif first is not None and first <= now:
-        since = sum(spent_each(engine, DAY, start, now, project))
+        since = spent_in(engine, start, now, whose)
         left = month.plus(1).start_ns - now
         method = Method.EXTRAPOLATION
         rest = Interval(0.0, since * left / max(now - first, HOUR), 0.0)

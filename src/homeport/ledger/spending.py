@@ -1,60 +1,125 @@
-"""What was spent, by hour or day: the series that forecasts and anomalies are computed from.
+"""What was spent, by hour or day: the series that forecasts, anomalies and burn rates are computed from.
 
-All of it is read by `_sums`, so that another table can take the place of the rows.
+Whole hours and days are read from the sums, what is left from the rows.
 """
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import BigInteger, ColumnElement, Engine, and_, cast, func, or_, select, true
+import msgspec
+from sqlalchemy import BigInteger, ColumnElement, Engine, Select, Table, and_, case, cast, func, or_, select, true
 
-from homeport.storage.tables import requests
+from homeport.ledger.periods import Stretch, split
+from homeport.storage.rollups import DAY, HOUR
+from homeport.storage.tables import requests, rollups
 
-HOUR = 3_600 * 1_000_000_000
-DAY = 24 * HOUR
+__all__ = ["DAY", "HOUR", "Whose", "below", "first_request", "hourly_by_project", "spent_each", "spent_in"]
+
+
+class Whose(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose requests; "" for all.
+
+    Attributes:
+        project: this one, and every project below it.
+        remote: only what providers were asked, which is what budgets cap.
+    """
+
+    project: str = ""
+    key_id: str = ""
+    end_user: str = ""
+    trace_id: str = ""
+    remote: bool = False
+
+    @property
+    def is_summed(self) -> bool:
+        """There are sums by project and key, and none by end user and trace."""
+        return not self.end_user and not self.trace_id
+
+
+_ALL = Whose()
 
 
 def first_request(engine: Engine, project: str = "") -> int | None:
     """When the first request of a project and of those below it began; nanoseconds since the epoch."""
     with engine.connect() as connection:
-        found = connection.execute(select(func.min(requests.c.started_at)).where(below(project))).scalar()
+        found = connection.execute(select(func.min(requests.c.started_at)).where(below(requests, project))).scalar()
         return None if found is None else int(found)
 
 
-def spent_each(engine: Engine, span: int, start: int, until: int, project: str = "") -> list[int]:
-    """Nano-dollars of each hour or day of a project and of those below it, without a gap.
+def spent_each(engine: Engine, span: int, start: int, until: int, whose: Whose = _ALL) -> list[int]:
+    """Nano-dollars of each hour or day, without a gap.
 
     Args:
         span: `HOUR` or `DAY`.
         start, until: nanoseconds since the epoch; `start` is where a span begins.
     """
     series = [0] * max(0, -(-(until - start) // span))
-    for (_, bucket), cost in _sums(engine, span, start, until, below(project)).items():
+    for (_, bucket), cost in _sums(engine, span, start, until, whose).items():
         series[bucket - start // span] += cost
     return series
 
 
 def hourly_by_project(engine: Engine, start: int, until: int) -> Mapping[str, Sequence[int]]:
-    """Nano-dollars of each hour from `start` to `until`, both where an hour begins, of each project with requests."""
+    """Nano-dollars of each hour of each project with requests; `start` is where an hour begins."""
     series: dict[str, list[int]] = {}
-    for (project, bucket), cost in _sums(engine, HOUR, start, until, true()).items():
-        series.setdefault(project, [0] * ((until - start) // HOUR))[bucket - start // HOUR] = cost
+    for (project, bucket), cost in _sums(engine, HOUR, start, until, _ALL).items():
+        series.setdefault(project, [0] * -(-(until - start) // HOUR))[bucket - start // HOUR] += cost
     return series
 
 
-def below(project: str) -> ColumnElement[bool]:
-    """The requests of a project path and of everything below it; "" for all."""
+def spent_in(engine: Engine, since: int, until: int, whose: Whose = _ALL) -> int:
+    """Nano-dollars from `since` to just before `until`, nanoseconds since the epoch."""
+    return sum(_sums(engine, DAY, since, until, whose).values())
+
+
+def below(table: Table, project: str) -> ColumnElement[bool]:
+    """The rows of a project path and of everything below it; "" for all."""
     if not project:
         return true()
-    return or_(requests.c.project == project, requests.c.project.startswith(f"{project}/", autoescape=True))
+    return or_(table.c.project == project, table.c.project.startswith(f"{project}/", autoescape=True))
 
 
-def _sums(engine: Engine, span: int, start: int, until: int, on: ColumnElement[bool]) -> dict[tuple[str, int], int]:
+def _sums(engine: Engine, span: int, since: int, until: int, whose: Whose) -> dict[tuple[str, int], int]:
     """Nano-dollars by project and by number of the span since the epoch."""
-    within = and_(requests.c.started_at >= start, requests.c.started_at < until, on)
-    bucket = (requests.c.started_at // span).label("bucket")
-    # A subquery, because PostgreSQL does not take two equal expressions with parameters for the same.
-    rows = select(requests.c.project, bucket, requests.c.cost).where(within).subquery()
-    total = cast(func.sum(rows.c.cost), BigInteger)
-    query = select(rows.c.project, rows.c.bucket, total).group_by(rows.c.project, rows.c.bucket)
+    periods = split(since, until, by_hour=span == HOUR)
+    cells = ((DAY, periods.days), (HOUR, periods.hours)) if whose.is_summed else ()
+    queries = [_of_cells(kept, stretch, span, whose) for kept, stretches in cells for stretch in stretches]
+    rows = periods.rows if whose.is_summed else ((since, until),)
+    queries += [_of_rows(stretch, span, whose) for stretch in rows]
+    found: dict[tuple[str, int], int] = {}
     with engine.connect() as connection:
-        return {(project, int(place)): int(cost) for project, place, cost in connection.execute(query)}
+        for query in queries:
+            for project, bucket, cost in connection.execute(query):
+                key = (project, int(bucket))
+                found[key] = found.get(key, 0) + int(cost)
+    return found
+
+
+def _of_cells(kept: int, stretch: Stretch, span: int, whose: Whose) -> Select[str, int, int]:
+    within = and_(rollups.c.span == kept, rollups.c.start >= stretch[0], rollups.c.start < stretch[1])
+    cost = rollups.c.cost - rollups.c.local_cost if whose.remote else rollups.c.cost
+    return _grouped(rollups, rollups.c.start, cost, span, and_(within, _of(rollups, whose)))
+
+
+def _of_rows(stretch: Stretch, span: int, whose: Whose) -> Select[str, int, int]:
+    began = requests.c.started_at
+    within = and_(began >= stretch[0], began < stretch[1], _of(requests, whose))
+    if whose.end_user:
+        within = and_(within, requests.c.end_user == whose.end_user)
+    if whose.trace_id:
+        within = and_(within, requests.c.trace_id == whose.trace_id)
+    cost = case((requests.c.local, 0), else_=requests.c.cost) if whose.remote else requests.c.cost
+    return _grouped(requests, began, cost, span, within)
+
+
+def _of(table: Table, whose: Whose) -> ColumnElement[bool]:
+    key = table.c.key_id == whose.key_id if whose.key_id else true()
+    return and_(below(table, whose.project), key)
+
+
+def _grouped(
+    table: Table, time: ColumnElement[int], cost: ColumnElement[int], span: int, on: ColumnElement[bool]
+) -> Select[str, int, int]:
+    # A subquery, because PostgreSQL does not take two equal expressions with parameters for the same.
+    rows = select(table.c.project, (time // span).label("bucket"), cost.label("cost")).where(on).subquery()
+    total = cast(func.sum(rows.c.cost), BigInteger)
+    return select(rows.c.project, rows.c.bucket, total).group_by(rows.c.project, rows.c.bucket)
