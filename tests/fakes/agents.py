@@ -70,12 +70,14 @@ class Run:
         guards: int = 1,
         cost: int = 1_000_000,
         answer: Callable[[int], int] = lambda at: at + 1,
+        keeps: int | None = None,
     ) -> None:
         processes = [LoopGuard(settings or LoopSettings()) for _ in range(guards)]
         messages, self.stopped, self.why = list(start), 0, ""
         self.verdicts: list[Verdict] = []
         for at in range(calls):
-            guard, sent = processes[at % guards], raw(messages)
+            kept = messages if keeps is None else [*messages[:2], *messages[2:][-keeps:]]
+            guard, sent = processes[at % guards], raw(kept)
             watched = guard.check("key", trace, sent, at * SECOND)
             self.verdicts.append(watched.verdict)
             if watched.verdict.level is Level.STOP:

@@ -85,9 +85,6 @@ async def test_the_token_is_of_no_use_elsewhere() -> None:
     until, _, signed = told.partition(".")
     other = body(7)
     other["messages"][1] = {"role": "user", "content": "Find another order."}
-    assert (await place.ask(other, headers=[("x-homeport-loop-override", told)])).status == 200, (
-        "a new trace, first seen"
-    )
     assert (await place.ask(other, headers=[("x-homeport-loop-override", told)])).status == 409
     for wrong in (
         f"{int(until, 16) + 1:x}.{signed}",

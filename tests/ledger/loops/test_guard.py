@@ -57,6 +57,15 @@ LOOPS: dict[str, Turn] = {
     ),
     "calls in text": lambda at: said(f"Thought: attempt {at}\nAction: search[order]", "Observation: nothing found"),
     "code in text": lambda at: said(f"Try {at}.\n```bash\nmake test\n```", "exit code 2: no rule"),
+    "calls in JSON": lambda at: [
+        {
+            "role": "assistant",
+            "content": json.dumps({"thoughts": f"idea {at}", "command": {"name": "find", "args": {}}}),
+        },
+        {"role": "system", "content": "Command find returned: nothing"},
+        {"role": "user", "content": "Say which command comes next."},
+    ],
+    "calls in tags": lambda at: said(f'Try {at}. <tool_call>{{"name": "find"}}</tool_call>', "<result>none</result>"),
     "nobody asks": lambda at: [
         {"role": "assistant", "content": "I have sent the mail to the customer now, all is done."}
     ],
@@ -93,6 +102,11 @@ HEALTHY: dict[str, Turn] = {
     ),
     "screens": lambda at: chat(at, "screenshot", {}, json.dumps([{"type": "image", "data": f"{at * 7919:x}" * 200}])),
     "labels": lambda at: said("negative", f"Review {at}: {QUESTIONS[at % 6]}"),
+    "commands in JSON": lambda at: [
+        {"role": "assistant", "content": json.dumps({"thoughts": "next", "command": {"name": "list", "args": {}}})},
+        {"role": "system", "content": f"Command list returned: {at * 3} rows"},
+        {"role": "user", "content": "Say which command comes next."},
+    ],
     "a talk": lambda at: said(f"The answer to that is {at * 17}, as page {at} says.", QUESTIONS[at % 6]),
     "one question in other words": lambda at: (
         chat(at, "status", {}, "ready at noon")
@@ -166,6 +180,13 @@ def test_an_agent_with_news_every_third_turn_is_never_stopped(
         return words(at, f"tool{tool}", {"value": value}, f"found {value} at {at // 9}")
 
     assert Run(turn, calls=42).stopped == 0
+
+
+@pytest.mark.parametrize("words", TOOL)
+def test_an_agent_that_forgets_its_oldest_messages_is_known_too(words: Callable[..., Any]) -> None:
+    run = Run(lambda at: words(at, "find", {}, "no rows"), keeps=18)
+    assert 0 < run.stopped <= MOST_CALLS
+    assert not Run(lambda at: words(at, "find", {"n": at}, f"{at} rows"), keeps=18).stopped
 
 
 @pytest.mark.parametrize("empty", ["", " ", "!!", "\n"])

@@ -26,6 +26,7 @@ _KEYS = 2_000
 _LOOK_BACK = 24
 _CYCLE_RUN = 8
 _CYCLE_REPEATS = 3
+_RESULT_IDS = (b'"tool_call_id"', b'"tool_use_id"', b'"call_id"')
 _MOVING = b'"cache_control"'
 _MARK = re.compile(rb',\s*"cache_control"\s*:\s*\{[^{}]*\}|"cache_control"\s*:\s*\{[^{}]*\}\s*,\s*')
 _NS_PER_MINUTE = 60_000_000_000
@@ -97,7 +98,7 @@ class LoopGuard:
         """
         data = [bytes(message) for message in messages]
         chain = _chain(hash((key, trace_name)), data)
-        trace = self._trace(key, trace_name, chain, now_ns)
+        trace = self._trace(key, trace_name, chain, data, now_ns)
         last = chain[-1] if chain else 0
         found = self._walked(chain, data).findings() if len(data) > 1 else []
         found += self._of_trace(trace, last, data, now_ns, named=bool(trace_name))
@@ -126,7 +127,7 @@ class LoopGuard:
         self._walks.put(chain[-1], walk)
         return walk
 
-    def _trace(self, key: str, name: str, chain: Sequence[int], now_ns: int) -> Trace:
+    def _trace(self, key: str, name: str, chain: Sequence[int], data: Sequence[bytes], now_ns: int) -> Trace:
         if name:
             named = hash((key, name))
             trace = self._traces.get(named) or Trace(now_ns)
@@ -139,10 +140,21 @@ class LoopGuard:
             found = self._traces.get(link)
             if found is not None:
                 break
-        trace = found or Trace(now_ns)
+        trace = found or self._by_result(key, data) or Trace(now_ns)
         if chain:
             self._traces.put(chain[-1], trace)
+            if any(mark in data[-1] for mark in _RESULT_IDS):
+                self._traces.put(hash((key, data[-1])), trace)
         return trace
+
+    def _by_result(self, key: str, data: Sequence[bytes]) -> Trace | None:
+        """The trace of an agent that forgets its oldest messages: by a result that an earlier request ended with."""
+        for message in reversed(data[-_LOOK_BACK:-1]):
+            if any(mark in message for mark in _RESULT_IDS):
+                found = self._traces.get(hash((key, message)))
+                if found is not None:
+                    return found
+        return None
 
     def _of_trace(
         self, trace: Trace, request: int, data: Sequence[bytes], now_ns: int, *, named: bool

@@ -61,13 +61,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class _Turn:
     """An answer, and what came back."""
 
-    __slots__ = ("answer_at", "calls", "result_at", "results", "said", "users")
+    __slots__ = ("answer_at", "calls", "result_at", "results", "said", "told", "users")
 
     def __init__(self) -> None:
         self.said: Text | None = None
         self.calls: list[Item] = []
         self.results: list[Item] = []
         self.users: list[Item] = []
+        self.told: list[Item] = []
         self.answer_at = -1
         self.result_at = -1
 
@@ -78,13 +79,13 @@ class _Turn:
     def pairs(self) -> list[tuple[Item, Item]]:
         """Each call with its result: by id, else in their order."""
         by_id = {result.id: result for result in self.results if result.id}
-        rest = iter([result for result in self.results if not result.id] or self._told())
+        rest = iter([result for result in self.results if not result.id] or self._replies())
         joined = [(call, by_id.get(call.id) if call.id else next(rest, None)) for call in self.calls]
         return [(call, result) for call, result in joined if result is not None]
 
-    def _told(self) -> list[Item]:
-        # An agent whose calls are text is told their results as a user's text.
-        return [user for user in self.users if user.text.words] if all(not call.id for call in self.calls) else []
+    def _replies(self) -> list[Item]:
+        # An agent whose calls are text is told their results as a user's text, or as the system's.
+        return [*self.told, *self.users] if all(not call.id for call in self.calls) else []
 
 
 class _Stale(msgspec.Struct, frozen=True):
@@ -133,7 +134,7 @@ class Walk:
     def _take(self, at: int, item: Item) -> None:
         turn, kind = self._turn, item.kind
         if kind is Kind.SAID or kind is Kind.CALL:
-            ended = turn.results or turn.users or (kind is Kind.SAID and turn.answered)
+            ended = turn.results or turn.users or turn.told or (kind is Kind.SAID and turn.answered)
             if ended:
                 self.close()
                 turn = self._turn
@@ -147,6 +148,9 @@ class Walk:
             turn.result_at = at
         elif kind is Kind.USER:
             turn.users.append(item)
+            turn.result_at = at
+        elif turn.answered:
+            turn.told.append(item)
             turn.result_at = at
 
     def close(self) -> None:
@@ -234,7 +238,7 @@ class Walk:
         said = turn.said or Text()
         answer = self._cluster(Kind.SAID, said)
         told = [self._cluster(Kind.USER, user.text) for user in turn.users]
-        results = [result.text.key for result in turn.results]
+        results = [result.text.key for result in (*turn.results, *turn.told)]
         count = self._count(hash((answer, *told, *results)), set())
         self._answers.append(answer)
         self._same_answers = self._answers.count(answer) if said.words >= _TALK_WORDS else 0

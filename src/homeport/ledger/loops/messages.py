@@ -16,12 +16,16 @@ from homeport.ledger.loops.texts import Mood, Text
 
 _NAME_CHARS = 64
 _DEEPEST = 6
+_LONGEST_ACT = 20_000
 _VOLATILE_FIELDS = frozenset(
     ["request_id", "requestid", "nonce", "timestamp", "ts", "now", "idempotency_key", "trace_id", "call_id"]
 ) | frozenset(["correlation_id", "uuid", "attempt", "retry"])
-# Agents without tools in the API write their calls into the text: ReAct's lines (Yao et al., 2022) or one code block.
+# Agents without tools in the API write their calls into the text: ReAct's lines (Yao et al., 2022), tags, JSON with
+# thoughts beside the command, or one code block.
 _ACTION = re.compile(r"^[ *#]*action(?: input)?[ *]*:[ *]*(.+)$", re.IGNORECASE | re.MULTILINE)
+_TAG = re.compile(r"<(?:tool_call|function_call|tool_use|invoke|function=)")
 _BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_COMMANDS = ("command", "action", "action_input", "tool", "tool_name", "tool_input", "tool_calls", "function_call")
 
 
 class Kind(StrEnum):
@@ -131,11 +135,27 @@ def _spoken(text: str, kind: Kind) -> Item:
 
 def _acted(text: str) -> str:
     """The calls that an answer's text makes; "" for plain words."""
+    text = text[:_LONGEST_ACT]
     lines = _ACTION.findall(text) if "ction" in text else []
+    lines = lines or (list(_tagged(text)) if "</" in text else [])
     if lines:
         return "\n".join(lines)
+    if text.lstrip().startswith("{"):
+        return _commanded(_parsed(text))
     blocks = _BLOCK.findall(text) if "```" in text else []
     return blocks[0] if len(blocks) == 1 else ""
+
+
+def _tagged(text: str) -> Iterator[str]:
+    """What is between a tag of a call and the next end of a tag."""
+    end = 0
+    while (found := _TAG.search(text, end)) is not None and (end := text.find("</", found.end())) >= 0:
+        yield text[found.end() : end]
+
+
+def _commanded(said: Any) -> str:
+    found = {name: said[name] for name in _COMMANDS if name in said} if isinstance(said, dict) else {}
+    return _written(found) if found else ""
 
 
 def _call(name: Any, arguments: Any, asked: str) -> Item:
