@@ -162,7 +162,7 @@ class LoopGuard:
         """What the trace did, as far as this process knows: the same request with the same answer, and its limits."""
         found = []
         answers = [answer for asked, answer in trace.answers if asked == request]
-        same = max(map(answers.count, answers), default=0)
+        same = max(map(answers.count, answers)) if answers else 0
         if same > 1:
             # Half as sure as a repeat inside a conversation: somebody may ask for samples.
             score = same / 2 if named else min(same / 2, float(self.settings.warn_after))

@@ -3,7 +3,6 @@
 Each message is read once and kept as digests; agents send their whole history again with every call.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -200,8 +199,8 @@ def _written(value: Any) -> str:
     if isinstance(value, str):
         return value
     try:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True)
-    except (TypeError, ValueError, RecursionError):
+        return msgspec.json.encode(value, order="deterministic").decode()
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         return str(type(value))
 
 
