@@ -55,7 +55,29 @@ async def test_a_caller_who_leaves_is_settled_for_what_was_produced(body: dict[s
     caller.leave()
     await task
     assert house.event.outcome is Outcome.CANCELLED
+    assert house.event.estimated
     assert house.event.cost > 0
+    await house.balanced()
+
+
+@BOTH
+async def test_what_nobody_saw_is_presumed_and_never_above_the_hold(body: dict[str, Any]) -> None:
+    """An upstream that is left goes on for a while, and bills what it made."""
+    house = House(MID, budgets=[budget(limit=USD)])
+    house.upstreams["mid"].script(whole(usage=Usage(input_tokens=40, output_tokens=100)))
+    for _ in range(8):
+        await house.ask({**CHAT, "max_tokens": 110})
+    house.upstreams["mid"].script([said("Clause"), Hang()] if body is STREAM else Hang())
+    house.upstreams["mid"].working = lambda: house.clock.advance(1_000_000_000)
+    caller = house.caller({**body, "max_tokens": 110})
+    task = caller.start(house.app)
+    await house.upstreams["mid"].hanging.wait()
+    house.clock.advance(1_000_000_000)
+    caller.leave()
+    await task
+    event = house.recorder.events[-1]
+    assert event.input_tokens >= 40, "as the upstream counted the same prompt before"
+    assert event.output_tokens == (33 if body is STREAM else 107)
     await house.balanced()
 
 

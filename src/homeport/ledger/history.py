@@ -12,6 +12,7 @@ _PER_OCTAVE = 4
 _KEPT = 512
 _ENOUGH = 8
 _ONE = 1_000
+_TEMPLATE = 8
 _MOST = 64 * _ONE
 
 _ENDS = tuple(int(2 ** (bucket / _PER_OCTAVE)) for bucket in range(_BUCKETS))
@@ -56,22 +57,29 @@ class OutputHistory:
 
 
 class PromptHistory:
-    """By how much prompts of a model were longer than our upper bound, if they ever were."""
+    """How long the prompts of a model are beside our upper bound, and beside our estimate."""
 
     def __init__(self) -> None:
         self._factors: dict[str, int] = {}
+        self._usual: dict[str, int] = {}
 
-    def note(self, model: str, bound: int, tokens: int) -> None:
-        """A prompt that was thought to have `bound` tokens at most had so many."""
-        if tokens > bound and (bound > 0 or tokens > 0):
+    def note(self, model: str, *, bound: int, estimate: int, tokens: int) -> None:
+        """A prompt that was held for as `bound` tokens and estimated as `estimate` had so many."""
+        if tokens > bound and (model in self._factors or len(self._factors) < _MODELS):
             factor = min(_MOST, -(-tokens * _ONE // max(bound, 1)))
-            if len(self._factors) < _MODELS or model in self._factors:
-                self._factors[model] = max(factor, self._factors.get(model, _ONE))
+            self._factors[model] = max(factor, self._factors.get(model, _ONE))
+        if model in self._usual or len(self._usual) < _MODELS:
+            factor = min(_MOST, max(tokens - _TEMPLATE, 0) * _ONE // max(estimate, 1))
+            self._usual[model] = max(factor, self._usual.get(model, _ONE) * 99 // 100, _ONE)
 
     def bound(self, model: str, tokens: int) -> int:
         """The upper bound with what was learned of the model."""
         factor = self._factors.get(model)
         return tokens if factor is None else -(-tokens * factor // _ONE)
+
+    def presumed(self, model: str, estimate: int) -> int:
+        """A prompt's tokens where nobody says them: rather more than there are."""
+        return -(-estimate * self._usual.get(model, _ONE) // _ONE) + _TEMPLATE
 
 
 def _bucket(tokens: int) -> int:

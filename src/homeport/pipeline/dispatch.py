@@ -295,8 +295,11 @@ class Dispatcher:
 
     def _spent(self, exchange: Exchange, attempt: Try) -> Nano:
         """What a call that gave no answer costs: the prompt, where it was sent; the time, at an own engine."""
+        lasted = self._clock.monotonic_ns() - attempt.started
         usage = estimate(exchange.inference.input_chars, 0) if exchange.inference else Usage()
-        return self._pricing.cost(attempt.target, usage, self._clock.monotonic_ns() - attempt.started)
+        if exchange.tab is not None and attempt.hold is not None:
+            usage = exchange.tab.presumed(attempt.hold, attempt.target, None, 0, lasted)
+        return self._pricing.cost(attempt.target, usage, lasted)
 
     def _left_s(self, exchange: Exchange) -> float:
         """Seconds until the caller's deadline."""

@@ -154,6 +154,12 @@ class Exchange:
         self._writer = self.dialect.writer(self.inference, surface)
 
     @property
+    def saw_the_end(self) -> bool:
+        """Whether the upstream has said all that it had to say, or is not needed to: its usage is final."""
+        whole = self.usage is not None and not (self.inference is not None and self.inference.stream)
+        return self.outcome is Outcome.COMPLETED or self.completion is not None or whole or bool(self.held)
+
+    @property
     def writer(self) -> AnswerWriter:
         assert self._writer is not None, "an answer without a call"
         return self._writer

@@ -165,7 +165,7 @@ class Pipeline:
         if exchange.key is None:
             return
         now = self._stages.clock.monotonic_ns()
-        usage = exchange.billed = self._billable(exchange)
+        usage = exchange.billed = self._billable(exchange, now)
         if exchange.target is not None:
             cost = self._stages.pricing.cost(exchange.target, usage, now - exchange.dispatched_ns)
             if exchange.tab is not None and (ceiling := exchange.tab.ceiling(exchange.target)) is not None:
@@ -189,10 +189,13 @@ class Pipeline:
         for observer in self._stages.observers:
             observer.observe(event)
 
-    def _billable(self, exchange: Exchange) -> Usage:
+    def _billable(self, exchange: Exchange, now: int) -> Usage:
         if exchange.target is None or exchange.inference is None:
             return Usage()
         whole = exchange.completion
+        if exchange.tab is not None and not exchange.target.local and not exchange.saw_the_end:
+            lasted = now - exchange.dispatched_ns
+            return exchange.tab.presumed(None, exchange.target, exchange.usage, exchange.events, lasted)
         if exchange.usage is not None:
             return exchange.usage
         # A vector is long, but nobody generated its digits.

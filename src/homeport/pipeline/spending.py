@@ -17,6 +17,7 @@ from homeport.ledger.budgets import BudgetBook
 from homeport.ledger.history import OutputHistory, PromptHistory, Route
 from homeport.ledger.holds import SLACK_TOKENS, Quote, ask_of, bounded, flat, quote, quote_time
 from homeport.ledger.purse import Purse
+from homeport.ledger.usage import estimate
 from homeport.ledger.wallet import Wallet
 
 NOT_PAID = "budget_exceeded"
@@ -26,6 +27,9 @@ UNKNOWN_PRICE = "budgets.unknown_price_usd"
 """Where the cost of a call comes from that has no price."""
 
 _EXTENSION_TOKENS = 512
+_ORDINARY_TOKENS = 1_024
+_UNSEEN_TOKENS = 32
+_NS_PER_TOKEN = 500_000
 _QUEUE_LOOK_S = 1.0
 _QUEUE_LEAST_S = 0.05
 _HEADER = "x-homeport-budget-remaining"
@@ -134,6 +138,7 @@ class Tab:
         self._paid_tokens = 0
         self._holds = 0
         self._answering: Hold | None = None
+        self._latest: Hold | None = None
         self._last: tuple[Target, Quote] | None = None
         self.held = 0
         self.needed = 0
@@ -173,7 +178,8 @@ class Tab:
         self.remote.add(target.name)
         amount = min(self.held - self.needed, quoted.worst)
         self.needed += amount
-        return Hold(amount=amount, tokens=min(quoted.tokens(amount), self._ask.output), quote=quoted)
+        self._latest = Hold(amount=amount, tokens=min(quoted.tokens(amount), self._ask.output), quote=quoted)
+        return self._latest
 
     def bound(self, call: UpstreamCall, hold: Hold) -> UpstreamCall:
         """The call with the bound on its answer that keeps it inside the hold."""
@@ -212,12 +218,36 @@ class Tab:
     def learn(self, target: Target, usage: Usage) -> None:
         """An answer came to its end, and its upstream said how long it was."""
         histories = self._spending.histories
-        histories.prompts.note(target.name, self._ask.prompt, usage.input_tokens)
+        guess = estimate(self._inference.input_chars, 0).input_tokens
+        histories.prompts.note(target.name, bound=self._ask.prompt, estimate=guess, tokens=usage.input_tokens)
         if self._ask.output:
             tokens = usage.output_tokens // self._ask.choices
             if self._answering is not None and self._answering.tokens <= tokens < self._ask.output:
                 tokens = min(2 * tokens, self._ask.output)  # Cut by our bound: it would have been longer.
             histories.outputs.note(self._route(target), tokens)
+
+    def presumed(self, hold: Hold | None, target: Target, told: Usage | None, events: int, elapsed_ns: int) -> Usage:
+        """The usage of a call whose end nobody saw: rather more than there was, but never more than it held.
+
+        Its upstream goes on until it notices that nobody listens, and bills what it made.
+
+        Args:
+            hold: of the call; None for the last one.
+            told: what the upstream said on the way.
+            events: that came of a stream.
+        """
+        hold = hold or self._latest
+        guess = estimate(self._inference.input_chars, events)
+        seen = max(events, told.output_tokens if told else 0)
+        usage = told or msgspec.structs.replace(
+            guess, input_tokens=self._spending.histories.prompts.presumed(target.name, guess.input_tokens)
+        )
+        if not self._ask.output or hold is None:
+            return msgspec.structs.replace(usage, output_tokens=seen, estimated=True)
+        usual = self._spending.histories.outputs.q90(self._route(target)) or _ORDINARY_TOKENS
+        unseen = min(_UNSEEN_TOKENS if seen else usual, elapsed_ns // _NS_PER_TOKEN + 1) * self._ask.choices
+        output = max(seen, min(seen + unseen, hold.tokens * self._ask.choices))
+        return msgspec.structs.replace(usage, output_tokens=output, estimated=True)
 
     def ceiling(self, target: Target) -> Nano | None:
         """What a call of a model without a price costs; None where it has one."""
