@@ -11,6 +11,7 @@ from homeport.api.admin import AdminPaths
 from homeport.api.admin import House as Parts
 from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
+from homeport.api.budgets import BudgetActions, BudgetRegistry
 from homeport.api.keys import KeyFields, KeyRegistry, Offer
 from homeport.core.alerts import AlertsTested
 from homeport.core.errors import ConfigError
@@ -49,7 +50,7 @@ class Office:
             refresh=self.keys.refresh,
             house=parts,
             clock=clock,
-            resources=(AlertActions(engine),),
+            resources=(BudgetActions(BudgetRegistry(engine, clock.wall_ns)), AlertActions(engine)),
         )
         self.engine = engine
         self.house = House(MID, keys=self.keys, families=[self.paths])
@@ -91,6 +92,11 @@ ALL_PATHS = [
     ("POST", "/admin/v1/reload"),
     ("GET", "/admin/v1/targets"),
     ("GET", "/admin/v1/alerts"),
+    ("GET", "/admin/v1/budgets"),
+    ("POST", "/admin/v1/budgets"),
+    ("GET", "/admin/v1/budgets/bud_x"),
+    ("PATCH", "/admin/v1/budgets/bud_x"),
+    ("DELETE", "/admin/v1/budgets/bud_x"),
 ]
 
 

@@ -17,7 +17,6 @@ from homeport.storage.alerts import list_alerts
 from homeport.storage.bank import DatabaseBank
 from homeport.storage.budget_figures import MOST_FIGURES, BudgetFigure, BudgetFigures
 from homeport.storage.budgets import Standing, add_budget
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.ingest import ingest
 from homeport.storage.journal import Journal
 from homeport.storage.published import publish, read_published
@@ -34,9 +33,8 @@ OCTOBER_ENDS = 1_793_491_200 * SECOND
 class Office:
     """Budgets in a database, a bank, a journal, and a watch over them, at a time that a test sets."""
 
-    def __init__(self, folder: Path) -> None:
-        self.engine = open_database(sqlite_url(folder / "homeport.db"))
-        upgrade(self.engine)
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
         self.clock = ManualClock(wall=OCTOBER_ENDS - 10 * HOUR)
         self.bank = DatabaseBank(self.engine, self.clock.wall_ns)
         self.watch = BudgetWatch(self.engine)
@@ -76,8 +74,8 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
+def office(engine: Engine, tmp_path: Path) -> Office:
+    return Office(engine, tmp_path)
 
 
 def test_each_threshold_is_told_once_in_a_month_and_anew_in_the_next(office: Office) -> None:
