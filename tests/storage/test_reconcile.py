@@ -189,6 +189,11 @@ def test_where_the_files_are_gone_everything_leased_counts_as_spent(house: House
     for path in house.home.holders.iterdir():
         path.unlink()
     house.worker.ingest()
+    assert (house.standing(account).spent, house.standing(account).leased) == (100, 400), "it may live"
+    house.clock.advance(61 * MINUTE)
+    house.worker.ingest()
+    assert house.standing(account).leased == 400, "nobody looks each time"
+    Reconciler(house.engine, house.home, house.clock.wall_ns).ingest()
     assert (house.standing(account).spent, house.standing(account).leased) == (500, 0)
     assert house.rows() == [], "nobody knows that it was spent"
 

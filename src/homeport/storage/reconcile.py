@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 _STRAYS_EVERY = 240
 """Passes between two looks for leases of our processes whose files are gone: a minute."""
 
+_STRAY_NS = 3_600_000_000_000
+"""A process that lives trades sooner, however its files went; nobody can ask it whether it does."""
+
 _attempts = msgspec.json.Decoder(tuple[Attempt, ...])
 
 
@@ -84,13 +87,15 @@ class Reconciler:
         forget_holder(self._home.holders, holder)
 
     def _strays(self) -> Sequence[Holder]:
-        """Our holders that have leases and no file: somebody emptied the folder."""
+        """Our holders that have leases, have not traded for an hour and have no file: somebody emptied the folder."""
         self._passes += 1
         if self._passes % _STRAYS_EVERY != 1:
             return ()
         with self._engine.connect() as connection:
             # Before the files are looked at: a process makes its file first.
-            named = connection.execute(select(leases.c.holder).distinct()).scalars().all()
+            silent = func.max(leases.c.seen_at) < self._wall_ns() - _STRAY_NS
+            query = select(leases.c.holder).group_by(leases.c.holder).having(silent)
+            named = connection.execute(query).scalars().all()
         found = (Holder.parse(name) for name in named)
         return [
             holder
