@@ -45,6 +45,7 @@ def test_two_weeks(program: Program) -> None:
         ("--from", "1970-01-02", "--to", "2026-11-08"),
         ("--from", "0001-01-01T00:00+23:59"),
         ("--to", "9999-12-31"),
+        ("--to", "2026-11-08\udcff"),
     ],
 )
 def test_what_is_no_period(program: Program, arguments: tuple[str, ...]) -> None:

@@ -66,3 +66,12 @@ def test_a_recording_is_replayed_and_a_wrong_one_named(program: Program, tmp_pat
 def test_no_recording_at_all(program: Program, tmp_path: Path) -> None:
     program.environment["HOMEPORT_DATA"] = str(tmp_path)
     assert "trace_missing" in program.execute("bench", "forecast").stderr
+
+
+@pytest.mark.parametrize("command", ["forecast", "cost-change"])
+def test_a_project_that_no_terminal_prints(program: Program, command: str) -> None:
+    for name in ("a\udcff", "a\n"):
+        done = program.execute(command, "--project", name)
+        assert done.returncode == 2
+        assert "name_unreadable" in done.stderr
+        assert "Traceback" not in done.stderr

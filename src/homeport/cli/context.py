@@ -18,6 +18,22 @@ from homeport.core.errors import ConfigError
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 """The option of every command that answers something."""
 
+
+def _check_text(text: str) -> str:
+    """What was no UTF-8 on the command line has lone surrogates here, and is in no database."""
+    if not text.isprintable():
+        raise ConfigError(
+            f"{ascii(text)[:64]} has characters that no name has", code="name_unreadable", hint="type the name again"
+        )
+    return text
+
+
+Project = Annotated[
+    str,
+    typer.Option(callback=_check_text, help="Only this project and what is below it, such as acme/search."),
+]
+"""The option of commands over what a project spent; "" for all."""
+
 _PIPE_COLUMNS = 200
 
 

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from homeport import bootstrap
-from homeport.cli.context import Context, Json
+from homeport.cli.context import Context, Json, Project
 from homeport.core.errors import ConfigError
 from homeport.core.money import format_usd
 from homeport.ledger.change import Change, Factor, Use, explain, period
@@ -38,7 +38,7 @@ def cost_change(
         str | None, typer.Option("--from", help="Where the later period begins: 2026-11-15, or 2026-11-15T08:00, UTC.")
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="Just before this it ends. Left out: now.")] = None,
-    project: Annotated[str, typer.Option(help="Only this project and what is below it, such as acme/search.")] = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Why the cost changed, against the period of the same length just before. Left out: this week, 7 days.

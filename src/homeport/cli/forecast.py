@@ -2,13 +2,12 @@
 
 import time
 from random import Random
-from typing import Annotated
 
 import msgspec
 import typer
 
 from homeport import bootstrap
-from homeport.cli.context import Context, Json
+from homeport.cli.context import Context, Json, Project
 from homeport.core.money import format_usd
 from homeport.ledger.forecast import COVERAGE, MIN_DAYS, Forecast, Method, forecast_month
 from homeport.storage.ingest import ingest
@@ -23,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def forecast(
     context: typer.Context,
-    project: Annotated[str, typer.Option(help="Only this project and what is below it, such as acme/search.")] = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """The bill at the end of this month (UTC), with an interval it is in four times out of five.
