@@ -1,12 +1,15 @@
 """What the pools cost, from the rows of requests and the hours that were noted."""
 
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from homeport.core.events import RequestFinished
 from homeport.ledger.engine_report import hour_bill, pool_costs, shares_of
 from homeport.storage.engine_hours import HOUR_NS, Pool, note_presence, read_hours
-from tests.ledger.requests import SECOND, ledger, request
+from tests.ledger.requests import SECOND, add, ledger, request
 
 START = 472_222 * HOUR_NS
 POOL = Pool(engine="own", hourly=3_600_000_000, slots=2)
@@ -93,3 +96,12 @@ def test_conservation_over_any_traffic(rows: list[tuple[int, int, int, float]], 
     assert cost.shares + cost.idle == cost.bill == sum(bill for bill, _, _ in each)
     assert cost.requests + cost.unbilled == len(rows)
     assert cost.shares == sum(share.cost for _, shares, _ in each for share in shares)
+
+
+def test_both_databases_tell_the_same(connect: Callable[[], Engine]) -> None:
+    engine = connect()
+    add(engine, *(asked(place * SECOND, tokens=place, output_tokens=3) for place in range(50)))
+    note_presence(engine, [POOL], START, START + HOUR_NS)
+    (cost,) = pool_costs(engine, since_ns=START, until_ns=START + HOUR_NS)
+    assert (cost.requests, cost.bill) == (50, 3_600_000_000)
+    assert cost.shares == cost.used == cost.bill - cost.idle > 0

@@ -129,3 +129,43 @@ def test_it_never_raises_and_subsets_are_subsets(
 @given(st.binary(max_size=40))
 def test_broken_bytes_report_nothing(tail: bytes) -> None:
     assert usage_of(b'{"usage":{"prompt_tokens":5,"x":' + tail) in {None, Usage(input_tokens=5)}
+
+
+@given(VALUES, VALUES, VALUES)
+def test_parts_and_tiers_that_make_no_sense_leave_a_usage_that_adds_up(part: Any, tier: Any, item: Any) -> None:
+    names = ("audio_tokens", "image_tokens", "cached_tokens", "reasoning_tokens")
+    details = dict.fromkeys(names, part)
+    fields = {"prompt_tokens": 5, "completion_tokens": 3}
+    fields |= {"prompt_tokens_details": details, "completion_tokens_details": details}  # type: ignore[dict-item]
+    output = [item, {"type": "web_search_call", "action": item}, {"type": item}]
+    usage = usage_of(json.dumps({"usage": fields, "service_tier": tier, "output": output}).encode())
+    assert usage is not None
+    for of_input in (usage.cached_input_tokens, usage.audio_input_tokens, usage.image_input_tokens):
+        assert 0 <= of_input <= 5
+    for of_output in (usage.reasoning_tokens, usage.audio_output_tokens, usage.image_output_tokens):
+        assert 0 <= of_output <= 3
+    assert 0 <= usage.searches <= 3
+    assert usage.service_tier in {"", str(tier).lower()}
+
+
+@pytest.mark.parametrize(
+    ("said", "tier"),
+    [
+        ("flex", "flex"),
+        ("Priority", "priority"),
+        ("default", ""),
+        ("auto", ""),
+        ("scale", ""),
+        ("", ""),
+        (None, ""),
+        (7, ""),
+        (["flex"], ""),
+        ("x" * 33, ""),
+        ("fl ex", ""),
+    ],
+)
+def test_how_a_call_was_served(said: Any, tier: str) -> None:
+    body = json.dumps({"usage": {"prompt_tokens": 5, "completion_tokens": 3}, "service_tier": said}).encode()
+    usage = usage_of(body)
+    assert usage is not None
+    assert usage.service_tier == tier

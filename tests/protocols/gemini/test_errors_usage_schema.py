@@ -149,3 +149,21 @@ def test_schemas_that_are_none(schema: Any) -> None:
         assert isinstance(json_schema(schema, "s"), dict)
     except InvalidRequest as error:
         assert error.param.startswith("s")  # noqa: PT017 # either ending is right
+
+
+@given(VALUES, VALUES)
+def test_details_that_make_no_sense_are_passed_over(details: Any, count: Any) -> None:
+    told = {
+        "promptTokenCount": 9,
+        "candidatesTokenCount": 4,
+        "promptTokensDetails": details,
+        "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": count}, details],
+        "candidatesTokensDetails": [{"modality": details, "tokenCount": 3}, {"modality": "IMAGE", "tokenCount": count}],
+        "serviceTier": details,
+    }
+    usage = read_usage(msgspec.Raw(json.dumps(told).encode()))
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens) == (9, 4)
+    assert usage.cached_audio_input_tokens == 0
+    assert 0 <= usage.image_output_tokens <= 4
+    assert usage.service_tier == ""
