@@ -70,6 +70,16 @@ def test_noise_moves_them_little() -> None:
     assert found.cached >= 0
 
 
+def test_a_kind_of_token_that_seems_to_give_time_back_costs_nothing() -> None:
+    odd = [
+        Work(row.request_id, *row.tokens, max(1, row.took_ns - 15_000 * row.cached), is_timed=True)
+        for row in answers(200)
+    ]
+    found = fitted(odd)
+    assert (found.fitted, found.cached) == (True, 0)
+    assert found.uncached == pytest.approx(200_000_000, rel=0.1)
+
+
 @pytest.mark.parametrize("rows", [answers(29), answers(200, timed=False)])
 def test_without_enough_timings_the_ratios_are_usual_and_the_times_are_kept(rows: list[Work]) -> None:
     found = fitted(rows)
