@@ -9,7 +9,7 @@ import pytest
 from homeport.core.budgets import ScopeKind
 from homeport.core.errors import ConnectFailed, UpstreamRefused, UpstreamTimeout
 from homeport.core.money import Nano, PicoRate
-from homeport.core.types import Completion, Outcome, Surface, TokenPrice, UpstreamCall, Usage
+from homeport.core.types import Completion, MachinePrice, Outcome, Surface, TokenPrice, UpstreamCall, Usage
 from homeport.pipeline.dispatch import Resilience
 from homeport.pipeline.hedge import HedgePolicy
 from homeport.pipeline.retry import RetryPolicy
@@ -212,6 +212,44 @@ async def test_the_bank_goes_away_while_requests_are_under_way() -> None:
     statuses = [(await house.ask({**CHAT, "max_tokens": 200})).status for _ in range(100)]
     assert statuses[0] == 200, "the lease is spent first"
     house.bank.closed = False
+    await house.balanced()
+
+
+async def test_a_call_that_is_paid_by_its_time_is_given_up_when_its_hold_is_used_up() -> None:
+    """3.60 USD an hour: 600 s cost 0.60 USD, and 0.05 USD pay for 50 s."""
+    hourly = target("mid", price=MachinePrice(source="second", hourly=Nano(3_600_000_000)))
+    house = House(hourly, budgets=[budget(limit=50_000_000)])
+    house.upstreams["mid"].script(whole())
+    house.upstreams["mid"].working = lambda: house.clock.advance(2_000_000_000)
+    assert (await house.ask()).status == 200
+    [call] = house.upstreams["mid"].calls
+    assert 30 <= call.timeouts.total <= 50
+    assert house.event.cost == 2_000_000
+    await house.balanced()
+    rich = House(hourly, budgets=[budget(limit=10 * USD)])
+    rich.upstreams["mid"].script(whole())
+    assert (await rich.ask()).status == 200
+    assert rich.upstreams["mid"].calls[0].timeouts == hourly.timeouts
+    assert (await House(hourly, budgets=[budget(limit=20_000_000)]).ask()).status == 429, "less than 30 s"
+
+
+@pytest.mark.parametrize(
+    ("surface", "body"),
+    [
+        ("responses", {"model": "auto", "input": PROMPT, "max_output_tokens": 10**30, "n": 10**30}),
+        ("chat/completions", {**CHAT, "max_tokens": 10_000_000, "n": 128}),
+        ("messages", {**CHAT, "max_tokens": 10_000_000, "n": "many"}),
+        ("completions", {"model": "auto", "prompt": [[1] * 100], "max_tokens": None, "best_of": 20}),
+    ],
+)
+async def test_absurd_bounds_are_not_trusted(surface: str, body: dict[str, Any]) -> None:
+    house = House(MID, budgets=[budget(limit=USD)])
+    house.upstreams["mid"].script(whole(usage=Usage(input_tokens=10, output_tokens=10)))
+    caller = await house.ask(body, surface=surface)
+    assert caller.status in {200, 400, 429}
+    for sent in house.upstreams["mid"].calls:
+        bounds = [int(bytes(sent.fields[name])) for name in sent.fields if "tokens" in name]
+        assert max(bounds) * 4_000 <= USD
     await house.balanced()
 
 

@@ -19,6 +19,8 @@ SLACK_TOKENS = 16
 
 _LETTERS = bytes((32, *range(65, 91), *range(97, 123)))
 _SHORT_TOKENS = 1_024
+_SHORT_SECONDS = 30.0
+_NS_PER_HOUR = 3_600 * 1_000_000_000
 _TEMPLATE_TOKENS = 64
 _TOOLS_TOKENS = 1_024
 _STORED_TOKENS = 65_536
@@ -31,6 +33,8 @@ _BOUNDS: Mapping[Surface, tuple[str, ...]] = {
     Surface.MESSAGES: ("max_tokens",),
 }
 """The fields that bound an answer; the first is the one to add. Other surfaces generate nothing."""
+
+_CHOICES: Mapping[Surface, tuple[str, ...]] = {Surface.CHAT: ("n",), Surface.COMPLETION: ("n", "best_of")}
 
 _PROMPT = ("input", "cached_input", "cache_write", "long_cache_write")
 _PROMPT_MEDIA = (*_PROMPT, "audio_input", "cached_audio_input", "image_input")
@@ -76,6 +80,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
         least: what must be held, for an answer of ordinary length, or a short one where none was seen yet.
         good: what should be held: as `least`, but the worst case where no answer was seen yet.
         worst: for the longest answer.
+        hourly: what an hour of the call costs, where it is paid by its time; else 0.
     """
 
     prompt: Nano
@@ -83,6 +88,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     least: Nano
     good: Nano
     worst: Nano
+    hourly: int = 0
 
     def tokens(self, held: int) -> int:
         """How long each choice may get for what is held."""
@@ -100,7 +106,7 @@ def ask_of(inference: Inference, *, default_output: int, media_tokens: int) -> A
     return Ask(
         prompt=prompt,
         output=output,
-        choices=max(1, _whole(fields, "n"), _whole(fields, "best_of")),
+        choices=max([1, *(_whole(fields, name) for name in _CHOICES.get(inference.surface, ()))]),
         searches=_MOST_SEARCHES if "tools" in fields and _SEARCH.search(bytes(fields["tools"])) else 0,
         media=media or not _SPOKEN.isdisjoint(fields),
         tiered=not _TIERED.isdisjoint(fields) and any(bytes(fields.get(n, b"null")) not in _ORDINARY for n in _TIERED),
@@ -124,7 +130,9 @@ def quote(price: TokenPrice, ask: Ask, *, prompt: int, usual: int | None) -> Quo
 
 def quote_time(price: MachinePrice, seconds: float) -> Quote:
     """What to hold for a call that is paid by its time, and may take so many seconds."""
-    return flat(charge_time(price.hourly, round(seconds * 1e9)))
+    worst = charge_time(price.hourly, round(seconds * 1e9))
+    least = charge_time(price.hourly, round(min(seconds, _SHORT_SECONDS) * 1e9))
+    return Quote(prompt=least, token=0, least=least, good=worst, worst=worst, hourly=price.hourly)
 
 
 def flat(cost: Nano) -> Quote:
@@ -144,6 +152,14 @@ def bounded(call: UpstreamCall, tokens: int) -> UpstreamCall:
     if not lowered:
         return call
     return msgspec.structs.replace(call, fields={**call.fields, **lowered})
+
+
+def shortened(call: UpstreamCall, quoted: Quote, held: int) -> UpstreamCall:
+    """The same call, given up when it has taken the time that is held for."""
+    if not quoted.hourly or held >= quoted.worst:
+        return call
+    seconds = held * _NS_PER_HOUR // quoted.hourly / 1e9
+    return msgspec.structs.replace(call, timeouts=call.timeouts.within(seconds))
 
 
 def _with(prompt: int, token: int, tokens: int) -> Nano:

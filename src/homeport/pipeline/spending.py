@@ -15,7 +15,7 @@ from homeport.core.ports import Clock
 from homeport.core.types import Decision, Inference, Key, MachinePrice, Target, UpstreamCall, Usage
 from homeport.ledger.budgets import BudgetBook
 from homeport.ledger.history import OutputHistory, PromptHistory, Route
-from homeport.ledger.holds import SLACK_TOKENS, Quote, ask_of, bounded, flat, quote, quote_time
+from homeport.ledger.holds import SLACK_TOKENS, Quote, ask_of, bounded, flat, quote, quote_time, shortened
 from homeport.ledger.purse import Purse
 from homeport.ledger.usage import estimate
 from homeport.ledger.wallet import Wallet
@@ -183,7 +183,9 @@ class Tab:
 
     def bound(self, call: UpstreamCall, hold: Hold) -> UpstreamCall:
         """The call with the bound on its answer that keeps it inside the hold."""
-        return bounded(call, max(1, hold.tokens)) if hold.quote.token else call
+        if hold.quote.token:
+            return bounded(call, max(1, hold.tokens))
+        return shortened(call, hold.quote, hold.amount)
 
     def lost(self, hold: Hold, cost: int) -> None:
         """A call gave no answer; what it held beyond its cost is there for the next one."""
