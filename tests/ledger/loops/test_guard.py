@@ -354,3 +354,18 @@ def test_memory_is_bounded() -> None:
         guard.check(f"key{at}", f"trace{at}", (), at)
     assert len(guard._traces) <= 40_000
     assert len(guard._rates) <= 4_000
+
+
+def test_a_review_of_what_was_read_before_is_no_loop() -> None:
+    """Everything was there before, but each thing is looked at once more: that is slowed down at most."""
+
+    def turn(at: int) -> Any:
+        if at < 12:
+            return chat(at, "read", {"file": at % 3}, f"{PAGE} {at}")
+        return (
+            chat(at, "read", {"file": at % 3}, f"{PAGE} {at - 12}")
+            if at < 18
+            else chat(at, "write", {"n": at}, f"{at}")
+        )
+
+    assert Run(turn).stopped == 0

@@ -219,9 +219,11 @@ class LoopGuard:
         if score >= settings.throttle_after and found.signal is not Signal.RATE:
             level = Level.THROTTLE
         cycle = found.run >= _CYCLE_RUN and found.repeats >= _CYCLE_REPEATS
-        if score >= stop and (found.repeats >= stop or cycle):
+        # Many things that were each there before are a review; one of them again and again is a loop.
+        sure = found.same if found.signal in _OF_RUNS else found.repeats
+        if score >= stop and (sure >= stop or cycle):
             level = Level.STOP
-        if level and found.signal is not Signal.RATE and self._costs(trace):
+        if level and found.signal is not Signal.RATE and sure >= settings.warn_after and self._costs(trace):
             level = Level.STOP
         # A history that came from elsewhere, as a transcript to be judged, has no earlier call here.
         unseen = trace.calls == 0 and score < 2 * stop
@@ -237,6 +239,7 @@ class LoopGuard:
         return delay
 
 
+_OF_RUNS = frozenset({Signal.RESULT, Signal.ERROR, Signal.EXCHANGE})
 # A person who asks in other words each time reads the answers: so that is given more room.
 _EXTRA = {Signal.ANSWER: 3, Signal.CONTEXT: 1}
 

@@ -23,6 +23,7 @@ _ANSWERS = 12
 _FAILURE_WEIGHT = 2 / 3
 _LEAST_CONTEXT = 4
 _STALE_SHARE = 0.7
+_STALE_TURNS = 0.35
 
 
 class Signal(StrEnum):
@@ -45,6 +46,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         score: how often it happened, less where each time is weak evidence: a poll's `pending` counts a third.
         repeats: how often it happened.
         run: stale turns in a row.
+        same: how often it happened in the run and right before it.
         name: the tool's; "" where it is about text.
         answer_at, result_at: indices of the messages that show it; -1 where there is none.
     """
@@ -53,6 +55,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     score: float
     repeats: int
     run: int = 0
+    same: int = 0
     name: str = ""
     answer_at: int = -1
     result_at: int = -1
@@ -95,6 +98,7 @@ class _Stale(msgspec.Struct, frozen=True):
     count: int = 1
     signal: Signal = Signal.RESULT
     name: str = ""
+    key: int = 0
 
 
 _NEW = _Stale()
@@ -121,9 +125,10 @@ class Walk:
         self._same_answers = 0
         self._score = 0.0
         self._run = 0
+        self._in_run: dict[int, int] = {}
         self._stale = _NEW
         self._last = self._turn
-        self._chars = self._stale_chars = self._stale_turns = 0
+        self._chars = self._stale_chars = self._turns = self._stale_turns = 0
         self._context = 0.0
 
     def take(self, fact: Fact) -> None:
@@ -164,7 +169,8 @@ class Walk:
             self._users.update(fresh)
             if turn.calls and turn.results:
                 self._score, self._run = 0.0, 0
-            self._chars = self._stale_chars = self._stale_turns = 0
+                self._in_run.clear()
+            self._chars = self._stale_chars = self._turns = self._stale_turns = 0
             self._context = 0.0
 
     def findings(self) -> list[Finding]:
@@ -173,7 +179,8 @@ class Walk:
         stale = self._stale
         if self._run:
             found.append(self._found(stale.signal, self._score + 1, stale.count, stale.name))
-            if stale.count >= _LEAST_CONTEXT and self._stale_chars >= _STALE_SHARE * self._chars:
+            many = self._stale_turns >= _STALE_TURNS * self._turns and self._stale_chars >= _STALE_SHARE * self._chars
+            if many and stale.count >= _LEAST_CONTEXT:
                 found.append(self._found(Signal.CONTEXT, self._context, self._stale_turns, stale.name))
         if self._same_answers > 1:
             found.append(self._found(Signal.ANSWER, self._same_answers, self._same_answers))
@@ -186,6 +193,7 @@ class Walk:
             score=score,
             repeats=repeats,
             run=self._run,
+            same=self._in_run.get(self._stale.key, 0) + 1,
             name=name,
             answer_at=last.answer_at,
             result_at=last.result_at,
@@ -196,9 +204,12 @@ class Walk:
         items = (*turn.calls, *turn.results)
         chars = sum(item.text.chars for item in items) + (turn.said.chars if turn.said else 0)
         self._chars += chars
+        self._turns += 1
         if stale.weight == 0:
             self._score, self._run = 0.0, 0
+            self._in_run.clear()
             return
+        self._in_run[stale.key] = self._in_run.get(stale.key, 0) + 1
         self._score += stale.weight
         self._run += 1
         self._stale = stale
@@ -216,21 +227,24 @@ class Walk:
 
     def _call(self, call: Item, result: Item, counted: set[int]) -> _Stale:
         text = result.text
-        same = self._count(hash((call.name, call.text.key, text.key)), counted)
+        exact = hash((call.name, call.text.key, text.key))
+        same = self._count(exact, counted)
         found = _NEW
         if same > 1:
-            found = _Stale(_WAITING_WEIGHT if result.mood is Mood.WAITS else 1.0, same, Signal.RESULT, call.name)
+            weight = _WAITING_WEIGHT if result.mood is Mood.WAITS else 1.0
+            found = _Stale(weight, same, Signal.RESULT, call.name, exact)
         if result.mood is Mood.FAILS:
-            failed = self._count(hash((call.name, text.blurred)), counted)
+            failure = hash((call.name, text.blurred))
+            failed = self._count(failure, counted)
             if same == 1 and failed > 1:
-                found = _Stale(_SIMILAR_WEIGHT, failed, Signal.ERROR, call.name)
+                found = _Stale(_SIMILAR_WEIGHT, failed, Signal.ERROR, call.name, failure)
         elif text.words >= _LEAST_WORDS:
             told = hash((call.name, text.key, "told"))
             times = self._count(told, counted)
             before = self._arguments.get(told)
             self._arguments[told] = call.text
             if same == 1 and before is not None and near(before, call.text):
-                found = _Stale(_SIMILAR_WEIGHT, times, Signal.RESULT, call.name)
+                found = _Stale(_SIMILAR_WEIGHT, times, Signal.RESULT, call.name, told)
         return found
 
     def _talk(self, turn: _Turn) -> _Stale:
@@ -239,16 +253,17 @@ class Walk:
         answer = self._cluster(Kind.SAID, said)
         told = [self._cluster(Kind.USER, user.text) for user in turn.users]
         results = [result.text.key for result in (*turn.results, *turn.told)]
-        count = self._count(hash((answer, *told, *results)), set())
+        key = hash((answer, *told, *results))
+        count = self._count(key, set())
         self._answers.append(answer)
         self._same_answers = self._answers.count(answer) if said.words >= _TALK_WORDS else 0
         if count == 1:
             return _NEW
         if turn.results:
             waits = all(result.mood is Mood.WAITS for result in turn.results)
-            return _Stale(_WAITING_WEIGHT if waits else 1.0, count, Signal.RESULT)
+            return _Stale(_WAITING_WEIGHT if waits else 1.0, count, Signal.RESULT, "", key)
         words = said.words + sum(user.text.words for user in turn.users)
-        return _Stale(1.0 if words > _TALK_WORDS else _TALK_WEIGHT, count, Signal.EXCHANGE)
+        return _Stale(1.0 if words > _TALK_WORDS else _TALK_WEIGHT, count, Signal.EXCHANGE, "", key)
 
     def _cluster(self, kind: Kind, text: Text) -> int:
         """The key of the first of some texts that are nearly the same."""
