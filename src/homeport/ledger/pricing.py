@@ -72,11 +72,21 @@ def dearest(price: Price) -> Price:
 def _applied(price: TokenPrice, usage: Usage) -> TokenPrice:
     """The flat price that holds for an answer: of its service tier, and of its prompt's length."""
     price = in_tier(price, usage.service_tier)
+    if not price.above:
+        return price
     longer = (dearer for start, dearer in reversed(price.above) if usage.input_tokens > start)
     return next(longer, price)
 
 
 def _token_cost(price: TokenPrice, usage: Usage) -> Nano:
+    if price.reasoning is None and not _has_other_parts(usage):  # Nearly every answer, in a third of the time.
+        cached = min(usage.cached_input_tokens, usage.input_tokens)
+        plain = (
+            (usage.input_tokens - cached, price.input),
+            (cached, price.cached_input),
+            (usage.output_tokens, price.output),
+        )
+        return charge((*plain, (1, price.request)))
     return charge(
         (
             *_input_parts(price, usage),
@@ -85,6 +95,20 @@ def _token_cost(price: TokenPrice, usage: Usage) -> Nano:
             (usage.images, price.image),
             (usage.searches, price.search),
         )
+    )
+
+
+def _has_other_parts(usage: Usage) -> bool:
+    """Whether it has more than text that is read, from a cache or not, and generated."""
+    return bool(
+        usage.cache_write_tokens
+        or usage.audio_input_tokens
+        or usage.cached_audio_input_tokens
+        or usage.image_input_tokens
+        or usage.audio_output_tokens
+        or usage.image_output_tokens
+        or usage.images
+        or usage.searches
     )
 
 
