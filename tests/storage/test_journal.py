@@ -1,5 +1,6 @@
 """The journal: what was recorded is read back, once, whatever happened to the process or the bytes."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from sqlalchemy import Engine, func, select
 
 from homeport.core.errors import JournalFull, StorageError
 from homeport.storage.ingest import ingest
-from homeport.storage.journal import HEADER, MAGIC, Journal, read_frames, segments
+from homeport.storage.journal import HEADER, MAGIC, Journal, clear_unopened, read_frames, segments
 from homeport.storage.tables import journal_offsets, requests
 from tests.storage.events import finished
 
@@ -185,3 +186,31 @@ def test_any_bytes_are_read_without_an_error(data: bytes, abandoned: bool, claim
         events, done, lost = read_frames(hostile, abandoned=abandoned)
         assert events == []
         assert done == lost == (len(hostile) if abandoned else 0)
+
+
+def test_a_segment_that_is_cleared_before_it_is_locked_is_made_again(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, lock = tmp_path / "journal", fcntl.flock
+    cleared: list[int] = []
+
+    def be_late(file: int, how: int) -> None:
+        if not cleared:
+            cleared.append(1)
+            clear_unopened(folder)
+        lock(file, how)
+
+    journal = Journal(folder)
+    monkeypatch.setattr("homeport.storage.journal.fcntl.flock", be_late)
+    for name in ("a", "b"):
+        journal.record(finished(name))
+    journal.close()
+    assert ingest(engine, folder).rows == 2
+
+
+def test_a_segment_that_cannot_be_made_is_said_each_time(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    (tmp_path / "journal").rmdir()
+    for name in ("a", "b"):
+        with pytest.raises(StorageError):
+            journal.record(finished(name))

@@ -92,16 +92,30 @@ class Journal:
         self._close_segment()
 
     def _open_segment(self) -> None:
-        name = f"{self._wall_ns():020d}-{os.getpid()}{SUFFIX}"
-        opening = self._folder / f"{name}.opening"
         try:
-            self._descriptor = os.open(opening, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-            # Locked before it gets its name, so that no reader takes a new segment for an abandoned one.
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            opening.rename(self._folder / name)
+            while (descriptor := self._make_segment()) is None:
+                pass
         except OSError as error:
             raise _explain(error, self._folder) from error
+        self._descriptor = descriptor
         self._size = 0
+
+    def _make_segment(self) -> int | None:
+        """A new segment, open and locked; None where it was taken for a dead process's before it was locked."""
+        name = f"{self._wall_ns():020d}-{os.getpid()}{SUFFIX}"
+        opening = self._folder / f"{name}.opening"
+        descriptor = os.open(opening, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        try:
+            # Locked before it gets its name, so that no reader takes a new segment for an abandoned one.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            opening.rename(self._folder / name)
+        except OSError as error:
+            # Whatever is written to a file without a name is lost.
+            os.close(descriptor)
+            if isinstance(error, FileNotFoundError) and self._folder.exists():
+                return None
+            raise
+        return descriptor
 
     def _write(self, frame: bytes) -> None:
         try:
