@@ -1,6 +1,7 @@
 """The HTTP client against a server that says anything, in any pieces, and ends whenever it likes."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -237,6 +238,9 @@ _FRAGMENTS = (
 )
 
 
+_INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1\d\d.*?\r\n\r\n", re.DOTALL)
+
+
 def hostile(data: bytes) -> None:
     """Any bytes end in an answer or an upstream's error; where the connection is used again, a second parser agrees."""
     source = Source(data)
@@ -285,13 +289,22 @@ def _exchange(pieces: Sequence[bytes], *, ends: bool) -> Ending:
     return loop.run(work())
 
 
+def _without_empty_lines(wire: bytes) -> bytes:
+    """h11 takes no empty line before an answer, nor between informational ones and it; llhttp passes over them."""
+    informational, rest = b"", wire.lstrip(b"\r\n")
+    while head := _INFORMATIONAL.match(rest):
+        informational += head[0]
+        rest = rest[head.end() :].lstrip(b"\r\n")
+    return informational + rest
+
+
 def _second_opinion(wire: bytes, ending: Ending) -> bytes:
-    """h11 reads the same answer; what follows it is given back. It takes no empty line before one; llhttp does."""
+    """h11 reads the same answer; what follows it is given back."""
     assert not ending.error, "a connection was used again after an error"
     reader = h11.Connection(h11.CLIENT)
     reader.send(h11.Request(method="POST", target="/", headers=[("host", "up.example"), ("content-length", "0")]))
     reader.send(h11.EndOfMessage())
-    reader.receive_data(wire.lstrip(b"\r\n"))
+    reader.receive_data(_without_empty_lines(wire))
     body, status = b"", 0
     while True:
         try:
