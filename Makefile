@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience fuzz lock clean
+.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -44,6 +44,9 @@ bench-soak: .venv/dev ## 100,000 requests, a tenth of them with faults: does any
 
 bench-resilience: .venv/dev ## What hedging and the circuit breaker are worth (3 minutes).
 	@exec $(BIN)/python -m bench.resilience $(ARGS)
+
+bench-ledger: .venv/dev ## Reports over a million rows, ingestion, the request path (3 minutes).
+	@exec $(BIN)/python -m bench.ledger $(ARGS)
 
 fuzz: .venv/dev build/fuzz/ready ## Fuzz every parser for FUZZ_MINUTES (10) in all; ARGS names targets.
 	@PYTHONPATH=src:. exec build/fuzz/venv/bin/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)

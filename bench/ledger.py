@@ -46,7 +46,7 @@ TARGETS = (
 )
 _MONTH = Month(2026, 10)
 _ROWS_AT_ONCE = 20_000
-_ROUNDS = 9
+_ROUNDS = 25
 _KEYS, _PROJECTS = 50, 10
 _MODELS = (
     *(("gpt-4.1-mini", "openai", "mid"), ("gpt-4.1", "openai", "frontier"), ("claude-sonnet", "anthropic", "frontier")),

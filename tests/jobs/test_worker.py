@@ -75,7 +75,7 @@ async def test_a_database_failure_is_logged_without_its_text_and_tried_again(
     loop = asyncio.get_running_loop()
 
     def fail() -> Ingested:
-        raise OperationalError("SELECT secret", {}, Exception("a secret"))
+        raise OperationalError("SELECT secret", {}, Exception("disk is full\nDETAIL: a secret"))
 
     def last() -> Ingested:
         loop.call_soon_threadsafe(stop.set)
@@ -85,7 +85,7 @@ async def test_a_database_failure_is_logged_without_its_text_and_tried_again(
     await worker.work(ingest, stop)
     assert ingest.calls >= 3
     assert [record.getMessage() for record in caplog.records] == [
-        "the journal could not be ingested: OperationalError"
+        "the journal keeps what is new, for the database cannot be used: disk is full"
     ] * 2
 
 

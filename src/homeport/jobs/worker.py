@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from homeport.storage.db import unusable
 from homeport.storage.ingest import Ingested
 from homeport.telemetry.logs import FIELDS
 
@@ -16,7 +17,7 @@ _AFTER_FAILURE = 2.0
 
 
 async def work(ingest: Callable[[], Ingested], stop: asyncio.Event) -> None:
-    """Ingest four times a second; after a database failure try again, the journal keeps everything."""
+    """Ingest four times a second; after a failure say why and try again: the journal keeps everything."""
     while True:
         # Asked before the pass: what is recorded while it runs is for one more.
         is_last = stop.is_set()
@@ -26,7 +27,7 @@ async def work(ingest: Callable[[], Ingested], stop: asyncio.Event) -> None:
             if done.lost_bytes:
                 logger.error("unreadable journal bytes were skipped", extra={FIELDS: {"bytes": done.lost_bytes}})
         except SQLAlchemyError as error:
-            logger.error("the journal could not be ingested: %s", error.__class__.__name__)
+            logger.error("the journal keeps what is new, for %s", unusable(error).message.partition("\n")[0])
             pause = _AFTER_FAILURE
         if is_last:
             return

@@ -20,7 +20,7 @@ from homeport.storage.chain import Row
 from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import journal_offsets, requests
 
-BATCH_ROWS = 500
+BATCH_ROWS = 1_000
 _READ_BYTES = 4 << 20
 """More than the longest frame, so that what is read always holds a whole one."""
 _LENGTHS = tuple(
