@@ -80,10 +80,25 @@ def test_an_alarm_says_how_much_and_what_is_usual() -> None:
         ([1] * WEEK + [LEAST_SPENT - 1], False),
         ([1] * WEEK + [LEAST_SPENT], True),
         ([USD] * 50 + [60 * USD] + [USD] * WEEK + [50 * USD], False),
+        ([-USD] * WEEK + [50 * USD], True),
+        ([-USD] * 2 * WEEK, False),
         ([0] * 500, False),
         ([], False),
     ],
-    ids=["new", "first week", "first week of requests", "three times", "less", "cents", "ten cents", "known", "0", "-"],
+    ids=[
+        "new",
+        "first week",
+        "first week of requests",
+        "three times",
+        "less",
+        "cents",
+        "ten cents",
+        "known",
+        "corrected",
+        "below 0",
+        "0",
+        "-",
+    ],
 )
 def test_the_edges(hours: list[int], what: bool) -> None:
     assert alarm(hours) is what

@@ -53,8 +53,9 @@ def _anomaly(project: str, hours: Sequence[int], until: int, now: int) -> SpendA
 
 
 def _since_first(hours: Sequence[int]) -> Sequence[int]:
+    """Without what lies before the first spending. An hour that a correction took below 0 counts as 0."""
     start = next((place for place, hour in enumerate(hours) if hour), len(hours))
-    return hours[start:]
+    return [max(0, hour) for hour in hours[start:]]
 
 
 def _place(hour: int) -> int:
