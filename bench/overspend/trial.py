@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from pathlib import Path
 
 import msgspec
 from sqlalchemy import BigInteger, Engine, cast, func, select
@@ -168,8 +167,3 @@ def _outcome(trial: Trial, engine: Engine, budget: Budget, upstream: Upstream, c
         seconds=seconds,
         seen=dict(crowd.seen),
     )
-
-
-def make_layout(folder: Path, url: str, *, apart: bool) -> Layout:
-    """Three gateways in an empty folder."""
-    return Layout(folder=folder, url=url, apart=apart)

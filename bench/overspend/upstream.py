@@ -24,8 +24,8 @@ _TEMPLATE_TOKENS = 3
 _MEDIAN_OUTPUT = 20
 _SPREAD = 0.6
 _LONGEST = 4_096
-_FIRST_S, _TOKEN_S = 0.02, 0.001
-_AT_ONCE = 8
+_FIRST_S, _TOKEN_S = 0.02, 0.002
+_AT_ONCE = 4
 
 
 class Bill(msgspec.Struct):
