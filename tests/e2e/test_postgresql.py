@@ -48,9 +48,8 @@ def test_a_key_of_one_works_at_the_other_and_the_ledger_has_both(programs: list[
     token = json.loads(first.run("keys", "create", "shared", "--json"))["key"]
     headers = {"authorization": f"Bearer {token}"}
     body = {"model": "mid", "max_tokens": 8, "messages": [{"role": "user", "content": "What is a lease?"}]}
-    until = time.monotonic() + 30
-    while second.post("/embeddings", {"model": "none", "input": "x"}, headers)[0] == 401 and time.monotonic() < until:
-        time.sleep(0.1)  # a running gateway learns of keys within a second
+    for program in programs:
+        wait_for_key(program, headers)
     told = 0
     for program in (first, second, second):
         status, answered, _ = program.post("/chat/completions", body, headers)
@@ -59,6 +58,14 @@ def test_a_key_of_one_works_at_the_other_and_the_ledger_has_both(programs: list[
     costs = [program.cost()["cost_nanodollars"] for program in programs]  # each ingests its own journal first
     assert costs[-1] == told > 0
     assert not list(first.home.glob("homeport.db*"))
+
+
+def wait_for_key(program: Program, headers: dict[str, str]) -> None:
+    """A running gateway learns of keys within a second or so."""
+    until = time.monotonic() + 30
+    while program.post("/embeddings", {"model": "none", "input": "x"}, headers)[0] == 401:
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("path", ["/v1/files/%00", "/v1/files/a%00b/content", "/v1/batches/%00", "/v1/files?after=%00"])
