@@ -159,3 +159,11 @@ def test_cost_cannot_be_asked(terminal: Terminal) -> None:
         ("--since", "-1h"): "since_invalid",
     }
     assert {arguments: terminal.ask("cost", *arguments).code for arguments in asked} == asked
+
+
+@pytest.mark.parametrize("name", ["\udcff", "a\x00", "\x1b[2J"])
+@pytest.mark.parametrize(
+    "command", [("cost", "--project"), ("cost", "--key"), ("cost", "--model"), ("ledger", "verify", "--project")]
+)
+def test_a_name_that_cannot_be_is_refused(terminal: Terminal, command: tuple[str, ...], name: str) -> None:
+    assert terminal.ask(*command, name).code == "name_unreadable"

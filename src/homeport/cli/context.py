@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 """The option of every command that answers something."""
 
 
-def _check_text(text: str) -> str:
+def check_text(text: str) -> str:
     """What was no UTF-8 on the command line has lone surrogates here, and is in no database."""
     if not text.isprintable():
         raise ConfigError(
@@ -30,7 +30,7 @@ def _check_text(text: str) -> str:
 
 Project = Annotated[
     str,
-    typer.Option(callback=_check_text, help="Only this project and what is below it, such as acme/search."),
+    typer.Option(callback=check_text, help="Only this project and what is below it, such as acme/search."),
 ]
 """The option of commands over what a project spent; "" for all."""
 

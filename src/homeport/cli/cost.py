@@ -11,7 +11,7 @@ from rich.table import Table
 
 from homeport import bootstrap
 from homeport.cli import engine_cost
-from homeport.cli.context import Context, Json
+from homeport.cli.context import Context, Json, Project, check_text
 from homeport.cli.spans import seconds_of
 from homeport.core.errors import ConfigError
 from homeport.core.money import format_usd
@@ -31,9 +31,9 @@ def cost(
     by: Annotated[str, typer.Option(help=f"Group by: {', '.join(GROUPS)}.")] = "tier",
     since: Annotated[str | None, typer.Option(help="Only the last 30m, 24h, 7d, ...")] = None,
     month: Annotated[str | None, typer.Option(help="Only this calendar month, in UTC, such as 2026-11.")] = None,
-    project: Annotated[str, typer.Option(help="Only this project, and those below it.")] = "",
-    key: Annotated[str, typer.Option(help="Only the key with this id.")] = "",
-    model: Annotated[str, typer.Option(help="Only what this model answered.")] = "",
+    project: Project = "",
+    key: Annotated[str, typer.Option(callback=check_text, help="Only the key with this id.")] = "",
+    model: Annotated[str, typer.Option(callback=check_text, help="Only what this model answered.")] = "",
     engines: Annotated[
         bool, typer.Option("--engines", help="Show your own engines: what they cost, used and idle.")
     ] = False,

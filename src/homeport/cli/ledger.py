@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from homeport import bootstrap
-from homeport.cli.context import Context, Json
+from homeport.cli.context import Context, Json, check_text
 from homeport.core.errors import ConfigError
 from homeport.ledger.export import FORMATS, export
 from homeport.ledger.moments import moment_ns
@@ -25,7 +25,7 @@ _MOST_TOLD = 1_000
 @app.command()
 def verify(
     context: typer.Context,
-    project: Annotated[str, typer.Option(help="Only this project.")] = "",
+    project: Annotated[str, typer.Option(callback=check_text, help="Only this project.")] = "",
     json: Json = False,
 ) -> None:
     """Read every row and tell which were changed, removed or put in. Exit code 1 if any was.
