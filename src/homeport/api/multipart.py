@@ -53,15 +53,31 @@ class Upload:
         self._value = b""
         self.fields: dict[str, str] = {}
         self.filename = ""
+        self._delimiter = b"--" + boundary
+        self._start: bytes | None = b""
         self._parser = _parser(boundary, self)
 
     def feed(self, data: bytes) -> None:
         """Read on. Raises InvalidRequest."""
+        if self._start is not None:
+            data = self._begin(self._start + data)
         try:
             self._parser.write(data)
         except FormParserError:
             # The parser's words hold bytes of the body.
             raise _wrong("the body is not well-formed multipart/form-data") from None
+
+    def _begin(self, data: bytes) -> bytes:
+        """What may be parsed of the beginning; nothing while it is not whole.
+
+        Text before the first boundary, which no client sends, is refused: the parser passes over it only
+        where it does not come in pieces.
+        """
+        start = data.lstrip(b"\r\n")
+        if not start.startswith(self._delimiter[: len(start)]):
+            raise _wrong("the body does not begin with its boundary")
+        self._start = None if len(start) >= len(self._delimiter) else start
+        return start if self._start is None else b""
 
     def finish(self) -> None:
         """The body is over. Raises InvalidRequest where it is not whole, or has no file."""
