@@ -14,6 +14,7 @@ MAX_HEAD_BYTES = 64 << 10
 """Bound on what the parser may hold back: a head, a trailer, the extensions of a chunk."""
 _HIGH_WATER = 256 << 10
 _SWITCHING_PROTOCOLS = 101
+_BODILESS = frozenset({204, 304})
 _TOTAL = "upstream_total_timeout"
 _LOOK_EVERY_S = 0.02
 
@@ -137,7 +138,14 @@ class Connection(asyncio.Protocol):
         # An informational answer (100, 103) ends too; the real one follows.
         if self._answer is not None and self._answer.has_head and not self._stray:
             self._pending = 0
-            self._answer.end(self._parser.should_keep_alive())
+            self._answer.end(self._parser.should_keep_alive() and not self._is_ambiguous(self._answer))
+
+    @staticmethod
+    def _is_ambiguous(answer: "Answer") -> bool:
+        """Whether it cannot have a body and yet says how one is sent: two readers may not agree where it ends."""
+        return answer.status in _BODILESS and any(
+            name.lower() == b"transfer-encoding" for name, _ in answer.raw_headers
+        )
 
 
 class Answer:
