@@ -128,8 +128,9 @@ def _given(raw: Raw | None, default: Any) -> Any:
 
 def _text(raw: Raw | None) -> dict[str, Any]:
     try:
-        asked = msgspec.json.decode(raw) if raw is not None else None
+        asked = msgspec.json.decode(raw, type=dict[str, Raw]) if raw is not None else {}
     except UNREADABLE:
-        asked = None
-    given = {name: value for name, value in asked.items() if value is not None} if isinstance(asked, dict) else {}
+        asked = {}
+    # Raw: what can be read at the top of a body may be too deep to be written inside a response.
+    given = {name: value for name, value in asked.items() if bytes(value) != b"null"}
     return {"format": {"type": "text"}, **given}
