@@ -95,7 +95,7 @@ def hostile_answers(data: bytes) -> None:
     async def complete() -> None:
         provider = module.connect(setup(_Transport(answers, []), api_key=SECRET))
         completion = await provider.complete(asked)
-        json.loads(completion.body.decode())
+        hostile.parsed(completion.body)
 
     _run(complete())
     told = [_run(_streamed(module, answers, pieces)) for pieces in ([stream], source.pieces(stream))]

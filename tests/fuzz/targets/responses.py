@@ -120,12 +120,12 @@ def nonsense(data: bytes) -> None:
         hostile.plain(to_chat(asked))
     completion, chunks = chats.answer_of(source)
     with suppress(BadAnswer):
-        json.loads(from_chat(hostile.written(source, hostile.spoil(source, completion)), asked, "x").decode())
+        hostile.parsed(from_chat(hostile.written(source, hostile.spoil(source, completion)), asked, "x"))
     writer = ResponseStream(asked, "x")
     told = b""
     with suppress(BadAnswer):
         for chunk in chunks:
             told += writer.feed(hostile.written(source, hostile.spoil(source, chunk)))
     told += writer.finish({}) if source.flag() else writer.fail("upstream_stream_cut", "cut")
-    found = [json.loads((data_of(event) or b"").decode()) for event in events(told)]
+    found = [hostile.parsed(data_of(event) or b"") for event in events(told)]
     assert [event["sequence_number"] for event in found] == list(range(len(found)))
