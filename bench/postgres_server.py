@@ -43,7 +43,7 @@ class PostgresServer:
         try:
             self._prepare()
             self.start()
-        except BaseException:
+        except BaseException:  # an interrupt too, or the server would go on alone; raised again
             self.close()
             raise
         return self

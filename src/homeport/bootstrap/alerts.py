@@ -41,8 +41,7 @@ async def courier(engine: Engine) -> AsyncIterator[Courier]:
     """What sends alerts, with connections that are closed in the end."""
     transport = PooledTransport()
     try:
-        # The dice spread retries, and protect nothing.
-        yield Courier(engine, transport, SystemClock(), random.Random())  # noqa: S311
+        yield Courier(engine, transport, SystemClock(), random.Random())  # noqa: S311  they spread retries, and protect nothing
     finally:
         await transport.close()
 

@@ -61,9 +61,8 @@ def forecast(
 
 def _coverage(path: Path, paces: Sequence[int], input_rate: PicoRate, output_rate: PicoRate) -> Mapping[int, Coverage]:
     arrivals = read_trace(path)
-    # Seeded, so that the same file gives the same figures.
     return {
-        pace: backtest(spent_in(arrivals, pace, input_rate, output_rate), Random(pace))  # noqa: S311
+        pace: backtest(spent_in(arrivals, pace, input_rate, output_rate), Random(pace))  # noqa: S311  a seed: the same figures
         for pace in paces
     }
 

@@ -32,7 +32,7 @@ def forecast(
     state: Context = context.obj
     engine = bootstrap.open_storage(state.settings, state.home)
     ingest(engine, state.home.journal)  # so that a request which ended just now is counted
-    found = forecast_month(engine, time.time_ns(), Random(_SEED), project)  # noqa: S311
+    found = forecast_month(engine, time.time_ns(), Random(_SEED), project)  # noqa: S311  the same ledger gives the same figures
     if json:
         state.print_json(_plain(found))
     else:

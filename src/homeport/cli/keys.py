@@ -203,7 +203,7 @@ def _add_cap(state: Context, key_id: str, cap: BudgetFields) -> None:
     budgets = bootstrap.budget_registry(bootstrap.open_storage(state.settings, state.home))
     try:
         budgets.create(msgspec.structs.replace(cap, name=key_id, scope=key_id))
-    except BaseException:
+    except BaseException:  # an interrupt too: no key may be without the cap that was asked for; raised again
         _registry(state).revoke(key_id)
         raise
 

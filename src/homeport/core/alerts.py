@@ -49,7 +49,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dedupe_key(self) -> str:
         """The same for what must not be told twice in `quiet_ns`."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind's own; a msgspec struct cannot be abstract
 
     @property
     def quiet_ns(self) -> int:
@@ -58,7 +58,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def summary(self) -> str:
         """One sentence for a person."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind's own; a msgspec struct cannot be abstract
 
     def data(self) -> dict[str, Any]:
         """Its fields for JSON; an amount `x` of money is told as `x_usd`, an exact decimal."""

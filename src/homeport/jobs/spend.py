@@ -68,7 +68,7 @@ class SpendWatch:
         budget = standing.budget
         if budget.kind not in _FORECAST_KINDS:
             return
-        found = forecast_month(self._engine, now, Random(_SEED), budget.scope, remote=True)  # noqa: S311
+        found = forecast_month(self._engine, now, Random(_SEED), budget.scope, remote=True)  # noqa: S311  as the command
         if found.low is not None and found.high is not None and found.expected > budget.limit:
             yield ForecastOverBudget(
                 at=now,
