@@ -44,6 +44,21 @@ def test_a_file_that_looks_like_an_end(tail: bytes) -> None:
         assert read(form(data), cut)[1] == data
 
 
+@pytest.mark.parametrize("before", [b"x", b"-", b"a preamble\r\n", b"\r\nx\r\n", b"--other\r\n"])
+def test_text_before_the_first_boundary_is_refused_wherever_it_is_cut(before: bytes) -> None:
+    body = before + form(b"{}")
+    for cut in range(len(body)):
+        with pytest.raises(InvalidRequest) as caught:
+            read(body, cut)
+        assert caught.value.code == "invalid_multipart"
+
+
+def test_empty_lines_before_the_first_boundary_are_read_wherever_they_are_cut() -> None:
+    body = b"\r\n\r\n" + form(b"{}")
+    for cut in range(len(body)):
+        assert read(body, cut)[1] == b"{}"
+
+
 @given(body=st.binary(max_size=300))
 def test_any_bytes_are_refused(body: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:

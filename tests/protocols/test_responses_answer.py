@@ -361,3 +361,17 @@ def test_log_probabilities_that_are_almost_too_deep_are_told_or_a_bad_answer() -
         with contextlib.suppress(BadAnswer):
             written.feed(data)
         assert written.finish({})
+
+
+def test_a_text_format_that_is_almost_too_deep_is_told_whole_or_not_at_all() -> None:
+    counts = []
+    for depth in (500, *range(900, 1_000)):
+        nested = b"[" * depth + b"]" * depth
+        asked = {"model": msgspec.Raw(b'"auto"'), "text": msgspec.Raw(b'{"format":' + nested + b',"verbosity":null}')}
+        written = ResponseStream(asked, "x")
+        told = written.feed(chunk({"content": "a"})) + written.finish({})
+        counts.append(
+            told.count(b'"text":{"format":' + nested + b"}") or -told.count(b'"text":{"format":{"type":"text"}}')
+        )
+    assert counts[0] == 3, "created, in progress, completed"
+    assert set(counts) <= {3, -3}

@@ -97,6 +97,20 @@ async def test_connections_that_will_close_are_not_kept(pool: PooledTransport, h
         assert pool.connections == 0
 
 
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+@pytest.mark.parametrize(
+    ("coding", "kept"), [(b"", 1), (b"Transfer-Encoding: x\r\n", 0), (b"TRANSFER-ENCODING: chunked\r\n", 0)]
+)
+async def test_where_an_answer_ends_must_be_beyond_doubt(
+    pool: PooledTransport, status: bytes, coding: bytes, kept: int
+) -> None:
+    """An answer without a body that says how its body is sent may, for another reader, go on."""
+    async with serving(saying(b"HTTP/1.1 " + status + b"\r\n" + coding + b"\r\n")) as server:
+        response = await pool.post(ask(server.url))
+        assert (response.status, response.body) == (int(status[:3]), b"")
+        assert pool.connections == kept
+
+
 async def test_a_protocol_switch_is_no_answer(pool: PooledTransport) -> None:
     upgrade = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     async with serving(saying(upgrade)) as server:
