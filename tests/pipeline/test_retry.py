@@ -93,7 +93,7 @@ async def test_the_deadline_ends_the_retries() -> None:
     assert call.timeouts.first_token == pytest.approx(2.5)
 
 
-@pytest.mark.parametrize("value", ["", "0", "-1", "nan", "inf", "1e3", "two", "1 2", "9" * 20])
+@pytest.mark.parametrize("value", ["", "0", "-1", "nan", "inf", "1e3", "two", "1 2", "9" * 20, "\x1f3", "3\x0c"])
 async def test_a_deadline_that_is_none(value: str) -> None:
     house = House(MID)
     caller = await house.ask(headers=[("x-homeport-timeout", value)])

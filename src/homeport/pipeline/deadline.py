@@ -21,7 +21,9 @@ def seconds_left(header: str | None, longest: float) -> float:
     """
     if header is None:
         return longest
-    asked = float(header) if _SECONDS.fullmatch(header.strip()) else math.nan
+    # Only what HTTP calls white space (RFC 9110, 5.6.3): strip() takes control characters away that float() refuses.
+    text = header.strip(" \t")
+    asked = float(text) if _SECONDS.fullmatch(text) else math.nan
     if not asked > 0:
         raise InvalidRequest(
             f"the header {HEADER} is not a number of seconds above 0",
