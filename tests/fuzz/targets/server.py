@@ -229,7 +229,7 @@ def deadline(data: bytes) -> None:
         return
     assert math.isfinite(seconds)
     assert 0 < seconds <= longest
-    stripped = header.strip()
+    stripped = header.strip(" \t")
     assert stripped.isascii()
     assert set(stripped) <= set("0123456789.")
     assert seconds == min(float(Decimal(stripped)), longest)
