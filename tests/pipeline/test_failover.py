@@ -176,7 +176,7 @@ async def test_an_engine_that_just_died_is_reported_and_asked_again() -> None:
 async def test_an_engine_is_not_billed_for_what_others_took(body: dict[str, Any]) -> None:
     house = House(MID, OWN)
     house.clock.advance(10**15)
-    house.upstreams["mid"].working = lambda: house.clock.advance(600_000_000_000)
+    house.upstreams["mid"].working = lambda: house.clock.advance(500_000_000_000)
     house.upstreams["mid"].script(ConnectFailed("no"))
     house.upstreams["own"].working = lambda: house.clock.advance(2_000_000_000)
     house.upstreams["own"].script(answering(body))
@@ -184,8 +184,8 @@ async def test_an_engine_is_not_billed_for_what_others_took(body: dict[str, Any]
     # 2 s of one of two slots at 0.36 USD an hour.
     assert (house.event.target, house.event.cost) == ("own", 100_000)
     durations = [attempt.ended_ns - attempt.started_ns for attempt in house.event.attempts]
-    assert durations == [600_000_000_000, 2_000_000_000]
-    assert house.event.latency_ns == 602_000_000_000
+    assert durations == [500_000_000_000, 2_000_000_000]
+    assert house.event.latency_ns == 502_000_000_000
 
 
 async def test_an_engine_that_does_not_come_back() -> None:
@@ -284,3 +284,15 @@ async def test_private_data_waits_at_home_and_is_refused_there(body: dict[str, A
     assert "own: upstream_bad_answer" in caller.error["message"]
     assert house.calls() == ["own"]
     assert (house.event.outcome, house.event.data_class) == (Outcome.FAILED, "private")
+
+
+@pytest.mark.parametrize(("lasted_ns", "cost"), [(10_000_000, 0), (30_000_000_000, 8_000)])
+async def test_a_connection_that_ends_without_an_answer_is_paid_where_its_server_had_worked(
+    lasted_ns: int, cost: int
+) -> None:
+    house = House(MID, TOP)
+    house.upstreams["mid"].working = lambda: house.clock.advance(lasted_ns)
+    house.upstreams["mid"].script(StreamCut("closed", code="upstream_disconnected"))
+    house.upstreams["top"].script(whole())
+    assert (await house.ask()).status == 200
+    assert house.event.attempts[0].cost == cost

@@ -93,6 +93,29 @@ async def test_the_deadline_ends_the_retries() -> None:
     assert call.timeouts.first_token == pytest.approx(2.5)
 
 
+@BOTH
+async def test_nobody_is_asked_when_the_deadline_has_passed(body: dict[str, Any]) -> None:
+    """It would get the prompt, and bill it, and could not answer in time."""
+    house = House(MID, TOP, resilience=PATIENT)
+    house.upstreams["mid"].working = lambda: house.clock.advance(2_000_000_000)
+    house.upstreams["mid"].script(UpstreamTimeout("late", code="upstream_total_timeout"))
+    house.upstreams["top"].script(answering(body))
+    caller = await house.ask(body, headers=[("x-homeport-timeout", "2")])
+    assert house.calls() == ["mid"]
+    assert caller.status == 504
+    assert caller.error["attempts"] == ["mid: upstream_total_timeout", "top: deadline_exceeded"]
+
+
+async def test_an_engine_that_restarts_too_late_is_not_asked() -> None:
+    house = House(OWN, resilience=PATIENT)
+    house.upstreams["own"].working = lambda: house.clock.advance(2_000_000_000)
+    house.upstreams["own"].script(StreamCut("cut"), whole())
+    house.health.restarting.add("at-own")
+    caller = await house.ask(headers=[("x-homeport-timeout", "2")])
+    assert house.calls() == ["own"]
+    assert caller.status == 502
+
+
 @pytest.mark.parametrize("value", ["", "0", "-1", "nan", "inf", "1e3", "two", "1 2", "9" * 20, "\x1f3", "3\x0c"])
 async def test_a_deadline_that_is_none(value: str) -> None:
     house = House(MID)

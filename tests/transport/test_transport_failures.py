@@ -5,6 +5,7 @@ import pytest
 
 from homeport.core.errors import BadAnswer, ConnectFailed, StreamCut, UpstreamError, UpstreamTimeout
 from homeport.core.types import Timeouts
+from homeport.transport import deadlines
 from homeport.transport.http import HttpRequest, Transport
 from tests.transport.peers import CHUNKED, OK, PATIENT, SECRET, Handler, Peer, answer_all, ask, quick, serving
 
@@ -19,6 +20,26 @@ async def test_a_fresh_connection_that_is_dropped_is_not_asked_again(transport: 
         await peer.request()
 
     async with serving(drop) as server:
+        with pytest.raises(StreamCut) as caught:
+            await transport.post(ask(server.url))
+        assert caught.value.code == "upstream_disconnected"
+        assert server.connections == 1
+
+
+async def test_a_request_that_was_worked_on_is_not_repeated(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kept-alive connection that was stale ends at once. One that ends later had got the request, and may bill it."""
+    monkeypatch.setattr(deadlines, "STALE_S", 0.05)
+
+    async def dies_at_work(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(OK)
+        if await peer.request():
+            await asyncio.sleep(0.2)
+
+    async with serving(dies_at_work) as server:
+        await transport.post(ask(server.url))
         with pytest.raises(StreamCut) as caught:
             await transport.post(ask(server.url))
         assert caught.value.code == "upstream_disconnected"
@@ -144,6 +165,8 @@ async def test_no_tls(transport: Transport) -> None:
         f"ftp://127.0.0.1/{SECRET}",
         f"http://user:{SECRET}@127.0.0.1:1/",
         f"http://127.0.0.1:99999/?key={SECRET}",
+        f"http://api..example/?key={SECRET}",
+        f"http://{'x' * 64}.example/?key={SECRET}",
         "",
     ],
 )

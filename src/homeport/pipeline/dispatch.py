@@ -26,7 +26,7 @@ from homeport.pipeline.balance import balanced
 from homeport.pipeline.deployments import Deployment, Deployments
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.hedge import HedgeBudget, HedgePolicy, race
-from homeport.pipeline.refusal import NOT_READY, no_answer
+from homeport.pipeline.refusal import NOT_READY, OUT_OF_TIME, no_answer
 from homeport.pipeline.retry import RetryBudget, RetryPolicy, may_have_worked, pause_s, worth_repeating
 from homeport.pipeline.spending import Hold, Tab
 
@@ -131,6 +131,8 @@ class Dispatcher:
         now = self._clock.monotonic_ns()
         ready = self._health.ready(target.upstream)
         closed = self._of(target).closed(now) if ready else NOT_READY
+        if self._left_s(rounds.exchange) <= 0:
+            closed = OUT_OF_TIME  # It would be sent the prompt, and bill it, and could not answer in time.
         if not closed and rounds.repeats(target) and not self._retries.withdraw():
             closed = "retry_budget_spent"
         if not closed:
@@ -169,7 +171,7 @@ class Dispatcher:
     async def _after_restart(self, rounds: Rounds, call: Call[Answer]) -> Answer:
         for target in rounds.waiting:
             patience = min(self._policy.restart_wait, self._left_s(rounds.exchange))
-            if target.local and await self._health.wait_ready(target.upstream, patience):
+            if patience > 0 and target.local and await self._health.wait_ready(target.upstream, patience):
                 try:
                     return await self._attempt(rounds.exchange, target, call)
                 except UpstreamError as error:
@@ -248,7 +250,7 @@ class Dispatcher:
             deployment.end(tokens)
             deployment.failed(error, self._clock.monotonic_ns(), attempt.started)
             attempt.failed = True
-            cost = self._spent(exchange, attempt) if may_have_worked(error) else _FREE
+            cost = self._spent(exchange, attempt) if may_have_worked(error, attempt.lasted) else _FREE
             if exchange.tab is not None and attempt.hold is not None:
                 exchange.tab.lost(attempt.hold, cost)
             self._note(exchange, target, error.code, attempt.started, cost)

@@ -9,10 +9,12 @@ from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.spending import NOT_PAID
 
 NOT_READY = "not_ready"
+OUT_OF_TIME = "deadline_exceeded"
 _STATUS_OF_LAST_ERROR = {
     "upstream_rate_limited": 429,
     NOT_PAID: 429,
     COOLING_DOWN: 429,
+    OUT_OF_TIME: 504,
     "upstream_bad_answer": 502,
     "upstream_answer_too_large": 502,
     "upstream_event_too_large": 502,

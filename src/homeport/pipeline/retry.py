@@ -4,6 +4,8 @@ import msgspec
 
 from homeport.core.errors import BadAnswer, ConnectFailed, StreamCut, UpstreamError, UpstreamRefused, UpstreamTimeout
 
+_HAD_IT_NS = 1_000_000_000
+"""A connection that ends later than this without an answer was not stale: its server had the request."""
 _SOON = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 
 
@@ -67,9 +69,9 @@ def counts_as_failure(error: UpstreamError) -> bool:
     return error.retryable and getattr(error, "status", 0) not in {408, 409, 425, 429}
 
 
-def may_have_worked(error: UpstreamError) -> bool:
-    """Whether the upstream may have worked on the request, and will bill it, before it failed."""
+def may_have_worked(error: UpstreamError, lasted_ns: int = 0) -> bool:
+    """Whether the upstream may have worked on the request, and will bill it, before it failed after `lasted_ns`."""
     late = isinstance(error, UpstreamTimeout) and error.code != "upstream_connect_timeout"
-    cut = isinstance(error, StreamCut) and error.code != "upstream_disconnected"
+    cut = isinstance(error, StreamCut) and (error.code != "upstream_disconnected" or lasted_ns >= _HAD_IT_NS)
     # A redirect is an answer of the way there, not of the model.
     return late or cut or (isinstance(error, BadAnswer) and error.status < 300)

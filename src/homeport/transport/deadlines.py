@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 from homeport.core.errors import BadAnswer, ConnectFailed, StreamCut, UpstreamTimeout
 from homeport.core.types import Timeouts
 
+STALE_S = 1.0
+"""A kept-alive connection that its server had closed ends within this of being used; later, it had got the request."""
+
 _LATE = {
     "upstream_connect_timeout": "accepted no connection in time",
     "upstream_first_token_timeout": "did not begin to answer in time",
@@ -17,12 +20,12 @@ _LATE = {
 class Deadlines:
     """When one call must have got how far, on the event loop's clock, as (time, code of the error)."""
 
-    __slots__ = ("_connect", "_first", "_loop", "_total", "timeouts")
+    __slots__ = ("_began", "_connect", "_first", "_loop", "_total", "timeouts")
 
     def __init__(self, timeouts: Timeouts, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.timeouts = timeouts
-        now = loop.time()
+        self._began = now = loop.time()
         self._connect = now + timeouts.connect
         self._first = now + timeouts.first_token
         self._total = now + timeouts.total
@@ -35,6 +38,11 @@ class Deadlines:
 
     def next_chunk(self) -> tuple[float, str]:
         return self._bounded(self._loop.time() + self.timeouts.between_tokens, "upstream_stalled")
+
+    @property
+    def just_began(self) -> bool:
+        """So little time has passed that a connection which ends without an answer can have been stale."""
+        return self._loop.time() - self._began < STALE_S
 
     def _bounded(self, until: float, code: str) -> tuple[float, str]:
         return (until, code) if until < self._total else (self._total, "upstream_total_timeout")

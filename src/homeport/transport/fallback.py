@@ -61,7 +61,7 @@ class AiohttpTransport:
             # The server closed a kept-alive connection just as we used it. It never saw the request,
             # so asking again is safe; on a connection that is surely new, because the pool's other
             # connections may be as stale.
-            if not connection.reused:
+            if not connection.reused or not deadlines.just_began:
                 raise
         return await _send(self._fresh(request.url), request, deadlines, connection)
 

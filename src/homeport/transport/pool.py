@@ -98,7 +98,7 @@ class PooledTransport:
             except StreamCut:
                 # The server closed a kept-alive connection just as we used it. It said nothing, so it never
                 # saw the request, and asking again is safe; on a new connection, because others may be stale too.
-                if answer.touched:
+                if answer.touched or not deadlines.just_began:
                     raise
         connection = await self._connect(request.url, place, deadlines, alarm)
         return await _with_head(connection.send(message, deadlines))
@@ -121,6 +121,8 @@ class PooledTransport:
             raise late(code) from error
         except OSError as error:
             raise unreachable(url, f"cannot be reached: {_reason(error)}") from error
+        except UnicodeError:  # a name that no DNS can hold: a label of it is empty, or too long
+            raise _cannot_ask(url) from None
         self._all.add(connection)
         return connection
 
