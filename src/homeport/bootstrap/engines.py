@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from homeport.api.auth import write_secret
+from homeport.bootstrap.upstreams import try_surfaces
 from homeport.config.home import Home
 from homeport.config.schema import EngineSettings, Settings
 from homeport.core import discovery
@@ -35,6 +36,7 @@ def try_engine(settings: Settings, name: str) -> None:
     """Render an engine's launch, as `homeport up` will, without its weights. Raises ConfigError."""
     engine = settings.engines[name]
     _render(name, engine, Path(engine.package) if engine.package else None, port=0)
+    try_surfaces(settings, name)
 
 
 def write_endpoints(home: Home, engines: tuple[PlannedEngine, ...]) -> None:

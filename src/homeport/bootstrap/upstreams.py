@@ -4,10 +4,11 @@ import importlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from homeport.config.schema import ProviderSettings, Settings
+from homeport.config.schema import ProviderSettings, Settings, TargetSettings
 from homeport.core import discovery
+from homeport.core.errors import ConfigError
 from homeport.core.ports import Upstream
-from homeport.core.types import MachinePrice, Price, Target
+from homeport.core.types import MachinePrice, Price, Surface, Target
 from homeport.engines.base import Endpoint
 from homeport.ledger.price_book import PriceBook
 from homeport.providers.base import ProviderModule, ProviderSetup
@@ -16,6 +17,9 @@ from homeport.transport.pool import PooledTransport
 
 PROVIDERS = "homeport.providers"
 _ENGINE_ADAPTER = "openai_compatible"
+_OF_ANTHROPIC = (
+    "a server that speaks Anthropic's Messages API is a provider of its own: `provider: anthropic` and its base_url"
+)
 
 
 class Transports:
@@ -43,6 +47,13 @@ class Transports:
 def try_provider(settings: Settings, name: str) -> None:
     """Connect a provider's adapter, as the gateway will; nothing is sent. Raises ConfigError."""
     _connect(name, settings.providers[name], Transports())
+    try_surfaces(settings, name)
+
+
+def try_surfaces(settings: Settings, upstream: str) -> None:
+    """Whether an adapter has words for the `surfaces` that its targets are given. Raises ConfigError."""
+    for target in (target for tier in settings.tiers for target in tier.targets if target.upstream == upstream):
+        _check_surfaces(target, _adapter_of(settings, target))
 
 
 def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tuple[Target, ...]:
@@ -56,14 +67,15 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
         target, engine = active.target, active.target.engine
         if engine is not None and engine not in endpoints:
             continue
+        adapter = _adapter_of(settings, target)
+        _check_surfaces(target, adapter)
         if engine is not None:
             endpoint = endpoints[engine]
             understood = endpoint.surfaces
             hourly = settings.engines[engine].hourly_bill
             price: Price | None = MachinePrice(source=f"hourly:{engine}", hourly=hourly, slots=endpoint.slots)
         else:
-            adapter = settings.providers[target.upstream].provider
-            understood = _adapter(adapter).SURFACES
+            understood = adapter.SURFACES
             price = book.of_target(target, now)
         targets.append(
             Target(
@@ -91,6 +103,18 @@ def build_upstreams(
     return remote | {name: _connect_engine(name, endpoint, transports.direct) for name, endpoint in endpoints.items()}
 
 
+def _check_surfaces(target: TargetSettings, adapter: ProviderModule) -> None:
+    """A third party's adapter that does not say what it has words for is taken at the configuration's word."""
+    spoken: frozenset[Surface] = getattr(adapter, "SPOKEN", frozenset(Surface))
+    if unknown := sorted(set(target.surfaces or ()) - spoken):
+        known = f"use some of: {', '.join(sorted(spoken))}"
+        raise ConfigError(
+            f"{target.public_name!r} has {unknown[0].value!r} in its surfaces, and its adapter has no words for that",
+            code="adapter_surface_unknown",
+            hint=_OF_ANTHROPIC if unknown[0] == Surface.MESSAGES else known,
+        )
+
+
 def _connect(name: str, provider: ProviderSettings, transports: Transports) -> Upstream:
     setup = ProviderSetup(
         name=name,
@@ -114,6 +138,10 @@ def _connect_engine(name: str, endpoint: Endpoint, transport: Transport) -> Upst
         seed=0,
     )
     return _adapter(_ENGINE_ADAPTER).connect(setup)
+
+
+def _adapter_of(settings: Settings, target: TargetSettings) -> ProviderModule:
+    return _adapter(settings.providers[target.upstream].provider if target.engine is None else _ENGINE_ADAPTER)
 
 
 def _adapter(name: str) -> ProviderModule:

@@ -25,6 +25,7 @@ from homeport.providers.message_frames import ChatFramer, MessageFramer
 from homeport.transport.http import HttpRequest, HttpResponse
 
 SURFACES = frozenset({Surface.CHAT, Surface.MESSAGES})
+SPOKEN = SURFACES
 
 _BASE_URL = "https://api.anthropic.com/v1"
 _VERSION = "2023-06-01"

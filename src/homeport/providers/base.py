@@ -48,9 +48,12 @@ class ProviderModule(Protocol):
 
     Attributes:
         SURFACES: what the API understands as it is, unless the configuration says otherwise.
+        SPOKEN: all that the module has words for, so that the configuration may say it; a third party's may leave
+            it out, and is then given whatever the configuration says.
     """
 
     SURFACES: frozenset[Surface]
+    SPOKEN: frozenset[Surface]
 
     def connect(self, setup: ProviderSetup) -> Upstream:
         """Check the settings and give the upstream; opens no connection.

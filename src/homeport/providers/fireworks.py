@@ -5,7 +5,9 @@ An account that is suspended or over its spending limit gets 412 there.
 
 from homeport.core.types import Surface
 from homeport.providers.base import ProviderSetup, read_options
-from homeport.providers.openai_compatible import Family, OpenAICompatible, OpenAIOptions
+from homeport.providers.openai_compatible import SPOKEN, Family, OpenAICompatible, OpenAIOptions
+
+__all__ = ["SPOKEN", "SURFACES", "connect"]
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING})
 _FAMILY = Family(

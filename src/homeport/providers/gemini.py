@@ -25,6 +25,7 @@ from homeport.transport.http import HttpRequest, HttpResponse
 from homeport.transport.sse import EventSplitter, data_of, events
 
 SURFACES = frozenset({Surface.CHAT, Surface.EMBEDDING})
+SPOKEN = SURFACES
 _BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
 _DONE = b"data: [DONE]\n\n"
 

@@ -2,7 +2,9 @@
 
 from homeport.core.types import Surface
 from homeport.providers.base import ProviderSetup, read_options
-from homeport.providers.openai_compatible import Family, OpenAICompatible, OpenAIOptions
+from homeport.providers.openai_compatible import SPOKEN, Family, OpenAICompatible, OpenAIOptions
+
+__all__ = ["SPOKEN", "SURFACES", "connect"]
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING, Surface.RESPONSES, Surface.MODERATION})
 # Reasoning models refuse `max_tokens`, which chats told in other words carry; every model knows its successor.

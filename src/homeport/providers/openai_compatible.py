@@ -23,6 +23,7 @@ from homeport.providers.response_frames import ResponseFramer
 from homeport.transport.http import HttpRequest
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION})
+SPOKEN = frozenset(Surface) - {Surface.MESSAGES}
 
 
 class OpenAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -31,6 +31,7 @@ from homeport.transport.http import HttpRequest, HttpResponse
 from homeport.transport.sse import EventSplitter, data_of, events
 
 SURFACES = frozenset({Surface.CHAT})
+SPOKEN = SURFACES
 _BASE_URL = "https://api.replicate.com/v1"
 _ITS_DOMAIN = ".replicate.com"
 _DONE = b"data: [DONE]\n\n"

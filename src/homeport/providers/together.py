@@ -5,7 +5,9 @@ A prompt that is too long for the model gets 403 there, which elsewhere means a 
 
 from homeport.core.types import Surface
 from homeport.providers.base import ProviderSetup, read_options
-from homeport.providers.openai_compatible import Family, OpenAICompatible, OpenAIOptions
+from homeport.providers.openai_compatible import SPOKEN, Family, OpenAICompatible, OpenAIOptions
+
+__all__ = ["SPOKEN", "SURFACES", "connect"]
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING, Surface.RERANK})
 _FAMILY = Family(

@@ -4,6 +4,6 @@ It speaks OpenAI's wire format, says in each answer that it is simulated, and fa
 options ask for it. `homeport sim` is the same as a server of its own, with more dialects and faults.
 """
 
-from homeport.providers.simulated.provider import SURFACES, Simulated, SimulatedOptions, connect
+from homeport.providers.simulated.provider import SPOKEN, SURFACES, Simulated, SimulatedOptions, connect
 
-__all__ = ["SURFACES", "Simulated", "SimulatedOptions", "connect"]
+__all__ = ["SPOKEN", "SURFACES", "Simulated", "SimulatedOptions", "connect"]

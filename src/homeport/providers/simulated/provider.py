@@ -16,6 +16,7 @@ from homeport.providers.simulated.draft import draft
 from homeport.providers.simulated.openai import Answer, Embeddings, read_chat, read_completion
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING})
+SPOKEN = SURFACES
 
 _MINUTE_S = 60.0
 _P99_SIGMAS = 2.3263478740408408
