@@ -27,6 +27,7 @@ from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.loops import LoopStage
+from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.spending import Histories, Spending, SpendingRules
@@ -107,6 +108,7 @@ class House:
         self.metrics = Metrics()
         self.admission = Admission(max_in_flight)
         self.metrics.in_flight.set_function(lambda: self.admission.in_flight)
+        self.use = Occupancy()
         self.ready = True
         self.deployments = Deployments(BreakerPolicy())
         self.slept: list[float] = []
@@ -150,6 +152,7 @@ class House:
             clock=self.clock,
             spending=self.spending,
             holder="this",
+            use=self.use,
             loops=LoopStage(
                 LoopGuard(LoopSettings()), self.clock, self._sleep, self.metrics.count_loop, self.paged.append
             ),

@@ -14,6 +14,7 @@ from homeport.bootstrap.engines import read_endpoints
 from homeport.bootstrap.loops import LoopPager
 from homeport.bootstrap.money import Money
 from homeport.bootstrap.prices import tell_unpriced
+from homeport.bootstrap.retired import Retired, close_all
 from homeport.bootstrap.upstreams import Transports, build_targets, build_upstreams
 from homeport.config.home import Home
 from homeport.config.resilience import BreakerSettings
@@ -31,6 +32,7 @@ from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.hedge import HedgePolicy
 from homeport.pipeline.loops import LoopStage
+from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
 from homeport.privacy.recognize import load_recognizers
@@ -92,7 +94,8 @@ class RequestPath:
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
         metrics.upstream_connections.set_function(lambda: self._transports.direct.connections)
         self._unpriced: set[str] = set()
-        self._retired: list[Upstream] = []
+        self._retired = Retired()
+        self._use = Occupancy()
         self._upstreams: Mapping[str, Upstream] = {}
         self.adopt(settings)
 
@@ -112,8 +115,9 @@ class RequestPath:
         self._loops.settings = settings.loops
         self.admission.resize(_places(settings))
         tell_unpriced(targets, self._unpriced)
-        # Requests in progress still use them, so they are closed in the end.
-        self._retired += self._upstreams.values()
+        if self._upstreams:
+            self._retired.add(self._upstreams.values(), self._use)
+            self._use = Occupancy()
         self._targets, self._upstreams, self.catalogue = targets, {**upstreams, **local}, catalogue
         self.pipeline = self._assemble(settings, policy)
         self.counting = TokenCounting(
@@ -123,6 +127,7 @@ class RequestPath:
             policy=policy,
             counters={name: one for name, one in self._upstreams.items() if isinstance(one, TokenCounter)},
             longest_s=settings.longest_seconds(),
+            use=self._use,
         )
 
     def costs_differ(self, settings: Settings) -> bool:
@@ -158,6 +163,7 @@ class RequestPath:
             clock=self._clock,
             spending=self._money.spending(settings.budgets),
             holder=self._money.holder,
+            use=self._use,
         )
         return Pipeline(stages)
 
@@ -173,8 +179,8 @@ class RequestPath:
             watching.cancel()
             paging.cancel()
             await asyncio.gather(watching, paging, return_exceptions=True)
-            for upstream in (*self._retired, *self._upstreams.values()):
-                await upstream.close()
+            await self._retired.close()
+            await close_all(self._upstreams.values())
             await self._transports.close()
             self._journal.close()
             self._limiter.close()

@@ -9,6 +9,7 @@ from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.authenticate import authenticate, permit
 from homeport.pipeline.deadline import seconds_left
+from homeport.pipeline.occupancy import Occupancy
 from homeport.privacy.classify import classify
 from homeport.routing.eligibility import Catalogue, eligible
 
@@ -19,6 +20,7 @@ class TokenCounting:
     Args:
         counters: the upstreams that count, by name.
         longest_s: seconds that a caller waits who sets no deadline.
+        use: entered by each request, for as long as it may need an upstream.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class TokenCounting:
         policy: Policy,
         counters: Mapping[str, TokenCounter],
         longest_s: float,
+        use: Occupancy | None = None,
     ) -> None:
         self._keys = keys
         self._admission = admission
@@ -37,6 +40,7 @@ class TokenCounting:
         self._policy = policy
         self._counters = counters
         self._longest_s = longest_s
+        self._use = use or Occupancy()
 
     async def count(
         self,
@@ -56,7 +60,7 @@ class TokenCounting:
         permit(key, Scope.CHAT)
         data_class = classify(key.data_class, data_class_header)
         seconds = seconds_left(timeout_header, self._longest_s)
-        with self._admission.admit(key):
+        with self._use, self._admission.admit(key):
             inference = await read()
             mask = eligible(self._catalogue, inference, key, data_class)
             [target, *_] = self._policy.decide(inference, mask.targets).candidates

@@ -27,6 +27,7 @@ from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.limits import expected_tokens
 from homeport.pipeline.loops import LoopStage
+from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab, reason_of
 from homeport.pipeline.stream import relay
 from homeport.privacy.classify import classify
@@ -43,6 +44,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         spending: None where there are no budgets.
         holder: the name of this process in records and leases.
+        use: entered by each request, for as long as it may need an upstream.
     """
 
     keys: KeyRing
@@ -59,6 +61,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     longest_s: float
     spending: Spending | None = None
     holder: str = ""
+    use: Occupancy = msgspec.field(default_factory=Occupancy)
 
 
 class Pipeline:
@@ -74,7 +77,8 @@ class Pipeline:
         exchange.started_ns = self._stages.clock.monotonic_ns()
         exchange.started_at = self._stages.clock.wall_ns()
         try:
-            await self._answer(exchange)
+            with self._stages.use:
+                await self._answer(exchange)
         except HomeportError as error:
             exchange.fail(error)
         except (asyncio.CancelledError, OSError):
