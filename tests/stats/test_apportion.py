@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.stats.apportion import apportion
+from homeport.stats.apportion import apportion, apportion_parts
 
 
 def test_by_hand() -> None:
@@ -15,6 +15,9 @@ def test_by_hand() -> None:
     assert apportion([]) == []
     with pytest.raises(ValueError, match="whole"):
         apportion([Fraction(1, 3)])
+    assert apportion_parts([5, 5, -1], 3) == [2, 2, -1]
+    with pytest.raises(ValueError, match="whole"):
+        apportion_parts([1, 3], 3)
 
 
 @given(st.lists(st.fractions(-(10**12), 10**12, max_denominator=97), max_size=20))

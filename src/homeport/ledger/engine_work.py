@@ -10,6 +10,8 @@ from itertools import combinations
 
 import msgspec
 
+from homeport.stats.apportion import apportion_parts
+
 PICO_PER_NANO = 1_000
 _FEWEST = 30
 """Answers below which nothing is fitted."""
@@ -116,7 +118,7 @@ def _solved(rows: list[list[float]]) -> list[float] | None:
 def allocate(bill: int, works: Sequence[int], capacity: int) -> tuple[list[int], int]:
     """Share a bill between requests by their work; what no work stands for is idle.
 
-    Whole nano-dollars by the method of largest remainders, so that shares and idle add up to the bill exactly.
+    Whole nano-dollars by largest remainders, so that shares and idle add up to the bill exactly.
 
     Args:
         bill: nano-dollars.
@@ -130,12 +132,7 @@ def allocate(bill: int, works: Sequence[int], capacity: int) -> tuple[list[int],
     if not total:
         return [0] * len(works), bill
     used = bill * total // max(total, capacity)
-    shares = [used * work // total for work in works]
-    left = used - sum(shares)
-    by_remainder = sorted(range(len(works)), key=lambda place: (-(used * works[place] % total), place))
-    for place in by_remainder[:left]:
-        shares[place] += 1
-    return shares, bill - used
+    return apportion_parts([used * work for work in works], total), bill - used
 
 
 def fitted(works: Iterable[Work]) -> Weights:

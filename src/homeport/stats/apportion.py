@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import lcm
 
 
 def apportion(shares: Sequence[Fraction]) -> list[int]:
@@ -12,12 +13,21 @@ def apportion(shares: Sequence[Fraction]) -> list[int]:
     Raises:
         ValueError: the sum of the shares is not a whole number.
     """
-    total = sum(shares, Fraction(0))
-    if total.denominator != 1:
+    common = lcm(*(share.denominator for share in shares))
+    return apportion_parts([share.numerator * (common // share.denominator) for share in shares], common)
+
+
+def apportion_parts(parts: Sequence[int], whole: int) -> list[int]:
+    """The same for shares that are so many parts of a whole each: `parts[i] / whole`, and `whole` is above 0.
+
+    Raises:
+        ValueError: the sum of the parts is not a multiple of the whole.
+    """
+    left, rest = divmod(sum(parts), whole)
+    if rest:
         raise ValueError("shares that do not add up to a whole number cannot be apportioned")
-    down = [share.numerator // share.denominator for share in shares]
-    left = int(total) - sum(down)
-    ranked = sorted(range(len(shares)), key=lambda place: down[place] - shares[place])
-    for place in ranked[:left]:
-        down[place] += 1
-    return down
+    rounded = [part // whole for part in parts]
+    left -= sum(rounded)
+    for place in sorted(range(len(parts)), key=lambda place: -(parts[place] % whole))[:left]:
+        rounded[place] += 1
+    return rounded
