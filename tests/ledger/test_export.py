@@ -64,7 +64,7 @@ def test_focus(engine: Engine, out: Callable[[Engine, str], Path]) -> None:
     assert one["ServiceName"] == "Inference on own engines"
     assert (one["AvailabilityZone"], one["InvoiceId"]) == ("", "")
     assert two["SubAccountId"] == "'=1+1"
-    assert msgspec.json.decode(one["Tags"])["key"] == "key_1"
+    assert msgspec.json.decode(one["Tags"])["homeport:key"] == "key_1"
 
 
 def test_parquet_has_the_rows_with_their_types(engine: Engine, out: Callable[[Engine, str], Path]) -> None:

@@ -70,7 +70,7 @@ def pool_costs(engine: Engine, *, since_ns: int = 0, until_ns: int | None = None
 def shares_of(engine: Engine, pool: str, hour: EngineHour, weights: Weights) -> tuple[list[Share], int]:
     """What each request of an hour used of its bill, and what was idle."""
     works = list(_works(engine, pool, hour.hour, hour.hour + HOUR_NS))
-    shares, idle = allocate(hour_bill(hour), [weights.of(work) for _, work in works], _capacity(hour))
+    shares, idle = share(hour, [weights.of(work) for _, work in works])
     return [Share(work.request_id, Nano(cost)) for (_, work), cost in zip(works, shares, strict=True)], idle
 
 
@@ -79,8 +79,18 @@ def hour_bill(hour: EngineHour) -> Nano:
     return charge_time(Nano(hour.hourly), hour.until - hour.since)
 
 
+def share(hour: EngineHour, works: Sequence[int]) -> tuple[list[int], int]:
+    """What each work (picoseconds of a slot) used of an hour's bill, and what was idle; together the bill."""
+    return allocate(hour_bill(hour), works, _capacity(hour))
+
+
+def weights_of(engine: Engine, pool: str, since_ns: int, until_ns: int | None) -> Weights:
+    """What a token is worth at a pool, by the requests that began in a time (nanoseconds since the epoch)."""
+    return fitted(work for _, work in _works(engine, pool, since_ns, until_ns))
+
+
 def _pool(engine: Engine, name: str, hours: list[EngineHour], since_ns: int, until_ns: int | None) -> PoolCost:
-    weights = fitted(work for _, work in _works(engine, name, _floor(since_ns), until_ns))
+    weights = weights_of(engine, name, _floor(since_ns), until_ns)
     billed = {hour.hour: hour for hour in hours}
     cost = PoolCost(engine=name, weights=weights)
     rows = _works(engine, name, _floor(since_ns), until_ns)
@@ -98,7 +108,7 @@ def _pool(engine: Engine, name: str, hours: list[EngineHour], since_ns: int, unt
 
 def _with_hour(cost: PoolCost, hour: EngineHour, works: list[Work]) -> PoolCost:
     bill, each = hour_bill(hour), [cost.weights.of(work) for work in works]
-    shares, idle = allocate(bill, each, _capacity(hour))
+    shares, idle = share(hour, each)
     return msgspec.structs.replace(
         cost,
         hours_ns=cost.hours_ns + hour.until - hour.since,

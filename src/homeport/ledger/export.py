@@ -11,13 +11,14 @@ from sqlalchemy import Connection, Engine, Select, and_, select
 
 from homeport.core.errors import ConfigError, StorageError
 from homeport.ledger import focus
+from homeport.ledger.engine_lines import Bills
 from homeport.ledger.parquet import write_parquet
 from homeport.ledger.periods import END
 from homeport.storage.rollups import HOUR
 from homeport.storage.tables import requests, rollups
 
 Row = Mapping[str, Any]
-Writer = Callable[[Connection, Path, int, int], int]
+Writer = Callable[[Engine, Path, int, int], int]
 """Writes the rows from a time to just before another, and says how many there were."""
 
 _ROWS_AT_ONCE = 2_000
@@ -43,8 +44,7 @@ def export(
     try:
         draft = _draft(out, replace=replace)
         try:
-            with engine.connect() as connection:
-                count = FORMATS[kind](connection, draft, since, until)
+            count = FORMATS[kind](engine, draft, since, until)
             draft.replace(out)
         finally:
             draft.unlink(missing_ok=True)
@@ -77,18 +77,22 @@ def safe_cell(value: Any) -> Any:
     return value
 
 
-def _csv(connection: Connection, out: Path, since: int, until: int) -> int:
+def _csv(engine: Engine, out: Path, since: int, until: int) -> int:
     names = [column.name for column in requests.columns]
-    return _write_csv(out, names, ([row[name] for name in names] for row in _requests(connection, since, until)))
+    with engine.connect() as connection:
+        return _write_csv(out, names, ([row[name] for name in names] for row in _requests(connection, since, until)))
 
 
-def _focus(connection: Connection, out: Path, since: int, until: int) -> int:
-    rows = (focus.line(row) for row in _hours(connection, since, until))
-    return _write_csv(out, focus.COLUMNS, ([row[name] for name in focus.COLUMNS] for row in rows))
+def _focus(engine: Engine, out: Path, since: int, until: int) -> int:
+    bills = Bills.read(engine, since, until)
+    with engine.connect() as connection:
+        lines = map(focus.line, bills.charges(_hours(connection, since, until)))
+        return _write_csv(out, focus.COLUMNS, ([line[name] for name in focus.COLUMNS] for line in lines))
 
 
-def _parquet(connection: Connection, out: Path, since: int, until: int) -> int:
-    return write_parquet(out, requests, _requests(connection, since, until))
+def _parquet(engine: Engine, out: Path, since: int, until: int) -> int:
+    with engine.connect() as connection:
+        return write_parquet(out, requests, _requests(connection, since, until))
 
 
 def _write_csv(out: Path, names: Sequence[str], rows: Iterator[Sequence[Any]]) -> int:
