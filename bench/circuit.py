@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import itertools
 import json
 import tempfile
 import time
@@ -64,8 +63,8 @@ class Refusals(msgspec.Struct, frozen=True, kw_only=True):
         before_open: requests until the circuit was open.
         nothing_s: seconds of as many requests for `/livez`, in turn with them: what this machine takes for nothing.
         cpu_us: CPU time of the gateway for one of both.
-        retry_after: seconds that the last refusal spoke of, when the upstream came back.
-        closed_after: seconds from then to the first answer.
+        retry_after: seconds that the last refusal spoke of, before the upstream came back.
+        closed_after: seconds from that refusal to the first answer.
     """
 
     before_open: int
@@ -123,8 +122,9 @@ def _measure(mode: str, cores: Cores, plan: Plan) -> Refusals:
             before = cpu_seconds(running.pid)
             turns = [(caller.ask(), caller.ask_nothing()) for _ in range(plan.requests)]
             cpu_us = (cpu_seconds(running.pid) - before) * 1e6 / (2 * plan.requests)
+            retry_after, refused_at = _last_refusal(caller)
             control.listen("open")
-            retry_after, closed_after = _until_closed(caller)
+            closed_after = _until_closed(caller, refused_at)
     answers, nothing = zip(*turns, strict=True)
     return Refusals(
         before_open=before_open,
@@ -146,19 +146,25 @@ def _until_open(caller: "_Caller") -> int:
     raise BenchmarkError(f"the circuit was still closed after {_MOST_TO_OPEN} failures")
 
 
-def _until_closed(caller: "_Caller") -> tuple[int, float]:
-    """What Retry-After promised, and the seconds it took."""
-    began, promised = time.monotonic(), 0
-    for number in itertools.count():
-        answer = caller.ask()
-        promised = promised if number else answer.retry_after
-        waited = time.monotonic() - began
+def _last_refusal(caller: "_Caller") -> tuple[int, float]:
+    """What its Retry-After promised, and when (monotonic seconds).
+
+    It is asked for while the upstream is still dead: once it is back, the very first request may be the one that tries.
+    """
+    while (answer := caller.ask()).asked:
         if answer.status == 200:
-            return promised, waited
+            raise BenchmarkError("the upstream that should be dead has answered")
+    return answer.retry_after, time.monotonic()
+
+
+def _until_closed(caller: "_Caller", since: float) -> float:
+    """Seconds from then to the first answer."""
+    while caller.ask().status != 200:
+        waited = time.monotonic() - since
         if waited > _PATIENCE_S:
             raise BenchmarkError(f"the circuit was still open {waited:.0f} s after the upstream came back")
         time.sleep(_POLL_S)
-    raise AssertionError
+    return time.monotonic() - since
 
 
 class _Caller:

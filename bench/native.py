@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -120,7 +121,7 @@ def compiled(name: str) -> Path:
     if not has_compiler():
         raise BenchmarkError(_COMPILER_MISSING)
     _BUILD.mkdir(exist_ok=True)
-    draft = program.with_suffix(".draft")
+    draft = program.with_suffix(f".{os.getpid()}")  # another process may build it too
     done = subprocess.run(
         ("cc", "-O2", "-Wall", "-Wextra", "-Wno-format-truncation", "-o", draft, source, "-lm"),
         capture_output=True,
