@@ -142,6 +142,23 @@ async def test_an_idle_account_is_forgotten() -> None:
     assert (bank.spent["bud_search", "ann"], bank.leases["bud_search", "ann"]["this"]) == (10, 0)
 
 
+async def test_who_holds_something_shows_that_it_lives() -> None:
+    """A long call holds all that was leased, and nothing else happens."""
+    bank, clock = MemoryBank(), ManualClock()
+    wallet = Wallet(bank, holder="this", notes=MemoryNotes(), clock=clock)
+    purses = wallet.purses([account(100)])
+    held = await take(wallet, purses, 100)
+    trades = []
+    for _ in range(4):
+        clock.advance(31_000_000_000)
+        await wallet.tick()
+        trades.append(bank.trades)
+    assert trades == [1, 2, 2, 3]
+    wallet.settle(purses, held=held, cost=60)
+    await wallet.close()
+    assert (bank.spent[NAME], bank.leases[NAME]["this"]) == (60, 0)
+
+
 async def test_a_bank_that_cannot_be_asked() -> None:
     """What is leased goes on being spent; then what the budget caps is refused, and nothing is lost."""
     bank = MemoryBank()

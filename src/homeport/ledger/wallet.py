@@ -31,6 +31,8 @@ _LEAST_POLL_S = 0.01
 _DRY_NS = 250_000_000
 _SOON_NS = 1_000_000_000
 _IDLE_NS = 10_000_000_000
+_SHOW_NS = 60_000_000_000
+"""Who holds something trades at least so often: whoever is silent for long is dead, or cannot reach the database."""
 
 
 class Wallet:
@@ -120,7 +122,8 @@ class Wallet:
             idle = now - purse.used_ns > _IDLE_NS and not (purse.reserved or purse.askers)
             wanted = purse.grant is not None and purse.grant.wanted and not purse.askers
             returned = max(0, purse.free) if idle or wanted else 0
-            if purse.unreported or returned or (purse.free > 0 and not idle):
+            silent = purse.lease > 0 and now - purse.traded_ns > _SHOW_NS
+            if purse.unreported or returned or silent or (purse.free > 0 and not idle):
                 await self._trade(purse, give_back=returned > 0)
             if idle and not (purse.lease or purse.reserved or purse.askers):
                 self._drop(purse)
