@@ -17,7 +17,8 @@ from homeport.storage.budgets import Standing, standings
 from homeport.storage.holders import Holder, LivingHolder, read_home_id
 from homeport.storage.journal import Journal
 from homeport.storage.keys import add_key
-from homeport.storage.reconcile import Reconciled, Reconciler, _true_spend, reconcile
+from homeport.storage.leased import leases_of
+from homeport.storage.reconcile import Reconciled, Reconciler, reconcile
 from homeport.storage.tables import leases, requests
 from tests.fakes.clock import ManualClock
 from tests.storage.budget import budget, opened
@@ -236,7 +237,7 @@ def test_a_worker_that_fails_on_the_way_has_done_nothing(house: House, monkeypat
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("homeport.storage.reconcile.insert_events", fail)
+        patch.setattr("homeport.storage.leased.insert_events", fail)
         with pytest.raises(ZeroDivisionError):
             house.worker.ingest()
     assert (house.standing(account).spent, house.standing(account).leased) == (0, 500)
@@ -250,8 +251,8 @@ def test_two_workers_that_saw_the_same_dead_book_it_once(house: House, monkeypat
     holder = Holder.parse(house.process.name)
     assert holder is not None
     house.die()
-    name = "homeport.storage.reconcile._true_spend"
-    read = _true_spend
+    name = "homeport.storage.reconcile.leases_of"
+    read = leases_of
     found: list[Reconciled | None] = []
 
     def read_and_be_overtaken(*arguments: Any) -> Any:

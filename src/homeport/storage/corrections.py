@@ -14,6 +14,17 @@ SURFACE = "correction"
 Name = tuple[ScopeKind, str]
 
 
+class Cause(msgspec.Struct, frozen=True):
+    """Why a row is there that no request made: its `reason` and its `price_source`."""
+
+    reason: str
+    price_source: str
+
+
+KILLED = Cause("reserved when its process was killed", "reservation")
+LOST = Cause("leased when its state folder was lost", "lease")
+
+
 class Spender(msgspec.Struct, frozen=True, kw_only=True):
     """Who spent, as a row of the ledger says it; "" for what is not known."""
 
@@ -70,8 +81,10 @@ def unknown_bills(claims: Sequence[Claim], projects: Mapping[str, str]) -> Seque
     return rows
 
 
-def correction(request_id: str, holder: str, spender: Spender, cost: int, at: int) -> RequestFinished:
-    """A row for calls that were in flight when their process was killed: they reached an upstream."""
+def correction(
+    request_id: str, holder: str, spender: Spender, cost: int, at: int, cause: Cause = KILLED
+) -> RequestFinished:
+    """A row for calls whose bill nobody knows any more; they may have reached an upstream."""
     return RequestFinished(
         request_id=request_id,
         started_at=at,
@@ -88,14 +101,14 @@ def correction(request_id: str, holder: str, spender: Spender, cost: int, at: in
         outcome=Outcome.CANCELLED,
         status=499,
         error="",
-        reason="reserved when its process was killed",
+        reason=cause.reason,
         input_tokens=0,
         cached_input_tokens=0,
         output_tokens=0,
         reasoning_tokens=0,
         estimated=True,
         cost=cost,
-        price_source="reservation",
+        price_source=cause.price_source,
         latency_ns=0,
         ttft_ns=0,
         attempts=(),

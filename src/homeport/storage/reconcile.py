@@ -8,23 +8,20 @@ one holder happens in one transaction that also removes its leases, so it happen
 
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Connection, Engine, Select, and_, delete, func, or_, select
+from sqlalchemy import Connection, Engine, delete, func, select
 
 from homeport.config.home import Home
-from homeport.core.budgets import Budget
-from homeport.core.types import Attempt
 from homeport.storage.accounts import Place, book, enter
-from homeport.storage.budgets import stored_budget
-from homeport.storage.corrections import Claim, Name, Spender, account_name, correction, unknown_bills
+from homeport.storage.corrections import KILLED, Claim
 from homeport.storage.db import writing
 from homeport.storage.holders import Holder, dead_holders, forget_holder, read_home_id
-from homeport.storage.ingest import Ingested, ingest, insert_events
+from homeport.storage.ingest import Ingested, ingest
+from homeport.storage.leased import Lease, add_corrections, leases_of
 from homeport.storage.reservations import name_of, read_reservations
-from homeport.storage.tables import budgets, keys, leases, requests
+from homeport.storage.tables import leases
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +30,6 @@ _STRAYS_EVERY = 240
 
 _STRAY_NS = 3_600_000_000_000
 """A process that lives trades sooner, however its files went; nobody can ask it whether it does."""
-
-_attempts = msgspec.json.Decoder(tuple[Attempt, ...])
 
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,14 +99,6 @@ class Reconciler:
         ]
 
 
-class _Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead holder's lease, and what its requests cost the account since it was opened."""
-
-    place: Place
-    budget: Budget
-    true: int = 0
-
-
 def reconcile(
     engine: Engine, holder: Holder, reserved: Mapping[tuple[str, str], int] | None, now: int
 ) -> Reconciled | None:
@@ -124,24 +111,24 @@ def reconcile(
         now: nanoseconds since the epoch.
     """
     with engine.connect() as connection:
-        held = _true_spend(connection, holder, _leases(connection, holder))
+        held = leases_of(connection, holder.name)
     if not held:
         return None
-    total, claims = Reconciled(), []
+    total, claims = Reconciled(), list[Claim]()
     with writing(engine) as connection:
         for lease in held:
             found = _take(connection, holder, lease, reserved, now)
             if found is None:
-                return None  # another process was faster
+                continue  # another process was faster, or it was empty and its account had ended
             total = _sum(total, found)
             claims.append(Claim(lease.budget, lease.place.instance, found.in_flight))
-        if reserved is not None:
-            _correct(connection, holder, claims, now)
-    return total
+        if reserved is not None and claims:
+            add_corrections(connection, holder.name, claims, KILLED, now)
+    return total if claims else None
 
 
 def _take(
-    connection: Connection, holder: Holder, lease: _Lease, reserved: Mapping[tuple[str, str], int] | None, now: int
+    connection: Connection, holder: Holder, lease: Lease, reserved: Mapping[tuple[str, str], int] | None, now: int
 ) -> Reconciled | None:
     place = lease.place
     at = enter(connection, place, lease.budget.window, now)
@@ -162,80 +149,6 @@ def _recorded(place: Place) -> tuple[str, str]:
     """An account as `read_reservations` names it."""
     budget_id, _, instance = name_of(place.budget_id, place.instance).decode("utf-8", "replace").partition("\0")
     return budget_id, instance
-
-
-def _correct(connection: Connection, holder: Holder, claims: Sequence[Claim], now: int) -> None:
-    rows = unknown_bills(claims, _projects(connection, claims))
-    insert_events(
-        connection,
-        [
-            correction(f"{holder.name}-{number}", holder.name, spender, cost, now)
-            for number, (spender, cost) in enumerate(rows)
-        ],
-    )
-
-
-def _projects(connection: Connection, claims: Sequence[Claim]) -> Mapping[str, str]:
-    named = [claim.budget.scope for claim in claims]
-    query = select(keys.c.id, keys.c.project).where(keys.c.id.in_(named))
-    return {row.id: row.project for row in connection.execute(query)}
-
-
-def _leases(connection: Connection, holder: Holder) -> Sequence[tuple[_Lease, int]]:
-    """With the time at which each was opened; in the order in which everybody locks accounts."""
-    query = (
-        select(budgets, leases.c.instance, leases.c.opened_at)
-        .join(leases, leases.c.budget_id == budgets.c.id)
-        .where(leases.c.holder == holder.name)
-        .order_by(leases.c.budget_id, leases.c.instance)
-    )
-    return [
-        (_Lease(place=Place(row["id"], row["instance"]), budget=stored_budget(row).budget), int(row["opened_at"]))
-        for row in connection.execute(query).mappings()
-    ]
-
-
-def _true_spend(connection: Connection, holder: Holder, held: Sequence[tuple[_Lease, int]]) -> Sequence[_Lease]:
-    by_name: dict[Name, list[int]] = defaultdict(list)
-    for number, (lease, _) in enumerate(held):
-        by_name[account_name(lease.budget, lease.place.instance)].append(number)
-    true = [0] * len(held)
-    for spender, ended_at, cost in _spending(connection, holder) if held else ():
-        for name in spender.names():
-            for number in by_name.get(name, ()):
-                if ended_at >= held[number][1]:
-                    true[number] += cost
-    return [msgspec.structs.replace(lease, true=cost) for (lease, _), cost in zip(held, true, strict=True)]
-
-
-def _spending(connection: Connection, holder: Holder) -> Iterator[tuple[Spender, int, int]]:
-    """Who spent, when the request ended, and what remote models cost it."""
-    at_home = select(requests.c.target).where(requests.c.holder == holder.name, requests.c.local).distinct()
-    local = frozenset(connection.execute(at_home).scalars())
-    for row in connection.execute(_billed(holder)):
-        attempts = _attempts.decode(row.attempts)
-        answer = 0 if row.local else row.cost - sum(attempt.cost for attempt in attempts)
-        lost = sum(attempt.cost for attempt in attempts if attempt.target not in local)
-        spender = Spender(key_id=row.key_id, project=row.project, end_user=row.end_user, trace_id=row.trace_id)
-        yield spender, row.started_at + row.latency_ns, answer + lost
-
-
-def _billed(holder: Holder) -> Select[tuple[object, ...]]:
-    lost_something = func.replace(requests.c.attempts, '"cost":0', "").contains('"cost":')
-    return select(
-        requests.c.key_id,
-        requests.c.project,
-        requests.c.end_user,
-        requests.c.trace_id,
-        requests.c.started_at,
-        requests.c.latency_ns,
-        requests.c.cost,
-        requests.c.local,
-        requests.c.attempts,
-    ).where(
-        requests.c.holder == holder.name,
-        or_(and_(~requests.c.local, requests.c.cost > 0), and_(requests.c.local, lost_something)),
-    )
 
 
 def _sum(one: Reconciled, other: Reconciled) -> Reconciled:
