@@ -12,12 +12,18 @@ from homeport.api.admin import House as Parts
 from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
 from homeport.api.budgets import BudgetActions, BudgetRegistry
+from homeport.api.holders import HolderActions, HolderRegistry
 from homeport.api.keys import KeyFields, KeyRegistry, Offer
+from homeport.config.home import Home
 from homeport.core.alerts import AlertsTested
+from homeport.core.budgets import Account, Budget, ScopeKind, Window
 from homeport.core.errors import ConfigError
+from homeport.core.money import Nano
 from homeport.core.types import Scope
 from homeport.storage.alerts import id_of, raise_alert
+from homeport.storage.bank import DatabaseBank
 from homeport.storage.db import open_database, sqlite_url, upgrade
+from homeport.storage.lost import LATELY_NS
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import CHAT, MID, House
 from tests.fakes.upstream import whole
@@ -38,6 +44,8 @@ class Office:
         self.registry = KeyRegistry(engine, PEPPER, lambda: Offer(("mid",), ("mid",)), clock.wall_ns)
         self.keys = StoredKeyRing(self.registry.every, PEPPER, lambda: clock.wall / 1e9)
         self.broken = False
+        home = Home(folder / "home")
+        home.create()
         parts = Parts(
             config=lambda: {"server": {"port": 8080}},
             digest=lambda: "sha256:old",
@@ -50,8 +58,13 @@ class Office:
             refresh=self.keys.refresh,
             house=parts,
             clock=clock,
-            resources=(BudgetActions(BudgetRegistry(engine, clock.wall_ns)), AlertActions(engine)),
+            resources=(
+                BudgetActions(BudgetRegistry(engine, clock.wall_ns)),
+                HolderActions(HolderRegistry(engine, home, clock.wall_ns)),
+                AlertActions(engine),
+            ),
         )
+        self.clock = clock
         self.engine = engine
         self.house = House(MID, keys=self.keys, families=[self.paths])
         self.admin = self.issue(Scope.ADMIN)
@@ -97,6 +110,8 @@ ALL_PATHS = [
     ("GET", "/admin/v1/budgets/bud_x"),
     ("PATCH", "/admin/v1/budgets/bud_x"),
     ("DELETE", "/admin/v1/budgets/bud_x"),
+    ("GET", "/admin/v1/holders"),
+    ("POST", "/admin/v1/holders/x/give-up"),
 ]
 
 
@@ -214,6 +229,37 @@ async def test_the_configuration_and_the_targets(office: Office) -> None:
         "config": {"server": {"port": 8080}},
     }
     assert (await office.ask("GET", "/admin/v1/targets")).json["data"] == [{"model": "mid", "ready": True}]
+
+
+async def test_a_lost_holder_is_given_up(office: Office) -> None:
+    path, lost = "/admin/v1/holders", "0123456789ab-0123456789abcdef"
+    assert (await office.ask("GET", path)).json == {"object": "list", "data": []}
+    made = {"name": "all", "kind": "all", "limit_usd": "5", "window": "total"}
+    budget_id = (await office.ask("POST", "/admin/v1/budgets", made)).json["id"]
+    account = Account(
+        Budget(id=budget_id, name="all", kind=ScopeKind.ALL, scope="", window=Window.TOTAL, limit=Nano(5 * 10**9))
+    )
+    two = Nano(2 * 10**9)
+    bank = DatabaseBank(office.engine, office.clock.wall_ns)
+    bank.trade(lost, account, settled=Nano(0), returned=Nano(0), need=two, want=two)
+    (held,) = (await office.ask("GET", path)).json["data"]
+    assert (held["name"], held["folder"], held["state"], held["held_usd"]) == (lost, lost[:12], "alive", "2.000000000")
+    refused = await office.ask("POST", f"{path}/{lost}/give-up")
+    assert (refused.status, refused.error["code"]) == (400, "holder_alive")
+    office.clock.advance(LATELY_NS)
+    for body in (b"[]", b'{"free": 1}', b'{"free": null}', b'{"fre": true}', b"{", b"\xff", b'{"free": "true"}'):
+        assert (await office.ask("POST", f"{path}/{lost}/give-up", body)).status == 400
+    for word in ("nobody", "..", "%2e%2e", "0" * 5_000):
+        assert (await office.ask("POST", f"{path}/{word}/give-up")).status in (400, 404)
+    (done,) = (await office.ask("POST", f"{path}/{lost}/give-up", {"free": True})).json["data"]
+    assert done == {
+        "name": lost,
+        "booked_usd": "0.000000000",
+        "freed_usd": "2.000000000",
+        "corrected_usd": "0.000000000",
+    }
+    again = await office.ask("POST", f"{path}/{lost}/give-up")
+    assert (again.status, again.error["code"]) == (404, "holder_unknown")
 
 
 async def test_alerts(office: Office) -> None:

@@ -1,4 +1,4 @@
-"""Whatever is traded, killed and reconciled in whatever order: no account is over its limit, and money is conserved."""
+"""Whatever is traded, killed, reconciled and given up, in any order: no account is over, and money is conserved."""
 
 import itertools
 import secrets
@@ -18,12 +18,14 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, func, select
 
 from homeport.core.budgets import Account, ScopeKind, Window
+from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
 from homeport.storage.bank import DatabaseBank
 from homeport.storage.budgets import add_budget, change_budget, standings
 from homeport.storage.db import writing
 from homeport.storage.holders import Holder
 from homeport.storage.ingest import insert_events
+from homeport.storage.lost import LATELY_NS, GivenUp, give_up
 from homeport.storage.reconcile import reconcile
 from homeport.storage.tables import leases, requests
 from tests.fakes.clock import ManualClock
@@ -52,10 +54,14 @@ class Process:
     def __init__(self, accounts: list[Account]) -> None:
         self.holder = Holder("0123456789ab", secrets.token_hex(8))
         self.purses = [Purse() for _ in accounts]
+        self.journal: list[tuple[int, RequestFinished]] = []
+        self.ingested = [0 for _ in accounts]
+        self.reported = [0 for _ in accounts]
+        self.seen_at = 0
 
 
 class Money(RuleBasedStateMachine):
-    """Three accounts of three windows, three processes that die and come back under another name."""
+    """Three accounts of three windows; three processes that die or are lost, and come back under another name."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
@@ -89,8 +95,10 @@ class Money(RuleBasedStateMachine):
             need=Nano(need),
             want=Nano(need + more),
         )
+        process.seen_at = max(process.seen_at, self.clock.wall)
         self.granted[what] += grant.granted
         self.settled[what] += purse.unreported
+        process.reported[what] += purse.unreported
         self.released[what] += returned
         purse.free += grant.granted - returned
         purse.unreported = 0
@@ -117,8 +125,11 @@ class Money(RuleBasedStateMachine):
         changed = msgspec.structs.replace(
             event, local=False, holder=process.holder.name, key_id=self.accounts[what].budget.scope, attempts=()
         )
-        with writing(self.engine) as connection:
-            insert_events(connection, [changed])
+        process.journal.append((what, changed))
+
+    @rule(who=HOLDERS)
+    def ingest(self, who: int) -> None:
+        self._ingest(self.processes[who])
 
     @rule(minutes=st.integers(0, 70))
     def wait(self, minutes: int) -> None:
@@ -143,6 +154,7 @@ class Money(RuleBasedStateMachine):
     @rule(again=st.booleans())
     def reconcile(self, again: bool) -> None:
         process = self.dead.pop()
+        self._ingest(process)
         reserved = {
             (account.budget.id, ""): purse.reserved
             for account, purse in zip(self.accounts, process.purses, strict=True)
@@ -153,6 +165,31 @@ class Money(RuleBasedStateMachine):
             self.released[what] += purse.free
         if again:
             assert reconcile(self.engine, process.holder, reserved, self.clock.wall) is None
+
+    @precondition(lambda self: self.dead)
+    @rule(free=st.booleans())
+    def lose(self, free: bool) -> None:
+        """Its state folder is gone, and what was in its journal; after a while somebody gives it up."""
+        process = self.dead.pop(0)
+        if not process.seen_at:
+            return
+        self.clock.wall = max(self.clock.wall, process.seen_at + LATELY_NS)
+        done = give_up(self.engine, process.holder.name, free=free, now=self.clock.wall)
+        total = GivenUp()
+        for what, purse in enumerate(process.purses):
+            # Of what was not reported, only what is in the ledger is known.
+            known = max(0, process.ingested[what] - process.reported[what])
+            leased = purse.free + purse.reserved + purse.unreported
+            booked = known if free else leased
+            corrected = process.reported[what] + booked - process.ingested[what]
+            total = GivenUp(
+                booked=total.booked + booked,
+                freed=total.freed + leased - booked,
+                corrected=total.corrected + corrected,
+            )
+            self.settled[what] += booked
+            self.released[what] += leased - booked
+        assert done == total
 
     @invariant()
     def nothing_is_lost_and_nothing_is_over(self) -> None:
@@ -182,6 +219,13 @@ class Money(RuleBasedStateMachine):
                 ) == self.settled[what]
                 mine = leases.c.budget_id == account.budget.id
                 assert not connection.execute(select(func.count()).where(mine)).scalar()
+
+    def _ingest(self, process: Process) -> None:
+        with writing(self.engine) as connection:
+            insert_events(connection, [event for _, event in process.journal])
+        for what, event in process.journal:
+            process.ingested[what] += event.cost
+        process.journal.clear()
 
     def _held(self, what: int) -> int:
         purses = [process.purses[what] for process in (*self.processes, *self.dead)]

@@ -19,9 +19,18 @@ from homeport.bootstrap.gateway import Gateway, build_gateway
 from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
 from homeport.bootstrap.path import load_policy
 from homeport.bootstrap.reload import Reloader
+from homeport.bootstrap.retention import watch_retention
 from homeport.bootstrap.slo import watch_slo
 from homeport.bootstrap.spend import watch_spend
-from homeport.bootstrap.storage import budget_registry, caps, ensure_own_keys, key_registry, open_storage, try_storage
+from homeport.bootstrap.storage import (
+    budget_registry,
+    caps,
+    ensure_own_keys,
+    holder_registry,
+    key_registry,
+    open_storage,
+    try_storage,
+)
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 
 __all__ = [
@@ -39,6 +48,7 @@ __all__ = [
     "deliver_alerts",
     "ensure_own_keys",
     "free_port",
+    "holder_registry",
     "key_registry",
     "load_policy",
     "needed_packages",
@@ -55,6 +65,7 @@ __all__ = [
     "verify_package",
     "watch_budgets",
     "watch_engines",
+    "watch_retention",
     "watch_slo",
     "watch_spend",
     "worker_argv",

@@ -9,7 +9,8 @@ from homeport.api.admin import AdminPaths, House
 from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
 from homeport.api.budgets import BudgetActions
-from homeport.bootstrap.storage import budget_registry, key_registry
+from homeport.api.holders import HolderActions
+from homeport.bootstrap.storage import budget_registry, holder_registry, key_registry
 from homeport.config.home import Home
 from homeport.config.redact import digest_of, shown
 from homeport.config.schema import Settings
@@ -34,7 +35,11 @@ def build_admin(
         refresh=keys.refresh,
         house=House(config=lambda: shown(settings), digest=lambda: digest_of(settings), targets=targets, reload=reload),
         clock=clock,
-        resources=(BudgetActions(budget_registry(engine)), AlertActions(engine)),
+        resources=(
+            BudgetActions(budget_registry(engine)),
+            HolderActions(holder_registry(engine, home)),
+            AlertActions(engine),
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.api.auth import StoredKeyRing, read_pepper, write_secret
 from homeport.api.budgets import BudgetRegistry
+from homeport.api.holders import HolderRegistry
 from homeport.api.keys import KeyFields, KeyRegistry, Offer, state_of
 from homeport.config.home import Home
 from homeport.config.schema import Settings
@@ -75,6 +76,11 @@ def key_registry(engine: Engine, settings: Settings, home: Home) -> KeyRegistry:
 def budget_registry(engine: Engine) -> BudgetRegistry:
     """What makes and changes budgets."""
     return BudgetRegistry(engine, time.time_ns)
+
+
+def holder_registry(engine: Engine, home: Home) -> HolderRegistry:
+    """What lists and gives up those who hold money of budgets."""
+    return HolderRegistry(engine, home, time.time_ns)
 
 
 def offer_of(settings: Settings) -> Offer:

@@ -1,4 +1,4 @@
-"""`homeport budget`: make, list, show, change and remove budgets."""
+"""`homeport budget`: make, list, show, change and remove budgets, and see who holds their money."""
 
 import time
 from typing import Annotated, Any
@@ -9,11 +9,12 @@ from rich.table import Table
 
 from homeport import bootstrap
 from homeport.api.budgets import BudgetFields, BudgetRegistry, budget_view, detailed_view
+from homeport.cli import holders
 from homeport.cli.context import Context, Json
 from homeport.core.budgets import Action, ScopeKind, Window
 from homeport.core.errors import ConfigError
 
-app = typer.Typer(help="Make, list, show, change and remove budgets.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, show, change and remove budgets; see who holds their money.", no_args_is_help=True)
 
 Word = Annotated[str, typer.Argument(metavar="BUDGET", help="Its name or its id, from `homeport budget list`.")]
 Limit = Annotated[str | None, typer.Option(help="Dollars in a window, an exact decimal such as 25.00.")]
@@ -152,6 +153,9 @@ def remove(context: typer.Context, budget: Word, json: Json = False) -> None:
         state.print_json({"id": budget_id, "removed": True})
     else:
         state.console.print(f"Removed {budget_id}.")
+
+
+holders.register(app)
 
 
 def _registry(state: Context) -> BudgetRegistry:

@@ -14,6 +14,8 @@ from homeport.core.alerts import KINDS, Severity
 _PREFIX = "whsec_"
 _SECRET_BYTES = range(24, 65)
 _MAX_WEBHOOKS = 20
+_MONTH_DAYS = 32
+"""What is told once a month must be remembered to its end."""
 
 
 def signing_key(secret: SecretStr) -> bytes:
@@ -86,6 +88,13 @@ class AlertSettings(Section):
         default=(),
         max_length=_MAX_WEBHOOKS,
         description="Receivers. Left out: alerts are kept and shown, and not sent.",
+    )
+
+    keep_days: int = Field(
+        default=90,
+        ge=_MONTH_DAYS,
+        le=3_650,
+        description="An alert is removed after so many days, unless it would be told again.",
     )
 
     @model_validator(mode="after")

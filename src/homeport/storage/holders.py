@@ -102,6 +102,11 @@ def dead_holders(folder: Path) -> Sequence[Holder]:
     return [holder for holder in found if holder is not None and not _lives(folder / holder.name)]
 
 
+def holder_lives(folder: Path, name: str) -> bool:
+    """Whether the process of a holder of this folder runs."""
+    return Holder.parse(name) is not None and _lives(folder / name)
+
+
 def forget_holder(folder: Path, holder: Holder) -> None:
     """Its leases are reconciled."""
     (folder / holder.name).unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""Every ten minutes what nothing needs any more is removed, a bounded part at a time."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from homeport.core.ports import Clock
+from homeport.storage.retention import BATCH, prune_accounts, prune_alerts
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = 600.0
+_MOST_BATCHES = 20
+
+
+class Retention:
+    """Removes ended accounts and old alerts.
+
+    Args:
+        keep_alerts_ns: how long an alert is kept, in nanoseconds.
+        batch: rows of one transaction; a pass has twenty of each kind, at most.
+    """
+
+    def __init__(self, engine: Engine, keep_alerts_ns: int, batch: int = BATCH) -> None:
+        self._engine = engine
+        self._keep_alerts_ns = keep_alerts_ns
+        self._batch = batch
+
+    def tidy(self, now: int) -> int:
+        """One pass at a time, in nanoseconds since the epoch; how much was removed. Raises SQLAlchemyError."""
+        before = now - self._keep_alerts_ns
+        accounts = self._repeated(lambda: prune_accounts(self._engine, now, self._batch))
+        alerts = self._repeated(lambda: prune_alerts(self._engine, before, now, self._batch))
+        if accounts or alerts:
+            logger.info("%d accounts of budgets that had ended were removed, and %d old alerts", accounts, alerts)
+        return accounts + alerts
+
+    def _repeated(self, prune: Callable[[], int]) -> int:
+        total = 0
+        for _ in range(_MOST_BATCHES):
+            total += (removed := prune())
+            if removed < self._batch:
+                break
+        return total
+
+
+async def watch(tidy: Callable[[int], int], clock: Clock, stop: asyncio.Event) -> None:
+    """Tidy up until told to stop; a database that fails is asked again."""
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(tidy, clock.wall_ns())
+        except SQLAlchemyError as error:
+            logger.error("old accounts and alerts could not be removed: %s", type(error).__name__)
+        try:
+            async with asyncio.timeout(_EVERY_S):
+                await stop.wait()
+        except TimeoutError:
+            continue
