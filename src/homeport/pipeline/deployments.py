@@ -39,9 +39,9 @@ class Deployment:
         """Seconds until it may be called again."""
         return max(self.breaker.wait_s(now), (self._resume_at - now) / 1e9, 0.0)
 
-    def begin(self, tokens: int) -> None:
+    def begin(self, tokens: int, now: int) -> None:
         self.outstanding += tokens
-        self.breaker.begin()
+        self.breaker.begin(now)
 
     def end(self, tokens: int) -> None:
         self.outstanding -= tokens
@@ -66,7 +66,7 @@ class Deployment:
         if counts_as_failure(error):
             self.breaker.failed(now, began)
         else:
-            self.breaker.abandoned()
+            self.breaker.abandoned(began)
 
     def quantile_s(self, quantile: float) -> float | None:
         """Seconds to the first token that this share of the last calls stayed within; None while too few are known."""

@@ -242,7 +242,7 @@ class Dispatcher:
         if committed:
             self._commit(exchange, attempt)
             _give_reason(exchange)
-        deployment.begin(tokens)
+        deployment.begin(tokens, attempt.started)
         try:
             answer = await _keeping_the_contract(call(self._upstreams[target.upstream], request))
         except UpstreamError as error:
@@ -260,7 +260,7 @@ class Dispatcher:
         except BaseException:  # a caller who left, or the loser of a race: it says nothing; raised again
             attempt.lasted = self._clock.monotonic_ns() - attempt.started
             deployment.end(tokens)
-            deployment.breaker.abandoned()
+            deployment.breaker.abandoned(attempt.started)
             raise
         now = self._clock.monotonic_ns()
         deployment.began(now - attempt.started, now)
