@@ -1,6 +1,6 @@
 """Finding adapters: the modules of one folder, and third parties' entry points of one group.
 
-Nothing is imported until the configuration names it.
+No adapter is imported until the configuration names it. What else is in a folder, its package lists as `SHARED`.
 """
 
 import importlib
@@ -10,21 +10,6 @@ from importlib.metadata import entry_points
 from types import ModuleType
 
 from homeport.core.errors import ConfigError
-
-_NOT_ADAPTERS = frozenset(
-    {
-        "answers",
-        "base",
-        "frames",
-        "health",
-        "http_api",
-        "intact",
-        "message_frames",
-        "moderation",
-        "response_frames",
-        "supervisor",
-    }
-)
 
 
 def discover(package: str) -> dict[str, str]:
@@ -41,8 +26,9 @@ def discover(package: str) -> dict[str, str]:
     if spec is None or spec.submodule_search_locations is None:
         raise ConfigError(f"{package} is not a package of adapters", code="adapter_folder_missing")
     found = {point.name: point.value for point in entry_points(group=package)}
+    shared = getattr(importlib.import_module(package), "SHARED", frozenset())
     for module in pkgutil.iter_modules(spec.submodule_search_locations):
-        if module.name not in _NOT_ADAPTERS:
+        if module.name not in {"base", *shared}:
             found[module.name] = f"{package}.{module.name}"
     return dict(sorted(found.items()))
 
