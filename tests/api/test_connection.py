@@ -31,6 +31,15 @@ async def test_a_message_without_a_body_is_an_empty_one() -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("sent", ["José 東京", "José"])
+@pytest.mark.parametrize("codec", ["utf-8", "latin-1"])
+def test_a_name_in_a_header_is_the_same_name_as_in_a_body(sent: str, codec: str) -> None:
+    """A user who is named in both ways must not have two budgets: today's clients send UTF-8."""
+    raw = sent.encode(codec, "ignore")
+    connection = Connection({"headers": [(b"x-homeport-user", raw)]}, *[None] * 2, 10)  # type: ignore[arg-type]  # nothing is read or sent
+    assert connection.header(b"x-homeport-user") == raw.decode(codec)
+
+
 @pytest.mark.parametrize(("sizes", "fits"), [([100], True), ([50, 50], True), ([101], False), ([50, 51], False)])
 async def test_the_bound(sizes: list[int], fits: bool) -> None:
     connection = connect(Caller("/", body=[b"x" * size for size in sizes]))

@@ -25,7 +25,9 @@ def read(body: bytes, decoder: msgspec.json.Decoder[Request]) -> tuple[Request, 
         return decoder.decode(body), FIELDS.decode(body)
     except UnicodeDecodeError as error:
         raise InvalidRequest(
-            f"the body is not UTF-8 (byte {error.start})", code="invalid_utf8", hint="encode the JSON as UTF-8"
+            f"the body is not UTF-8 (byte {error.start})",
+            code="invalid_utf8",
+            hint="encode the JSON as UTF-8, and do not compress it",
         ) from None
     except RecursionError:
         raise too_deep() from None

@@ -42,13 +42,18 @@ class Connection:
         self.started = False
 
     def header(self, name: bytes) -> str | None:
-        """A header's value, by its lower-case name; bytes beyond ASCII are read as Latin-1.
+        """A header's value, by its lower-case name; read as UTF-8, which clients send, or else as Latin-1.
 
         Of a header that was sent several times, all values, in order and with commas between them
         (RFC 9110, section 5.3): none of them can hide another.
         """
         value = self._headers.get(name)
-        return None if value is None else value.decode("latin-1")
+        if value is None:
+            return None
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.decode("latin-1")
 
     async def read_body(self) -> bytes:
         """The whole body.

@@ -131,7 +131,7 @@ class Dispatcher:
         now = self._clock.monotonic_ns()
         ready = self._health.ready(target.upstream)
         closed = self._of(target).closed(now) if ready else NOT_READY
-        if self._left_s(rounds.exchange) <= 0:
+        if rounds.exchange.deadline_ns is not None and now >= rounds.exchange.deadline_ns:
             closed = OUT_OF_TIME  # It would be sent the prompt, and bill it, and could not answer in time.
         if not closed and rounds.repeats(target) and not self._retries.withdraw():
             closed = "retry_budget_spent"
