@@ -36,7 +36,9 @@ async def test_a_message_without_a_body_is_an_empty_one() -> None:
 def test_a_name_in_a_header_is_the_same_name_as_in_a_body(sent: str, codec: str) -> None:
     """A user who is named in both ways must not have two budgets: today's clients send UTF-8."""
     raw = sent.encode(codec, "ignore")
-    connection = Connection({"headers": [(b"x-homeport-user", raw)]}, *[None] * 2, 10)  # type: ignore[arg-type]  # nothing is read or sent
+    caller = Caller("/")
+    caller.scope["headers"] = [(b"x-homeport-user", raw)]
+    connection = connect(caller)
     assert connection.header(b"x-homeport-user") == raw.decode(codec)
 
 

@@ -26,7 +26,7 @@ def discover(package: str) -> dict[str, str]:
     if spec is None or spec.submodule_search_locations is None:
         raise ConfigError(f"{package} is not a package of adapters", code="adapter_folder_missing")
     found = {point.name: point.value for point in entry_points(group=package)}
-    shared = getattr(importlib.import_module(package), "SHARED", frozenset())
+    shared: frozenset[str] = getattr(importlib.import_module(package), "SHARED", frozenset())
     for module in pkgutil.iter_modules(spec.submodule_search_locations):
         if module.name not in {"base", *shared}:
             found[module.name] = f"{package}.{module.name}"
