@@ -40,6 +40,11 @@ class MachineSettings(Section):
     staff: Dollars = Field(
         default=Nano(0), alias="staff_usd_per_hour", description="Its share of the people who keep it, an hour."
     )
+    paid_while_down: bool = Field(
+        default=False,
+        description="The machine costs this also while Homeport does not run: the hours between two runs are billed, "
+        "as idle. Leave it false for a machine that is given back, or switched off, with Homeport.",
+    )
 
     @model_validator(mode="after")
     def _spread(self) -> "MachineSettings":
