@@ -75,37 +75,47 @@ def forecast_month(engine: Engine, now: int, rng: Random, project: str = "", *, 
     `remote` counts only what providers were asked, which is what budgets cap.
     With less than `MIN_DAYS` complete days since the first request it is a plain extrapolation.
     """
-    month, first = Month.at(now), first_request(engine, project)
-    today = now // DAY * DAY
-    start = today if first is None or first > now else max(first // DAY * DAY, today - MAX_DAYS * DAY)
-    whose = Whose(project=project, remote=remote)
-    spent = spent_in(engine, month.start_ns, now, whose)
-    position = Position(
-        days=spent_each(engine, DAY, start, today, whose),
-        spent=spent,
-        days_left=(month.plus(1).start_ns - today) // DAY,
-        today_left=1 - (now - today) / DAY,
-    )
+    first, whose = first_request(engine, project), Whose(project=project, remote=remote)
+    position = _position(engine, now, first, whose)
     method, rest = Method.NOTHING, Interval(0.0, 0.0, 0.0)
     if len(position.days) >= MIN_DAYS:
         method, rest = Method.SEASONAL, rest_of_month(position, rng)
     elif first is not None and first <= now:
-        since = spent_in(engine, start, now, whose)
-        left = month.plus(1).start_ns - now
-        method = Method.EXTRAPOLATION
-        rest = Interval(0.0, since * left / max(now - first, HOUR), 0.0)
+        method, rest = Method.EXTRAPOLATION, Interval(0.0, _same_pace(engine, now, first, whose), 0.0)
     known = method is Method.SEASONAL
     return Forecast(
         project=project,
-        month=str(month),
+        month=str(Month.at(now)),
         computed_at=now,
         method=method,
         days=len(position.days),
-        spent=Nano(spent),
-        expected=Nano(spent + round(rest.median)),
-        low=Nano(spent + round(rest.low)) if known else None,
-        high=Nano(spent + round(rest.high)) if known else None,
+        spent=Nano(position.spent),
+        expected=Nano(position.spent + round(rest.median)),
+        low=Nano(position.spent + round(rest.low)) if known else None,
+        high=Nano(position.spent + round(rest.high)) if known else None,
     )
+
+
+def _position(engine: Engine, now: int, first: int | None, whose: Whose) -> Position:
+    month, today = Month.at(now), now // DAY * DAY
+    return Position(
+        days=spent_each(engine, DAY, _first_day(now, first), today, whose),
+        spent=spent_in(engine, month.start_ns, now, whose),
+        days_left=(month.plus(1).start_ns - today) // DAY,
+        today_left=1 - (now - today) / DAY,
+    )
+
+
+def _first_day(now: int, first: int | None) -> int:
+    """The first day that is looked at; today where nothing was asked before now."""
+    today = now // DAY * DAY
+    return today if first is None or first > now else max(first // DAY * DAY, today - MAX_DAYS * DAY)
+
+
+def _same_pace(engine: Engine, now: int, first: int, whose: Whose) -> float:
+    """What the rest of the month costs if it goes on as since the first request."""
+    since = spent_in(engine, _first_day(now, first), now, whose)
+    return since * (Month.at(now).plus(1).start_ns - now) / max(now - first, HOUR)
 
 
 def rest_of_month(position: Position, rng: Random, *, futures: int = _FUTURES) -> Interval:
