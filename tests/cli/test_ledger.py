@@ -121,6 +121,8 @@ def test_paths_that_cannot_be(terminal: Terminal, tmp_path: Path) -> None:
         (("--until", "2026-13-01"), "time_invalid"),
         (("--until", "9" * 50), "time_invalid"),
         (("--since", ""), "time_invalid"),
+        (("--since", "2026-12-01", "--until", "2026-11-01"), "period_invalid"),
+        (("--since", "2026-12-01", "--until", "2026-12-01"), "period_invalid"),
     ],
 )
 def test_what_cannot_be_asked(terminal: Terminal, tmp_path: Path, more: tuple[str, ...], code: str) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, func, select
 from homeport.core.errors import JournalFull, StorageError
 from homeport.storage.ingest import ingest
 from homeport.storage.journal import HEADER, MAGIC, Journal, clear_unopened, read_frames, segments
+from homeport.storage.reserve import Reserve
 from homeport.storage.tables import journal_offsets, requests
 from tests.storage.events import finished
 
@@ -96,6 +98,72 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     journal._descriptor = full
     with pytest.raises(JournalFull, match="no space left"):
         journal.record(finished("b"))
+
+
+def test_nothing_is_begun_on_a_full_disk(tmp_path: Path) -> None:
+    """Or an upstream is paid for an answer that cannot be recorded, and so is not given."""
+    journal = Journal(tmp_path / "journal")
+    journal.check_room()
+    journal._descriptor = os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(JournalFull):
+        journal.record(finished("a"))
+    with pytest.raises(JournalFull, match="no space left"):
+        journal.check_room()
+    os.close(journal._descriptor)
+    journal._descriptor = -1
+    with pytest.raises(JournalFull):  # who was refused for it does not take the room of who was not
+        journal.record(msgspec.structs.replace(finished("refused"), attempts=()))
+    journal.record(finished("under way"))
+    time.sleep(0.6)
+    journal.check_room()
+    journal.record(finished("b"))
+    journal.close()
+
+
+def test_what_is_under_way_when_the_disk_gets_full_is_recorded(tmp_path: Path, engine: Engine) -> None:
+    folder = tmp_path / "journal"
+    journal = Journal(folder)
+
+    class Disk(Reserve):
+        """Full until the reserve is given back, and then again."""
+
+        def free(self) -> bool:
+            os.close(journal._descriptor)
+            journal._descriptor = -1
+            return super().free()
+
+    journal._reserve = Disk(folder)
+    journal.check_room()
+    journal._descriptor = os.open("/dev/full", os.O_WRONLY)
+    for name in ("a", "b"):
+        journal.record(finished(name))
+    with pytest.raises(JournalFull):
+        journal.check_room()
+    journal._reserve = Reserve(folder)
+    journal.close()
+    assert ingest(engine, folder).rows == 2
+
+
+def test_a_reserve_takes_its_space_and_gives_it_back(tmp_path: Path) -> None:
+    reserve = Reserve(tmp_path, 100_000)
+    assert not reserve.free()
+    reserve.hold()
+    taken = reserve._descriptor
+    assert os.fstat(taken).st_size == 100_000
+    reserve.hold()
+    assert reserve._descriptor == taken
+    assert not list(tmp_path.iterdir()), "a killed process leaves nothing behind"
+    assert reserve.free()
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(taken)
+
+
+def test_a_folder_that_is_gone_is_said_before_anything_is_begun(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    (tmp_path / "journal").rmdir()
+    with pytest.raises(StorageError) as caught:
+        journal.check_room()
+    assert caught.value.code == "journal_unwritable"
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

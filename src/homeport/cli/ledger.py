@@ -88,6 +88,10 @@ def export_(
             f"{kind[:64]!r} is no format of an export", code="format_unknown", hint=f"use: {', '.join(FORMATS)}"
         )
     start, end = moment_ns(since, "since"), moment_ns(until, "until")
+    if start is not None and end is not None and start >= end:
+        raise ConfigError(
+            "no time is between --since and --until", code="period_invalid", hint="--since before --until"
+        )
     engine = bootstrap.open_storage(state.settings, state.home)
     ingest(engine, state.home.journal)
     rows = export(engine, kind, out, since_ns=start, until_ns=end, replace=force)

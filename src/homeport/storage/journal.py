@@ -3,7 +3,8 @@
 A record is one frame, `magic | length | CRC-32 | payload`, written by a single `write` before the
 caller sees the last byte, so it survives kill -9 of the process (not a power cut: the file is
 synced when a segment closes). A process writes its own segments and holds a lock on the open one;
-whoever can take that lock knows that the writer is gone.
+whoever can take that lock knows that the writer is gone. It holds a reserve of disk space too, so that
+the requests that are under way when the disk gets full can still be recorded.
 """
 
 import errno
@@ -19,6 +20,7 @@ import msgspec
 
 from homeport.core.errors import JournalFull, StorageError
 from homeport.core.events import RequestFinished
+from homeport.storage.reserve import Reserve
 
 MAGIC = b"HPJ1"
 HEADER = struct.Struct(">4sII")
@@ -56,6 +58,8 @@ class Journal:
         self._size = 0
         self._folder_bytes = 0
         self._folder_read_at = 0
+        self._trouble: OSError | None = None
+        self._reserve = Reserve(folder)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def record(self, event: RequestFinished) -> None:
@@ -65,23 +69,35 @@ class Journal:
             JournalFull: the folder is at its bound, or the disk is full.
             StorageError: the segment cannot be written.
         """
+        if self._trouble is not None and not event.attempts:
+            # What little room is left is for what may be billed, not for those who are refused for the lack of it.
+            raise _explain(self._trouble, self._folder) from self._trouble
         payload = _encoder.encode(event)
         frame = HEADER.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
-        if self._descriptor < 0:
-            self._open_segment()
-        self._write(frame)
+        try:
+            self._append(frame)
+        except OSError as error:
+            self._trouble = error
+            if not self._reserve.free():
+                raise _explain(error, self._folder) from error
+            self._append_again(frame)
         if self._size >= self._segment_bytes:
-            self._close_segment()
+            self._begin_another()
 
     def check_room(self) -> None:
-        """Raise `JournalFull` if the next record might not fit; costs a clock read most of the time."""
+        """Raise `StorageError` if the next record might not be kept; costs a clock read most of the time.
+
+        Asked before anything is sent on: what is not recorded is not asked for, and not billed.
+
+        Raises:
+            JournalFull: the folder is at its bound, or the disk is full.
+            StorageError: the folder cannot be written.
+        """
         now = time.monotonic_ns()
         if now - self._folder_read_at > _ROOM_CHECK_NS:
-            try:
-                self._folder_bytes = sum(_size(path) for path in self._folder.glob(f"*{SUFFIX}"))
-            except OSError as error:
-                raise _explain(error, self._folder) from error
-            self._folder_read_at = now
+            self._look(now)
+        if self._trouble is not None:
+            raise _explain(self._trouble, self._folder) from self._trouble
         if self._folder_bytes + _RECORD_ROOM > self.max_bytes:
             raise JournalFull(
                 f"the journal holds {self._folder_bytes} bytes, its bound is {self.max_bytes}",
@@ -90,13 +106,32 @@ class Journal:
 
     def close(self) -> None:
         self._close_segment()
+        self._reserve.free()
 
-    def _open_segment(self) -> None:
+    def _look(self, now: int) -> None:
         try:
-            while (descriptor := self._make_segment()) is None:
-                pass
+            self._folder_bytes = sum(_size(path) for path in self._folder.glob(f"*{SUFFIX}"))
+            self._reserve.hold()
+        except OSError as error:
+            self._trouble = error
+        else:
+            self._trouble = None
+        self._folder_read_at = now
+
+    def _append(self, frame: bytes) -> None:
+        if self._descriptor < 0:
+            self._open_segment()
+        self._write(frame)
+
+    def _append_again(self, frame: bytes) -> None:
+        try:
+            self._append(frame)
         except OSError as error:
             raise _explain(error, self._folder) from error
+
+    def _open_segment(self) -> None:
+        while (descriptor := self._make_segment()) is None:
+            pass
         self._descriptor = descriptor
         self._size = 0
 
@@ -117,14 +152,18 @@ class Journal:
             raise
         return descriptor
 
-    def _write(self, frame: bytes) -> None:
+    def _begin_another(self) -> None:
         try:
-            written = os.write(self._descriptor, frame)
-            if written < len(frame):
-                os.ftruncate(self._descriptor, self._size)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._close_segment()
         except OSError as error:
-            raise _explain(error, self._folder) from error
+            # The record is written; the next one goes to the same segment.
+            self._trouble = error
+
+    def _write(self, frame: bytes) -> None:
+        written = os.write(self._descriptor, frame)
+        if written < len(frame):
+            os.ftruncate(self._descriptor, self._size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size += written
         self._folder_bytes += written
 
