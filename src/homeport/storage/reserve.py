@@ -11,7 +11,7 @@ RESERVE_BYTES = 1 << 20
 class Reserve:
     """Space in a folder, taken by a file without a name: it is free again when its process ends, however it ends.
 
-    When the disk is full, whoever has work under way frees it and goes on, and begins nothing new until it is held again.
+    When the disk is full, its holder frees it, ends what is under way, and begins nothing new until it is held again.
     """
 
     def __init__(self, folder: Path, size: int = RESERVE_BYTES) -> None:
@@ -25,7 +25,7 @@ class Reserve:
             return
         descriptor, name = tempfile.mkstemp(dir=self._folder)
         try:
-            os.unlink(name)
+            Path(name).unlink()
             self._fill(descriptor)
         except OSError:
             os.close(descriptor)
