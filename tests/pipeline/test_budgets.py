@@ -81,7 +81,7 @@ async def test_the_upstream_is_told_a_bound_that_the_hold_pays_for() -> None:
     house = House(MID, budgets=[budget(limit=USD)], rules=SpendingRules(patience=0.2, default_output=500))
     house.upstreams["mid"].script(whole())
     await house.ask()
-    assert seen(house.upstreams["mid"]) == {**CHAT, "max_completion_tokens": 500}
+    assert seen(house.upstreams["mid"]) == {**CHAT, "max_tokens": 500}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The dialect of /v1/messages: passed through where the upstream speaks it, else told as a chat."""
 
-import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -75,8 +74,6 @@ class MessageRequest(MessagePrompt, kw_only=True):
 _REQUEST = msgspec.json.Decoder(MessageRequest)
 _PROMPT = msgspec.json.Decoder(MessagePrompt)
 _Content = str | list[MessageBlock]
-# A quote inside JSON text is escaped, so these bytes are always an event's own.
-_BLOCK = re.compile(rb'"type" ?: ?"content_block_(start|delta|stop)" ?, ?"index" ?: ?(\d{1,9})')
 
 
 class AnthropicDialect:
@@ -149,13 +146,11 @@ class _NativeWriter:
 
     def cut(self, first: Frame, usage: Usage) -> Sequence[Frame]:
         """The end of the block that is open, and of the message."""
-        blocks = _BLOCK.findall(self._last)
-        is_open = bool(blocks) and blocks[-1][0] != b"stop"
-        stop = {"type": "content_block_stop", "index": int(blocks[-1][1]) if is_open else 0}
+        index = _open_block(self._last)
         told = {"stop_reason": "max_tokens", "stop_sequence": None}
         delta = {"type": "message_delta", "delta": told, "usage": {"output_tokens": usage.output_tokens}}
         return [
-            *([Frame(data=_event(stop))] if is_open else []),
+            *([] if index is None else [Frame(data=_event({"type": "content_block_stop", "index": index}))]),
             Frame(data=_event(delta), closing=True),
             Frame(data=_event({"type": "message_stop"}), closing=True),
         ]
@@ -196,6 +191,25 @@ class _TranslatingWriter(_NativeWriter):
                 yield event  # A comment: it keeps the connection awake.
             elif data.strip() != b"[DONE]":
                 yield from map(_event, self._events.feed(data))
+
+
+class _BlockEvent(Struct):
+    type: str = ""
+    index: int = 0
+
+
+_BLOCK_EVENT = msgspec.json.Decoder(_BlockEvent)
+
+
+def _open_block(block: bytes) -> int | None:
+    """The index of the content block that some events leave open; None where they leave none."""
+    found: int | None = None
+    for event in events(block):
+        with suppress(*bodies.UNREADABLE):
+            told = _BLOCK_EVENT.decode(data_of(event) or b"")
+            if told.type.startswith("content_block_"):
+                found = None if told.type == "content_block_stop" else told.index
+    return found
 
 
 def _event(event: Mapping[str, Any]) -> bytes:

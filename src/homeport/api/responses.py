@@ -97,8 +97,11 @@ class _NativeWriter:
         return completion.body
 
     def frame(self, frame: Frame) -> bytes:
-        self._first = self._first or frame.data
-        self._last = frame.data or self._last
+        # Comments keep a connection awake: neither the response nor a number is in one.
+        if b'"sequence_number"' in frame.data:
+            self._last = frame.data
+        if not self._first and b'"response"' in frame.data:
+            self._first = frame.data
         return frame.data
 
     def cut(self, first: Frame, usage: Usage) -> Sequence[Frame]:
@@ -108,7 +111,9 @@ class _NativeWriter:
         response["incomplete_details"] = {"reason": "max_output_tokens"}
         response["usage"] = {
             "input_tokens": usage.input_tokens,
+            "input_tokens_details": {"cached_tokens": usage.cached_input_tokens},
             "output_tokens": usage.output_tokens,
+            "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
             "total_tokens": usage.input_tokens + usage.output_tokens,
         }
         told = {"type": "response.incomplete", "response": response, "sequence_number": self._sequence()}
@@ -138,9 +143,8 @@ def _begun(first: bytes) -> Mapping[str, Raw]:
     """The response object of the first event of a native stream; empty where there is none."""
     for event in events(first):
         try:
-            told = fields_of(event)
-            return bodies.FIELDS.decode(told.get("response", b"{}"))
-        except bodies.UNREADABLE:
+            return bodies.FIELDS.decode(fields_of(event)["response"])
+        except (*bodies.UNREADABLE, KeyError):
             continue
     return {}
 

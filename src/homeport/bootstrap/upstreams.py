@@ -88,6 +88,7 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
                 timeouts=(target.timeouts or settings.timeouts).bounds(),
                 price=price,
                 simulated=settings.is_simulated(target),
+                max_output_tokens=target.max_output_tokens,
             )
         )
     return tuple(targets)

@@ -204,6 +204,13 @@ class TargetSettings(Section):
     timeouts: TimeoutSettings | None = Field(
         default=None, description="Bounds on a call of it. Left out: those of the section `timeouts`."
     )
+    max_output_tokens: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="The longest answer it gives, in tokens. Under a budget, a request without a bound of its own is "
+        "sent with this one where it is below `budgets.default_output_tokens`.",
+    )
     surfaces: Filled[Surface] | None = Field(
         default=None,
         description="What it understands as it is. Left out: what its engine or provider understands.",

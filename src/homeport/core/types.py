@@ -171,6 +171,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         local: it runs on machines of our own, so private data may go there.
         simulated: its answers are invented, so it never stands in for a target whose are not.
         timeouts: the bounds on a call of it.
+        max_output_tokens: the longest answer it gives; None where that is not known.
     """
 
     name: str
@@ -182,6 +183,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None
     simulated: bool = False
     timeouts: Timeouts = Timeouts()
+    max_output_tokens: int | None = None
 
     def answers(self, surface: Surface) -> Surface | None:
         """In whose words to ask for `surface`: its own, else CHAT after translation; None where neither works."""

@@ -20,6 +20,9 @@ _ENDS = tuple(int(2 ** (bucket / _PER_OCTAVE)) for bucket in range(_BUCKETS))
 Route = tuple[str, str, str]
 """Project, model and surface."""
 
+Asked = tuple[str, str, bool]
+"""Upstream, its model, and whether a stream is asked for: some take less of those who ask for none."""
+
 
 class OutputHistory:
     """The lengths of answers of each route, as a histogram whose buckets grow by a quarter of an octave.
@@ -80,6 +83,25 @@ class PromptHistory:
     def presumed(self, model: str, estimate: int) -> int:
         """A prompt's tokens where nobody says them: rather more than there are."""
         return -(-estimate * self._usual.get(model, _ONE) // _ONE) + _TEMPLATE
+
+
+class OutputLimits:
+    """How long an answer the models take, as their upstreams said when they refused a longer one."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[Asked, int] = {}
+
+    def note(self, asked: Asked, tokens: int) -> bool:
+        """The upstream takes at most so many; whether that is news."""
+        known = self._tokens.get(asked)
+        if (known is None and len(self._tokens) >= _MODELS) or (known is not None and known <= tokens):
+            return False
+        self._tokens[asked] = tokens
+        return True
+
+    def of(self, asked: Asked) -> int | None:
+        """None while nothing was refused."""
+        return self._tokens.get(asked)
 
 
 def _bucket(tokens: int) -> int:

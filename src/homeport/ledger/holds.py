@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from homeport.core.money import PICO_PER_NANO, Nano, PicoRate, charge, charge_time
 from homeport.core.types import Inference, MachinePrice, Surface, TokenPrice, UpstreamCall
+from homeport.ledger.output_limits import LEAST_TOKENS
 
 SLACK_TOKENS = 16
 """Of each choice: events of a stream that hold no token, and tokens that an upstream adds."""
@@ -27,7 +28,8 @@ _STORED_TOKENS = 65_536
 _STORED = frozenset({"previous_response_id", "conversation", "prompt_id"})
 _MEDIA = re.compile(rb'"(?:image|image_url|input_image|input_audio|audio|video|video_url|file|input_file|document)"')
 _BOUNDS: Mapping[Surface, tuple[str, ...]] = {
-    Surface.CHAT: ("max_completion_tokens", "max_tokens"),
+    # Every server knows the older name; OpenAI's own adapters tell it as the newer one.
+    Surface.CHAT: ("max_tokens", "max_completion_tokens"),
     Surface.COMPLETION: ("max_tokens",),
     Surface.RESPONSES: ("max_output_tokens",),
     Surface.MESSAGES: ("max_tokens",),
@@ -51,12 +53,18 @@ _OTHER_MEDIA = frozenset({"input_audio", "audio", "video", "video_url", "file", 
 _BYTES_PER_MEDIA_TOKEN = 4
 
 
+class _Thinking(msgspec.Struct):
+    budget_tokens: int = 0
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What a request may use at most.
 
     Attributes:
         prompt: tokens.
         output: tokens of each choice; 0 where nothing is generated.
+        bounded: the caller said how long the answer may get; else `output` is what is thought enough.
+        shortest: tokens below which the upstream would refuse the bound.
         choices: answers that are generated, told or not.
         searches: web searches, where the upstream may make some.
         media: audio or images are asked with, or asked for.
@@ -65,6 +73,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     prompt: int
     output: int
+    bounded: bool = True
+    shortest: int = LEAST_TOKENS
     choices: int = 1
     searches: int = 0
     media: bool = False
@@ -98,14 +108,14 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
 def ask_of(inference: Inference, *, default_output: int, media_tokens: int) -> Ask:
     """The upper bounds of a request, from its body alone."""
     fields = inference.fields
-    output = 0
-    if inference.surface in _BOUNDS:
-        stated = [bound for name in _BOUNDS[inference.surface] if (bound := _whole(fields, name))]
-        output = max(stated) if stated else default_output
+    generates = inference.surface in _BOUNDS
+    stated = [bound for name in _BOUNDS.get(inference.surface, ()) if (bound := _whole(fields, name))]
     prompt, media = _prompt_bound(inference, media_tokens)
     return Ask(
         prompt=prompt,
-        output=output,
+        output=max(stated) if stated else default_output if generates else 0,
+        bounded=bool(stated),
+        shortest=max(LEAST_TOKENS, _thinking(fields) + 1),
         choices=max([1, *(_whole(fields, name) for name in _CHOICES.get(inference.surface, ()))]),
         searches=_MOST_SEARCHES if "tools" in fields and _SEARCH.search(bytes(fields["tools"])) else 0,
         media=media or not _SPOKEN.isdisjoint(fields),
@@ -124,7 +134,8 @@ def quote(price: TokenPrice, ask: Ask, *, prompt: int, usual: int | None) -> Quo
     paid = -(-prompt * rate_in // PICO_PER_NANO) + pieces
     token = rate_out * ask.choices if ask.output else 0
     worst = _with(paid, token, ask.output)
-    least = _with(paid, token, min(ask.output, _SHORT_TOKENS if usual is None else usual))
+    short = max(_SHORT_TOKENS if usual is None else usual, ask.shortest)
+    least = _with(paid, token, min(ask.output, short))
     return Quote(prompt=Nano(paid), token=token, least=least, good=worst if usual is None else least, worst=worst)
 
 
@@ -242,6 +253,14 @@ def _without_media(value: Any, media: list[int], media_tokens: int) -> Any:
         media.append(max(media_tokens, len(msgspec.json.encode(value)) // _BYTES_PER_MEDIA_TOKEN))
         return kind
     return {name: _without_media(item, media, media_tokens) for name, item in value.items()}
+
+
+def _thinking(fields: Mapping[str, Raw]) -> int:
+    """Tokens of thoughts that the caller asks of Anthropic, which refuses a bound that is not above them."""
+    try:
+        return msgspec.json.decode(fields["thinking"], type=_Thinking).budget_tokens if "thinking" in fields else 0
+    except (msgspec.MsgspecError, RecursionError):
+        return 0  # The dialect lets the upstream judge it.
 
 
 def _whole(fields: Mapping[str, Raw], name: str) -> int:

@@ -228,6 +228,17 @@ class Dispatcher:
 
     async def _call(self, exchange: Exchange, attempt: Try, call: Call[Answer], *, committed: bool = True) -> Answer:
         """Call an upstream; a failure is noted. Committed: whoever leaves now pays for this call."""
+        try:
+            return await self._call_once(exchange, attempt, call, committed=committed)
+        except UpstreamError as error:
+            tab, hold = exchange.tab, attempt.hold
+            if tab is None or hold is None or not tab.shorten(hold, attempt.target, error):
+                raise
+        # What was refused was our bound, so the caller shall not see it.
+        attempt.failed = False
+        return await self._call(exchange, attempt, call, committed=committed)
+
+    async def _call_once(self, exchange: Exchange, attempt: Try, call: Call[Answer], *, committed: bool) -> Answer:
         target = attempt.target
         if exchange.data_class is DataClass.PRIVATE and not target.local:
             # Policies may be a third party's; this is the last door before the data is out.

@@ -168,8 +168,10 @@ class Exchange:
         """What ends a stream that may not get longer; `first` is how it began."""
         assert self.inference is not None
         self.reason = "budget:cut"
-        usage = self.usage or estimate(self.inference.input_chars, self.events)
-        return self.writer.cut(first, usage)
+        self.usage = self.usage or estimate(self.inference.input_chars, self.events)
+        if self.tab is not None:
+            self.usage = self.tab.paid(self.usage)
+        return self.writer.cut(first, self.usage)
 
     def receipt(self) -> Receipt:
         target = self.target

@@ -4,21 +4,25 @@ Only calls of remote models are held for: an own engine costs by the hour, whoev
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from homeport.core.budgets import OF_BUDGET, Action, Budget
-from homeport.core.errors import BudgetExceeded, NotPermitted, StorageError, UpstreamError
+from homeport.core.errors import BudgetExceeded, NotPermitted, StorageError, UpstreamError, UpstreamRefused
 from homeport.core.money import Nano, format_usd
 from homeport.core.ports import Clock
 from homeport.core.types import Decision, Inference, Key, MachinePrice, Target, UpstreamCall, Usage
 from homeport.ledger.budgets import BudgetBook
-from homeport.ledger.history import OutputHistory, PromptHistory, Route
+from homeport.ledger.history import Asked, OutputHistory, OutputLimits, PromptHistory, Route
 from homeport.ledger.holds import SLACK_TOKENS, Quote, ask_of, bounded, flat, quote, quote_time, shortened
+from homeport.ledger.output_limits import stated_limit
 from homeport.ledger.purse import Purse
 from homeport.ledger.usage import estimate
 from homeport.ledger.wallet import Wallet
+
+logger = logging.getLogger(__name__)
 
 NOT_PAID = "budget_exceeded"
 """The code of a further call that was not made, because there was no money for it."""
@@ -65,6 +69,7 @@ class Histories:
     def __init__(self) -> None:
         self.outputs = OutputHistory()
         self.prompts = PromptHistory()
+        self.limits = OutputLimits()
 
 
 class Spending:
@@ -135,6 +140,7 @@ class Tab:
         self._project = project
         self._deadline_ns = deadline_ns
         self._ask = ask_of(inference, default_output=rules.default_output, media_tokens=rules.media_tokens)
+        self._shorter: dict[Asked, int] = {}
         self._paid_tokens = 0
         self._holds = 0
         self._answering: Hold | None = None
@@ -178,7 +184,7 @@ class Tab:
         self.remote.add(target.name)
         amount = min(self.held - self.needed, quoted.worst)
         self.needed += amount
-        self._latest = Hold(amount=amount, tokens=min(quoted.tokens(amount), self._ask.output), quote=quoted)
+        self._latest = Hold(amount=amount, tokens=min(quoted.tokens(amount), self._output(target)), quote=quoted)
         return self._latest
 
     def bound(self, call: UpstreamCall, hold: Hold) -> UpstreamCall:
@@ -186,6 +192,23 @@ class Tab:
         if hold.quote.token:
             return bounded(call, max(1, hold.tokens))
         return shortened(call, hold.quote, hold.amount)
+
+    def shorten(self, hold: Hold, target: Target, error: UpstreamError) -> bool:
+        """Whether to ask again for a shorter answer: the target refused a bound that was ours, not the caller's."""
+        if self._ask.bounded or not hold.quote.token or not isinstance(error, UpstreamRefused) or error.retryable:
+            return False
+        asked, sent = self._asked(target), max(1, hold.tokens)
+        if asked in self._shorter:
+            return sent > self._shorter[asked]  # A hedge's call, which was sent before that was known.
+        limit = stated_limit(error.message, sent=sent, prompt=self._ask.prompt)
+        if limit is None:
+            return False
+        self._shorter[asked] = limit.tokens
+        self._last = None
+        if limit.lasting and self._spending.histories.limits.note(asked, limit.tokens):
+            told = "%s answers with at most %d tokens: set max_output_tokens of that target, and it is asked once"
+            logger.warning(told, target.name, limit.tokens)
+        return True
 
     def lost(self, hold: Hold, cost: int) -> None:
         """A call gave no answer; what it held beyond its cost is there for the next one."""
@@ -213,6 +236,11 @@ class Tab:
             self._paid_tokens += _EXTENSION_TOKENS * self._ask.choices
         return True
 
+    def paid(self, usage: Usage) -> Usage:
+        """The usage of a stream that is cut, as far as it is paid for: many tokens may come at once."""
+        output = min(usage.output_tokens, self._paid_tokens)
+        return msgspec.structs.replace(usage, output_tokens=output, estimated=True)
+
     def settle(self, cost: int) -> None:
         """The request is over and its remote calls cost so much. Called once."""
         self._spending.wallet.settle(self._purses, held=self.held, cost=cost, holds=self._holds)
@@ -224,8 +252,9 @@ class Tab:
         histories.prompts.note(target.name, bound=self._ask.prompt, estimate=guess, tokens=usage.input_tokens)
         if self._ask.output:
             tokens = usage.output_tokens // self._ask.choices
-            if self._answering is not None and self._answering.tokens <= tokens < self._ask.output:
-                tokens = min(2 * tokens, self._ask.output)  # Cut by our bound: it would have been longer.
+            output = self._output(target)
+            if self._answering is not None and self._answering.tokens <= tokens < output:
+                tokens = min(2 * tokens, output)  # Cut by our bound: it would have been longer.
             histories.outputs.note(self._route(target), tokens)
 
     def presumed(self, hold: Hold | None, target: Target, told: Usage | None, events: int, elapsed_ns: int) -> Usage:
@@ -309,7 +338,21 @@ class Tab:
             return quote_time(target.price, min(target.timeouts.total, self._left_s()))
         histories = self._spending.histories
         prompt = histories.prompts.bound(target.name, self._ask.prompt)
-        return quote(target.price, self._ask, prompt=prompt, usual=histories.outputs.q90(self._route(target)))
+        ask, output = self._ask, self._output(target)
+        if output < ask.output:
+            ask = msgspec.structs.replace(ask, output=output)
+        return quote(target.price, ask, prompt=prompt, usual=histories.outputs.q90(self._route(target)))
+
+    def _output(self, target: Target) -> int:
+        """The longest answer to ask a target for: the caller's own bound, or ours, which its model must take."""
+        if self._ask.bounded:
+            return self._ask.output
+        asked = self._asked(target)
+        known = (target.max_output_tokens, self._spending.histories.limits.of(asked), self._shorter.get(asked))
+        return min((self._ask.output, *(limit for limit in known if limit is not None)))
+
+    def _asked(self, target: Target) -> Asked:
+        return target.upstream, target.model, self._inference.stream
 
     def _route(self, target: Target) -> Route:
         return self._project, target.name, self._inference.surface

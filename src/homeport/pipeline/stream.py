@@ -20,7 +20,8 @@ async def relay(
         frame: Frame | None = first
         while frame is not None:
             await _pass_on(exchange, frame, wants_usage, monotonic_ns)
-            if exchange.tab is not None and not await exchange.tab.pays_for(exchange.events, exchange.usage):
+            is_paid = exchange.tab is None or await exchange.tab.pays_for(exchange.events, exchange.usage)
+            if not (is_paid or frame.closing):  # What has come to its end by itself has told its true usage.
                 for end in exchange.cut(first):
                     await _pass_on(exchange, end, wants_usage, monotonic_ns)
                 return

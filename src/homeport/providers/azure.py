@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 from homeport.core.types import Surface, UpstreamCall
 from homeport.providers.base import ProviderSetup, option_error, read_options
-from homeport.providers.openai_compatible import SPOKEN, Family, OpenAICompatible, OpenAIOptions
+from homeport.providers.openai_compatible import OPENAI_NAMES, SPOKEN, Family, OpenAICompatible, OpenAIOptions
 
 __all__ = ["SPOKEN", "SURFACES", "AzureOpenAI", "AzureOptions", "connect"]
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING, Surface.RESPONSES})
-_FAMILY = Family(key_header="api-key", chat_names={"max_tokens": "max_completion_tokens"})
+_FAMILY = Family(key_header="api-key", chat_names=OPENAI_NAMES)
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}(?:-preview)?", re.ASCII)
 _NAMED = frozenset({"", "v1", "preview", "latest"})
 

@@ -12,6 +12,7 @@ __all__ = ["SPOKEN", "SURFACES", "connect"]
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING})
 _FAMILY = Family(
     base_url="https://api.fireworks.ai/inference/v1",
+    chat_names={"max_completion_tokens": "max_tokens"},
     drop_fields=frozenset({"store", "service_tier", "safety_identifier"}),
     meanings={412: 402},
 )

@@ -2,13 +2,12 @@
 
 from homeport.core.types import Surface
 from homeport.providers.base import ProviderSetup, read_options
-from homeport.providers.openai_compatible import SPOKEN, Family, OpenAICompatible, OpenAIOptions
+from homeport.providers.openai_compatible import OPENAI_NAMES, SPOKEN, Family, OpenAICompatible, OpenAIOptions
 
 __all__ = ["SPOKEN", "SURFACES", "connect"]
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING, Surface.RESPONSES, Surface.MODERATION})
-# Reasoning models refuse `max_tokens`, which chats told in other words carry; every model knows its successor.
-_FAMILY = Family(base_url="https://api.openai.com/v1", chat_names={"max_tokens": "max_completion_tokens"})
+_FAMILY = Family(base_url="https://api.openai.com/v1", chat_names=OPENAI_NAMES)
 
 
 def connect(setup: ProviderSetup) -> OpenAICompatible:

@@ -5,6 +5,7 @@ Bytes are passed through. Only what is needed is parsed: the model name, usage, 
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,12 +19,16 @@ from homeport.providers.base import (
     read_retry_after,
 )
 from homeport.providers.frames import Framer
-from homeport.providers.http_api import base_url_of, expect_events, headers_of, read_out
+from homeport.providers.http_api import base_url_of, expect_events, headers_of, is_http_url, read_out
 from homeport.providers.response_frames import ResponseFramer
 from homeport.transport.http import HttpRequest
 
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION})
 SPOKEN = frozenset(Surface) - {Surface.MESSAGES}
+
+# Reasoning models refuse `max_tokens`, which chats told in other words carry; every model knows its successor.
+OPENAI_NAMES: Mapping[str, str] = {"max_tokens": "max_completion_tokens"}
+_OPENAI_HOST = "api.openai.com"
 
 
 class OpenAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,7 +65,10 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
 def connect(setup: ProviderSetup) -> "OpenAICompatible":
     """See `ProviderModule.connect`. Other codes: provider_url_invalid, provider_key_invalid."""
-    return OpenAICompatible(setup, read_options(setup, OpenAIOptions), Family())
+    family = Family()
+    if is_http_url(setup.base_url) and urlsplit(setup.base_url).hostname == _OPENAI_HOST:
+        family = Family(chat_names=OPENAI_NAMES)
+    return OpenAICompatible(setup, read_options(setup, OpenAIOptions), family)
 
 
 class OpenAICompatible:

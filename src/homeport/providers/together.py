@@ -12,6 +12,7 @@ __all__ = ["SPOKEN", "SURFACES", "connect"]
 SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION, Surface.EMBEDDING, Surface.RERANK})
 _FAMILY = Family(
     base_url="https://api.together.xyz/v1",
+    chat_names={"max_completion_tokens": "max_tokens"},
     drop_fields=frozenset({"store", "metadata", "service_tier", "prompt_cache_key", "safety_identifier"}),
     meanings={403: 413},
 )

@@ -95,6 +95,7 @@ KINDS: Mapping[str, Kind] = {
     # The answer
     "model": Kind("Say that model VALUE answered.", "swapped"),
     "tokens": Kind("An answer of VALUE tokens, instead of the setting.", 48, 1, 100_000),
+    "overlong": Kind("An answer as long as the setting, whatever bound the request sets."),
     "cached": Kind("VALUE input tokens came from a cache.", 16, 0, 1e9),
     "reasoning": Kind("VALUE output tokens of reasoning that nobody sees.", 16, 0, 1e9),
     "filtered": Kind("The answer ends because of a content filter."),

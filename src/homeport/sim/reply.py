@@ -104,6 +104,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
         model: who says to have answered, or "" for who was asked.
         big: bytes of text in the first piece.
         bad_bytes: the first piece has bytes that are not UTF-8.
+        overlong: the bound of a request is not kept to.
         argument_size: characters of a tool's arguments in an event; 0 means tokens.
     """
 
@@ -118,6 +119,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: int = 0
     argument_size: int = 0
     filtered: bool = False
+    overlong: bool = False
     big: int = 0
     bad_bytes: bool = False
 
@@ -129,6 +131,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     def draft(self, ask: Ask) -> Draft:
         """The answer to `ask`, with what these knobs do to it."""
         self.check_model(ask.model)
+        if self.overlong:
+            ask = msgspec.structs.replace(ask, limit=0)
         made = draft(ask, self.seed, self.length)
         if not (self.model or self.filtered or self.big or self.bad_bytes):
             return made
@@ -174,6 +178,7 @@ def knobs_of(settings: Settings, faults: Faults) -> Knobs:
         reasoning=int(number(faults, "reasoning")),
         argument_size=int(number(faults, "tool-split")),
         filtered="filtered" in faults,
+        overlong="overlong" in faults,
         big=int(number(faults, "big")),
         bad_bytes="invalid-utf8" in faults,
     )
