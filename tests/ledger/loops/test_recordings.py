@@ -142,7 +142,57 @@ def test_conversations_that_loop_are_stopped(shape: str) -> None:
     first: tuple[str, Any] = ("user", "Where is my order?")
     [outcome] = run(read_recordings(turns(first, *LOOPING[shape] * 20), "f"))
     assert len(outcome.stops) == REPLAYS
-    assert {stop.call for stop in outcome.stops} == {6}
+    assert {stop.call for stop in outcome.stops} == {14 if shape == "text" else 6}
+
+
+ROLES = [("human", "ai", "function"), ("Customer", "bot", "observation"), ("user", "planner", "tool_response")]
+
+
+@pytest.mark.parametrize("roles", ROLES)
+def test_roles_have_many_names(roles: tuple[str, str, str]) -> None:
+    person, model, tool = roles
+    said = [(person, "Go."), *[(model, json.dumps(CALL)), (tool, "Error: locked")] * 20]
+    [outcome] = run(read_recordings(turns(*said), "f"), replays=1)
+    assert (outcome.calls, [stop.call for stop in outcome.stops]) == (20, [6])
+
+
+def test_numbers_of_turns_may_be_text_or_missing() -> None:
+    lines = [
+        {"conversation_id": 7, "turn": "10", "role": "assistant", "content": None},
+        {"conversation_id": 7, "turn": "9", "role": "user", "content": "a"},
+        {"conversation_id": "x", "role": "user", "content": "a"},
+        {"conversation_id": "x", "role": "assistant", "content": "b"},
+    ]
+    data = b"\n".join(json.dumps(line).encode() for line in lines)
+    for recording in read_recordings(data, "f"):
+        assert [len(call.messages) for call in recording.calls] == [1]
+
+
+def test_calls_beside_the_content_are_read() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    lines = [
+        line
+        for at in range(0, 40, 2)
+        for line in (
+            {
+                "conversation_id": "c",
+                "turn": at,
+                "role": "assistant",
+                "content": f"Try {at * at}.",
+                "tool_calls": [call],
+            },
+            {"conversation_id": "c", "turn": at + 1, "role": "tool", "tool_call_id": "c", "content": "none"},
+        )
+    ]
+    [outcome] = run(read_recordings(b"\n".join(json.dumps(line).encode() for line in lines), "f"), replays=1)
+    assert [stop.call for stop in outcome.stops] == [6]
+
+
+def test_of_a_very_long_conversation_the_end_is_sent() -> None:
+    said = [(["user", "assistant"][at % 2], f"{at}") for at in range(4_000)]
+    [recording] = read_recordings(turns(*said), "f")
+    assert max(len(call.messages) for call in recording.calls) <= 1_000
+    assert recording.calls[-1].messages[-1]["content"] == "3998"
 
 
 def test_conversations_that_get_on_are_not() -> None:
@@ -190,7 +240,9 @@ def test_replays_are_repeatable() -> None:
         (trace(span(0, [3])), "cannot be read"),
         (b'{"conversation_id": 1, "turn": 1}', "line 1"),
         (turns(("user", "a")) + b'\n{"turn": 1}', "line 2"),
-        (turns(("robot", "a")), "unknown role in line 1"),
+        (b'{"conversation_id": "a", "turn": NaN, "role": "user", "content": ""}', "not JSON in line 1"),
+        (b'{"conversation_id": "a", "turn": "inf", "role": "user", "content": ""}', "no number"),
+        (b'{"conversation_id": "a", "turn": 1, "role": "user", "content": ' + b"[" * 950 + b"]" * 950 + b"}", "line 1"),
         (b'{"conversation_id": "a", "turn": "x", "role": "user", "content": ""}', "line 1"),
     ],
 )

@@ -24,7 +24,8 @@ _WALKS = 2_000
 _TRACES = 20_000
 _KEYS = 2_000
 _LOOK_BACK = 24
-_CYCLE_RUN = 8
+_FEW = 2
+_SHORT = 2_000
 _CYCLE_REPEATS = 3
 _RESULT_IDS = (b'"tool_call_id"', b'"tool_use_id"', b'"call_id"')
 _MOVING = b'"cache_control"'
@@ -99,7 +100,7 @@ class LoopGuard:
         data = [bytes(message) for message in messages]
         chain = _chain(hash((key, trace_name)), data)
         trace = self._trace(key, trace_name, chain, data, now_ns)
-        last = chain[-1] if chain else 0
+        last = _asked(data, chain)
         found = self._walked(chain, data).findings() if len(data) > 1 else []
         found += self._of_trace(trace, last, data, now_ns, named=bool(trace_name))
         found += self._of_rate(key, now_ns)
@@ -111,7 +112,9 @@ class LoopGuard:
         trace.calls += 1
         trace.cost = Nano(trace.cost + cost)
         if answer:
-            trace.answers.append((watched.request, answer))
+            told = (watched.request, answer)
+            trace.again = trace.again + 1 if told in trace.answers else 0
+            trace.answers.append(told)
 
     def _walked(self, chain: Sequence[int], data: Sequence[bytes]) -> Walk:
         """The walk of an earlier request, gone on to the end of this one; else one over the last messages."""
@@ -165,7 +168,7 @@ class LoopGuard:
         same = max(map(answers.count, answers)) if answers else 0
         if same > 1:
             # Half as sure as a repeat inside a conversation: somebody may ask for samples.
-            score = same / 2 if named else min(same / 2, float(self.settings.warn_after))
+            score = max(same, trace.again + 1) / 2 if named else min(same / 2, float(self.settings.warn_after))
             found.append(Finding(signal=Signal.REQUEST, score=score, repeats=same))
         settings = self.settings
         spent, minutes = trace.cost, (now_ns - trace.started_ns) / _NS_PER_MINUTE
@@ -218,7 +221,7 @@ class LoopGuard:
             level = Level.WARNING
         if score >= settings.throttle_after and found.signal is not Signal.RATE:
             level = Level.THROTTLE
-        cycle = found.run >= _CYCLE_RUN and found.repeats >= _CYCLE_REPEATS
+        cycle = found.cycle and found.repeats >= _CYCLE_REPEATS
         # Many things that were each there before are a review; one of them again and again is a loop.
         sure = found.same if found.signal in _OF_RUNS else found.repeats
         if score >= stop and (sure >= stop or cycle):
@@ -241,7 +244,7 @@ class LoopGuard:
 
 _OF_RUNS = frozenset({Signal.RESULT, Signal.ERROR, Signal.EXCHANGE})
 # A person who asks in other words each time reads the answers: so that is given more room.
-_EXTRA = {Signal.ANSWER: 3, Signal.CONTEXT: 1}
+_EXTRA = {Signal.ANSWER: 9, Signal.CONTEXT: 1}
 
 
 def _read(data: bytes) -> Fact:
@@ -249,6 +252,13 @@ def _read(data: bytes) -> Fact:
         return fact(msgspec.json.decode(data))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return Fact(hash(data))
+
+
+def _asked(data: Sequence[bytes], chain: Sequence[int]) -> int:
+    """A digest of a request; of few and short messages, as of agents that keep no history, without what is volatile."""
+    if not 0 < len(data) <= _FEW or sum(map(len, data)) > _SHORT:
+        return chain[-1] if chain else 0
+    return hash(tuple([_read(message).key for message in data]))
 
 
 def _chain(link: int, data: Sequence[bytes]) -> list[int]:

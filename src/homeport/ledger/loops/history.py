@@ -10,16 +10,21 @@ from enum import StrEnum
 
 import msgspec
 
+from homeport.ledger.loops.likeness import Leaders, Steps
 from homeport.ledger.loops.messages import Fact, Item, Kind
 from homeport.ledger.loops.texts import Mood, Text, near
 
 _WAITING_WEIGHT = 1 / 4
 _SIMILAR_WEIGHT = 1 / 2
+# A person may well say the same again, and be told the same.
 _TALK_WEIGHT = 1 / 3
+_ALIKE_WEIGHT = 1 / 4
+_ALIKE = 0.5
+_SAME = 0.8
 _LEAST_WORDS = 12
 _TALK_WORDS = 8
-_RECENT = 6
-_ANSWERS = 12
+_ANSWERS = 20
+_OPENINGS = 3
 _FAILURE_WEIGHT = 2 / 3
 _LEAST_CONTEXT = 4
 _STALE_SHARE = 0.7
@@ -43,10 +48,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that repeats.
 
     Attributes:
-        score: how often it happened, less where each time is weak evidence: a poll's `pending` counts a third.
+        score: how often it happened, less where each time is weak evidence: a poll's `pending` counts a quarter.
         repeats: how often it happened.
         run: stale turns in a row.
         same: how often it happened in the run and right before it.
+        cycle: whether the last turns came in the order of those before them.
         name: the tool's; "" where it is about text.
         answer_at, result_at: indices of the messages that show it; -1 where there is none.
     """
@@ -56,6 +62,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int
     run: int = 0
     same: int = 0
+    cycle: bool = False
     name: str = ""
     answer_at: int = -1
     result_at: int = -1
@@ -79,6 +86,10 @@ class _Turn:
     def answered(self) -> bool:
         return self.answer_at >= 0
 
+    @property
+    def pauses(self) -> bool:
+        return bool(self.calls) and all(call.mood is Mood.WAITS for call in self.calls)
+
     def pairs(self) -> list[tuple[Item, Item]]:
         """Each call with its result: by id, else in their order."""
         by_id = {result.id: result for result in self.results if result.id}
@@ -92,13 +103,17 @@ class _Turn:
 
 
 class _Stale(msgspec.Struct, frozen=True):
-    """How sure it is that a turn was stale: 0 for a new one. `count` includes this time."""
+    """How sure it is that a turn was stale: 0 for a new one. `count` includes this time.
+
+    `step` is the same for turns that did the same.
+    """
 
     weight: float = 0.0
     count: int = 1
     signal: Signal = Signal.RESULT
     name: str = ""
     key: int = 0
+    step: int = 0
 
 
 _NEW = _Stale()
@@ -117,11 +132,12 @@ class Walk:
         self._seen: dict[int, int] = {}
         self._arguments: dict[int, Text] = {}
         self._users: set[int] = set()
-        self._clusters: dict[Kind, deque[tuple[Text, int]]] = {
-            Kind.SAID: deque(maxlen=_RECENT),
-            Kind.USER: deque(maxlen=_RECENT),
-        }
-        self._answers: deque[int] = deque(maxlen=_ANSWERS)
+        self._alike = Leaders(_ALIKE, figures=False, least=_TALK_WORDS + 1)
+        self._same = Leaders(_SAME, figures=True)
+        self._answers: deque[tuple[int, int]] = deque(maxlen=_ANSWERS)
+        self._steps = Steps()
+        self._asked = 0
+        self._paused = False
         self._same_answers = 0
         self._score = 0.0
         self._run = 0
@@ -161,10 +177,14 @@ class Walk:
     def close(self) -> None:
         """The request is over, or the next answer begins: was the turn stale?"""
         turn, self._turn = self._turn, _Turn()
+        told = [user.text for user in turn.users]
+        woken = self._wakes(turn)
         if turn.answered:
-            pairs = turn.pairs()
-            self._judge(turn, self._tools(pairs) if pairs else self._talk(turn))
-        fresh = [user.text.key for user in turn.users if user.text.key not in self._users]
+            self._ended(turn, woken)
+        if told:
+            self._asked = told[-1].opening
+        fresh = [text.key for text in told if text.key not in self._users]
+        self._users.update(text.exact for text in told)
         if fresh:
             self._users.update(fresh)
             if turn.calls and turn.results:
@@ -172,6 +192,25 @@ class Walk:
                 self._in_run.clear()
             self._chars = self._stale_chars = self._turns = self._stale_turns = 0
             self._context = 0.0
+
+    def _wakes(self, turn: _Turn) -> bool:
+        """Whether the same words came at another time, by what they say: somebody looks again, as with a poll."""
+        users = [] if turn.calls and not turn.results else turn.users
+        return any(
+            user.text.key in self._users and user.text.exact not in self._users and user.mood is not Mood.FAILS
+            for user in users
+        )
+
+    def _ended(self, turn: _Turn, woken: bool) -> None:
+        pauses, paused = turn.pauses, self._paused
+        self._paused = pauses
+        if pauses and not paused:
+            return  # A pause between two looks is neither news nor a repeat.
+        pairs = turn.pairs()
+        stale = self._tools(pairs) if pairs else self._talk(turn)
+        if pauses and stale.weight > _WAITING_WEIGHT:
+            stale = msgspec.structs.replace(stale, weight=_WAITING_WEIGHT)
+        self._judge(turn, msgspec.structs.replace(stale, weight=0.0) if woken else stale)
 
     def findings(self) -> list[Finding]:
         """What repeats at the end of the turns so far; nothing where the last one was new."""
@@ -187,13 +226,16 @@ class Walk:
         return found
 
     def _found(self, signal: Signal, score: float, repeats: int, name: str = "") -> Finding:
-        last = self._last
+        last, same = self._last, self._in_run.get(self._stale.key, 0) + 1
+        if signal is Signal.EXCHANGE and self._run >= 2 * len(self._in_run):
+            same = max(same, self._run)  # Of words there are few kinds, as "let me try again".
         return Finding(
             signal=signal,
             score=score,
             repeats=repeats,
             run=self._run,
-            same=self._in_run.get(self._stale.key, 0) + 1,
+            same=same,
+            cycle=self._steps.cycle(),
             name=name,
             answer_at=last.answer_at,
             result_at=last.result_at,
@@ -205,6 +247,7 @@ class Walk:
         chars = sum(item.text.chars for item in items) + (turn.said.chars if turn.said else 0)
         self._chars += chars
         self._turns += 1
+        self._steps.add(stale.step)
         if stale.weight == 0:
             self._score, self._run = 0.0, 0
             self._in_run.clear()
@@ -223,7 +266,9 @@ class Walk:
         """As stale as the newest of its calls."""
         self._same_answers = 0
         counted: set[int] = set()
-        return min((self._call(call, result, counted) for call, result in pairs), key=lambda stale: stale.weight)
+        stale = min((self._call(call, result, counted) for call, result in pairs), key=lambda stale: stale.weight)
+        step = hash(tuple([(call.name, call.text.key, result.text.blurred) for call, result in pairs]))
+        return msgspec.structs.replace(stale, step=step)
 
     def _call(self, call: Item, result: Item, counted: set[int]) -> _Stale:
         text = result.text
@@ -250,27 +295,38 @@ class Walk:
     def _talk(self, turn: _Turn) -> _Stale:
         """An answer without calls, and what came back to it."""
         said = turn.said or Text()
-        answer = self._cluster(Kind.SAID, said)
-        told = [self._cluster(Kind.USER, user.text) for user in turn.users]
+        like = self._alike.of(said)
+        self._same_answers = self._answered(said)
+        # What a person says is the same only word for word: a batch has long questions that are nearly the same.
+        told = [user.text.key for user in turn.users]
         results = [result.text.key for result in (*turn.results, *turn.told)]
-        key = hash((answer, *told, *results))
+        key = hash((like.key, *told, *results))
         count = self._count(key, set())
-        self._answers.append(answer)
-        self._same_answers = self._answers.count(answer) if said.words >= _TALK_WORDS else 0
         if count == 1:
-            return _NEW
+            return self._told_off(turn) or _Stale(step=key)
         if turn.results:
             waits = all(result.mood is Mood.WAITS for result in turn.results)
-            return _Stale(_WAITING_WEIGHT if waits else 1.0, count, Signal.RESULT, "", key)
-        words = said.words + sum(user.text.words for user in turn.users)
-        return _Stale(1.0 if words > _TALK_WORDS else _TALK_WEIGHT, count, Signal.EXCHANGE, "", key)
+            return _Stale(_WAITING_WEIGHT if waits else 1.0, count, Signal.RESULT, "", key, key)
+        return _Stale(_spoken(turn, said, like), count, Signal.EXCHANGE, "", key, key)
 
-    def _cluster(self, kind: Kind, text: Text) -> int:
-        """The key of the first of some texts that are nearly the same."""
-        recent = self._clusters[kind]
-        key = next((key for other, key in reversed(recent) if near(text, other)), text.key)
-        recent.append((text, key))
-        return key
+    def _told_off(self, turn: _Turn) -> _Stale | None:
+        """Another answer, but the same complaint as before: somebody who cannot be pleased, as a strict parser."""
+        failed = [user.text.key for user in turn.users if user.mood is Mood.FAILS]
+        if not failed or turn.results:
+            return None
+        complaint = hash((*failed, "complaint"))
+        count = self._count(complaint, set())
+        weight = _ALIKE_WEIGHT if count > 1 else 0.0
+        return _Stale(weight, count, Signal.ERROR, "", complaint, complaint)
+
+    def _answered(self, said: Text) -> int:
+        """How many of the last answers were this one, of some length; 0 for data, or for items that begin alike."""
+        answer = self._same.of(said).key
+        self._answers.append((answer, self._asked))
+        if said.words < _TALK_WORDS or said.structured:
+            return 0
+        openings = [opening for one, opening in self._answers if one == answer]
+        return len(openings) if len(set(openings)) >= _OPENINGS else 0
 
     def _count(self, key: int, counted: set[int]) -> int:
         """How many turns had it; calls in parallel count once."""
@@ -280,3 +336,10 @@ class Walk:
             count += 1
             self._seen[key] = count
         return count
+
+
+def _spoken(turn: _Turn, said: Text, like: Text) -> float:
+    """How sure it is that an exchange that was there before is a loop."""
+    if not turn.users and not turn.told:
+        return 1.0 if said.words > _TALK_WORDS else _SIMILAR_WEIGHT
+    return _TALK_WEIGHT if said.key == like.key else _ALIKE_WEIGHT

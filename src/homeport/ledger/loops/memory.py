@@ -55,12 +55,13 @@ class Trace:
         warned_cost: `cost` when it was first warned; None while it is not.
         throttled: how often in a row it was delayed.
         answers: (request, answer) digests of its last requests.
+        again: how many of them in a row were each there before.
     """
 
-    __slots__ = ("answers", "calls", "cost", "started_ns", "throttled", "warned_cost")
+    __slots__ = ("again", "answers", "calls", "cost", "started_ns", "throttled", "warned_cost")
 
     def __init__(self, now_ns: int) -> None:
-        self.calls = 0
+        self.calls = self.again = 0
         self.cost = Nano(0)
         self.started_ns = now_ns
         self.warned_cost: Nano | None = None

@@ -16,6 +16,7 @@ from homeport.ledger.loops.texts import Mood, Text
 _NAME_CHARS = 64
 _DEEPEST = 6
 _LONGEST_ACT = 20_000
+_LONGEST_PAUSE = 64
 _VOLATILE_FIELDS = frozenset(
     ["request_id", "requestid", "nonce", "timestamp", "ts", "now", "idempotency_key", "trace_id", "call_id"]
 ) | frozenset(["correlation_id", "uuid", "attempt", "retry"])
@@ -24,6 +25,9 @@ _VOLATILE_FIELDS = frozenset(
 _ACTION = re.compile(r"^[ *#]*action(?: input)?[ *]*:[ *]*(.+)$", re.IGNORECASE | re.MULTILINE)
 _TAG = re.compile(r"<(?:tool_call|function_call|tool_use|invoke|function=)")
 _BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+# A pause between two looks at something: by the tool's name, or by a command that does nothing else.
+_PAUSE = re.compile(r"(?:^|[_.-])(?:sleep|wait|pause|delay)(?:$|[_.-])", re.IGNORECASE)
+_SLEEP = re.compile(r"[^\w]*(?:\w+[^\w]+)?sleep\s+[\d.]+[smh]?[^\w]*")
 _COMMANDS = ("command", "action", "action_input", "tool", "tool_name", "tool_input", "tool_calls", "function_call")
 
 
@@ -43,7 +47,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: joins a call to its result; "" where there is none.
         name: the tool's, for a CALL.
-        mood: what a RESULT speaks of, or a USER's text that may be one.
+        mood: what a RESULT speaks of, or a USER's text that may be one; a CALL that only pauses WAITS.
     """
 
     kind: Kind
@@ -51,6 +55,10 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     name: str = ""
     mood: Mood = Mood.PLAIN
+
+
+_NOTHING = Item(kind=Kind.SAID, text=Text())
+"""An answer without any word is an answer."""
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -81,11 +89,12 @@ def _items(message: Mapping[str, Any]) -> Iterator[Item]:
 
 
 def _said(message: Mapping[str, Any]) -> Iterator[Item]:
-    yield from _content(message.get("content"), Kind.SAID)
+    said = list(_content(message.get("content"), Kind.SAID))
     listed = message.get("tool_calls")
     calls = [call for call in listed if isinstance(call, dict)] if isinstance(listed, list) else []
     if isinstance(message.get("function_call"), dict):
         calls.append({"function": message["function_call"]})
+    yield from said or ([] if calls else [_NOTHING])
     for call in calls:
         asked = call.get("function") or call.get("custom")
         if isinstance(asked, dict):
@@ -161,7 +170,10 @@ def _call(name: Any, arguments: Any, asked: str) -> Item:
     if isinstance(arguments, str):
         arguments = _parsed(arguments)
     plain = _without_volatile(arguments, 0)
-    return Item(kind=Kind.CALL, text=texts.exact(_written(plain)), id=asked, name=_text(name)[:_NAME_CHARS] or "a tool")
+    written, tool = _written(plain), _text(name)[:_NAME_CHARS] or "a tool"
+    pauses = _PAUSE.search(tool) or (len(written) < _LONGEST_PAUSE and _SLEEP.fullmatch(written))
+    mood = Mood.WAITS if pauses else Mood.PLAIN
+    return Item(kind=Kind.CALL, text=texts.exact(written), id=asked, name=tool, mood=mood)
 
 
 def _result(content: Any, asked: str, *, failed: bool = False) -> Item:

@@ -11,6 +11,7 @@ from msgspec import Raw
 from homeport.config.loops import LoopSettings
 from homeport.core.money import Nano
 from homeport.ledger.loops.guard import Level, LoopGuard, Verdict, Watched
+from homeport.ledger.loops.messages import fact
 from homeport.ledger.loops.recordings import Call, Recording
 from homeport.ledger.loops.wording import explanation
 
@@ -87,6 +88,7 @@ class _Replay:
         self._priced = priced
         self._salt = f"{dice.getrandbits(32):08x}"
         self._begin = number * _HOUR_NS
+        self._raws: dict[int, Raw] = {}
         self._calls = 0
         self.warned = False
         self.cost = 0
@@ -94,19 +96,19 @@ class _Replay:
 
     def play(self) -> None:
         """Calls that overlapped in the recording overlap here, in an order of the dice."""
-        open_calls: list[tuple[int, Watched, Call]] = []
+        open_calls: list[tuple[int, Watched, Call, int]] = []
         for start, end, call in self._jittered():
             for done in sorted((one for one in open_calls if one[0] <= start), key=lambda one: one[0]):
                 open_calls.remove(done)
-                self._end(done[1], done[2])
+                self._end(*done[1:])
             self._calls += 1
-            messages = [Raw(json.dumps(self._renamed(message)).encode()) for message in call.messages]
+            messages = [self._written(message) for message in call.messages]
             watched = self._guard.check("bench", f"{self._recording.name}-{self._salt}", messages, self._begin + start)
             if watched.verdict.level is Level.STOP:
                 self._stopped(watched.verdict, messages)
                 return
             self.warned = self.warned or watched.verdict.level is not Level.NONE
-            open_calls.append((end, watched, call))
+            open_calls.append((end, watched, call, sum(map(len, messages))))
 
     def _jittered(self) -> list[tuple[int, int, Call]]:
         first = min((call.start_ns for call in self._recording.calls), default=0)
@@ -116,6 +118,13 @@ class _Replay:
             length = (call.end_ns - call.start_ns) * self._dice.uniform(1 - _JITTER, 1 + _JITTER)
             times.append((start, start + round(length), call))
         return sorted(times, key=lambda one: one[0])
+
+    def _written(self, message: Mapping[str, Any]) -> Raw:
+        """A message as JSON, made once: most calls send what an earlier one did."""
+        raw = self._raws.get(id(message))
+        if raw is None:
+            raw = self._raws[id(message)] = Raw(json.dumps(self._renamed(message)).encode())
+        return raw
 
     def _renamed(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """The same message with other ids of calls."""
@@ -129,14 +138,14 @@ class _Replay:
             ]
         return changed
 
-    def _end(self, watched: Watched, call: Call) -> None:
-        asked = call.input_tokens
-        if asked is None:
-            asked = sum(len(json.dumps(message)) for message in call.messages) // _CHARS_PER_TOKEN
+    def _end(self, watched: Watched, call: Call, chars: int) -> None:
+        asked = chars // _CHARS_PER_TOKEN if call.input_tokens is None else call.input_tokens
         told = call.output_tokens
-        cost = self._priced(call.model, asked, len(call.answer) // _CHARS_PER_TOKEN if told is None else told)
+        if told is None:
+            told = len(json.dumps(call.answer)) // _CHARS_PER_TOKEN
+        cost = self._priced(call.model, asked, told)
         self.cost += cost
-        self._guard.finish(watched, cost, hash(call.answer))
+        self._guard.finish(watched, cost, fact(call.answer).key)
 
     def _stopped(self, verdict: Verdict, messages: Sequence[Raw]) -> None:
         assert verdict.finding is not None

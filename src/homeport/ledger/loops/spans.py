@@ -39,12 +39,22 @@ def _fields(
     return {
         "start_ns": span["start"],
         "end_ns": max(span["start"], span["end"]),
-        "messages": tuple(messages),
-        "answer": json.dumps([[answer.get("content"), answer.get("tool_calls")] for answer in answers]),
+        "history": tuple(messages),
+        "sent": len(messages),
+        "answer": _joined(answers),
         "model": str(attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model") or ""),
         "input_tokens": _count(attributes, "input", "prompt"),
         "output_tokens": _count(attributes, "output", "completion"),
     }
+
+
+def _joined(answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several messages of one answer as one."""
+    if len(answers) == 1:
+        return answers[0]
+    said = [answer.get("content") for answer in answers]
+    calls = [call for answer in answers for call in answer.get("tool_calls") or ()]
+    return {"role": "assistant", "content": said, **({"tool_calls": calls} if calls else {})}
 
 
 def _spans(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

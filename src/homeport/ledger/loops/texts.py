@@ -14,6 +14,9 @@ import msgspec
 _LONGEST = 6_000
 _SKETCH = 24
 _NEAR = 0.8
+_OPENING = 2
+_NUMBERS = 12
+_LONGEST_NUMBER = 19
 
 _WORD = re.compile(r"[^\W_][\w.:+%/-]*")
 _VOLATILE = re.compile(
@@ -68,6 +71,7 @@ _WAITS = frozenset(
 )
 _WAITING = ("in progress", "in-progress", "not ready", "not yet")
 _ENDS = (150, 75)
+_SHARE = re.compile(r"\d[\d.,]*\s*(?:%|percent|/\s*\d+|(?:out )?of\s+\d+)")
 
 
 class Mood(StrEnum):
@@ -87,6 +91,12 @@ class Text(msgspec.Struct, frozen=True):
         words: how many there are.
         sketch: the smallest hashes of its pairs of words, for `near`.
         chars: its length.
+        exact: the same for texts that are the same, volatile parts too.
+        figures: the same for texts with the same numbers and identifiers; 0 for none.
+        numbers: the first of its numbers, to tell a counter from what a text is about.
+        progress: the same for texts that say the same share: `3 of 10`, `30 %`; 0 for none.
+        opening: of its first two words, whatever their numbers.
+        structured: whether it is data, as JSON, and not words.
     """
 
     key: int = 0
@@ -94,15 +104,54 @@ class Text(msgspec.Struct, frozen=True):
     words: int = 0
     sketch: tuple[int, ...] = ()
     chars: int = 0
+    exact: int = 0
+    figures: int = 0
+    numbers: tuple[int, ...] = ()
+    progress: int = 0
+    opening: int = 0
+    structured: bool = False
 
 
 def read(text: str) -> tuple[Text, Mood]:
     """What is kept of something said; of a long one its beginning, middle and end count."""
     # What looks like an identifier stays: it may be what the text is about.
-    masked = _masked(_words(_shortened(text)), ids=False)
-    pairs = {hash(pair) for pair in zip(masked, [*masked[1:], ""], strict=False)}
-    kept = Text(hash(tuple(masked)), _blurred(masked), len(masked), tuple(sorted(pairs)[:_SKETCH]), len(text))
+    shown = _shortened(text)
+    masked = _masked(_words(shown), ids=False)
+    likened = [_likened(word) for word in masked]
+    pairs = {hash(pair) for pair in zip(likened, [*likened[1:], ""], strict=False)}
+    figures = [word for word in masked if not word.isalpha() and _DIGITS.search(word)]
+    kept = Text(
+        key=hash(tuple(masked)),
+        blurred=_blurred(masked),
+        words=len(masked),
+        sketch=tuple(sorted(pairs)[:_SKETCH]),
+        chars=len(text),
+        exact=hash(text),
+        figures=hash(tuple(figures)) if figures else 0,
+        numbers=_numbers(figures),
+        progress=_progress(shown) if figures else 0,
+        opening=_blurred(masked[:_OPENING]),
+        structured=shown.lstrip()[:1] in ("{", "["),
+    )
     return kept, mood(masked)
+
+
+def _likened(word: str) -> str:
+    """A word without its numbers, or what it is if it is an identifier."""
+    if word.isalpha():
+        return word
+    return "~id" if _VOLATILE.fullmatch(word) else _DIGITS.sub("#", word)
+
+
+def _numbers(figures: Sequence[str]) -> tuple[int, ...]:
+    """The numbers in some words that are no identifiers."""
+    digits = [part for word in figures if not _VOLATILE.fullmatch(word) for part in _DIGITS.findall(word)]
+    return tuple([int(part) for part in digits[:_NUMBERS] if len(part) < _LONGEST_NUMBER])
+
+
+def _progress(shown: str) -> int:
+    shares = _SHARE.findall(shown)
+    return hash(tuple(shares)) if shares else 0
 
 
 def result(text: str) -> tuple[Text, Mood]:
@@ -144,8 +193,8 @@ def exact(text: str) -> Text:
     return Text(key, key, len(words), tuple(sorted(pairs)[:_SKETCH]), len(text))
 
 
-def near(one: Text, other: Text) -> bool:
-    """Whether two texts are nearly the same: four fifths of their pairs of words are.
+def near(one: Text, other: Text, share: float = _NEAR) -> bool:
+    """Whether two texts are nearly the same: that share of their pairs of words is.
 
     Method: the Jaccard similarity of word shingles, estimated from bottom-k sketches (Broder, "On the resemblance
     and containment of documents", 1997). Charikar's simhash (2002) needs long texts: with one word of eight
@@ -154,7 +203,8 @@ def near(one: Text, other: Text) -> bool:
     if one.key == other.key:
         return True
     first, second = one.sketch, other.sketch
-    if not first or not second or one.words > 2 * other.words or other.words > 2 * one.words:
+    whole = len(first) < _SKETCH and len(second) < _SKETCH
+    if not first or not second or (not whole and max(one.words, other.words) > 2 * min(one.words, other.words)):
         return False
     # Similar texts share small hashes: most pairs of texts end here.
     if first[0] not in second[:4] and second[0] not in first[:4]:
@@ -162,7 +212,17 @@ def near(one: Text, other: Text) -> bool:
     size = min(len(first), len(second))
     union = sorted({*first, *second})[: max(size, _SKETCH)]
     shared = set(first) & set(second)
-    return sum(1 for value in union if value in shared) >= _NEAR * len(union)
+    return sum(1 for value in union if value in shared) >= share * len(union)
+
+
+def counted(one: Text, other: Text) -> bool:
+    """Whether the numbers of two texts are the same but for what counts the texts themselves."""
+    if one.figures == other.figures:
+        return True
+    if one.progress != other.progress or len(one.numbers) != len(other.numbers):
+        return False
+    steps = {abs(first - second) for first, second in zip(one.numbers, other.numbers, strict=True)}
+    return len(steps - {0}) <= 1
 
 
 def _shortened(text: str) -> str:
