@@ -21,7 +21,6 @@ from tests.fakes.agents import SECOND, START, WORDS, Run, Turn, anthropic, chat,
 MOST_CALLS = 20
 TOOL = [chat, responses, anthropic]
 PAGE = "one long page of a manual that says what is done with an order that was lost on its way "
-LINES = ["".join(random.Random(at).choices("abcdefg hij", k=40)) for at in range(80)]
 QUESTIONS = ["Where is it?", "And the price?", "Do you ship to France?", "My name is Lee.", "Is it blue?", "Hello??"]
 
 LOOPS: dict[str, Turn] = {
@@ -48,25 +47,6 @@ LOOPS: dict[str, Turn] = {
     "pending for ever": lambda at: chat(at, "status", {"job": 1}, "status: pending"),
     "thanks": lambda at: said("You're welcome! Have a great day!", "Thank you so much! Goodbye!"),
     "bye": lambda at: said("Bye!", "Bye!"),
-    "the same answer with another id": lambda at: said(
-        f"Run {uuid.uuid5(uuid.NAMESPACE_URL, str(at))} is started, I will tell you the result as soon as it is there.",
-        "ok",
-    ),
-    "counted answers": lambda at: said(
-        f"Iteration {at}: I am going to look at the problem once more and find the best solution.", "continue"
-    ),
-    "an answer with a word changed": lambda at: said(
-        f"I apologise for the confusion, let me {['now', 'then', 'also'][at % 3]} mend the import of the module.",
-        "go on",
-    ),
-    "few words to itself": lambda at: [{"role": "assistant", "content": ["Let me try again.", "Once more."][at % 2]}],
-    "no words": lambda at: said("", "You did not answer. Go on."),
-    "a complaint of every answer": lambda at: said(
-        f"{QUESTIONS[at % 6]} {at * 31}", "Invalid format: 'Action:' is missing"
-    ),
-    "pauses that grow": lambda at: (
-        chat(at, "sleep", {"seconds": 2**at}, "ok") if at % 2 else chat(at, "get", {}, "Error 503: unavailable")
-    ),
     "go on": lambda at: said("I will now write the report and tell you as soon as it is done.", "continue"),
     "nearly the same answer": lambda at: said(
         f"I am sorry, I did not quite understand what you just said, could you please say it again {'now' * (at % 2)}",
@@ -121,18 +101,6 @@ HEALTHY: dict[str, Turn] = {
         else chat(at, "do", {"job": str(uuid.UUID(int=at))}, "ok")
     ),
     "screens": lambda at: chat(at, "screenshot", {}, json.dumps([{"type": "image", "data": f"{at * 7919:x}" * 200}])),
-    "woken by a clock": lambda at: said(
-        "No news, I look again next time.", f"It is 2026-03-01T{at:02}:00:00Z. Any news?"
-    ),
-    "data of every item": lambda at: said(
-        '{"class": "transport", "why": "the merchant is a firm that drives people home"}', f"Item {at}: {LINES[at]}"
-    ),
-    "a sentence on every item": lambda at: said(
-        "This message is not spam and nothing needs to be done.", f"Message {at}: {LINES[at]}"
-    ),
-    "a long prompt in every item": lambda at: said("B", f"{PAGE * 20} Item: {LINES[at]}"),
-    "shares": lambda at: said(f"I have moved {at} of 150 files to the new folder, I go on with the next.", "continue"),
-    "a drill": lambda at: said(f"Correct! And the next one: what is {at * 37} times {at * 91}?", "next"),
     "labels": lambda at: said("negative", f"Review {at}: {QUESTIONS[at % 6]}"),
     "commands in JSON": lambda at: [
         {"role": "assistant", "content": json.dumps({"thoughts": "next", "command": {"name": "list", "args": {}}})},
@@ -228,39 +196,6 @@ def test_empty_arguments_and_results_are_the_same_too(words: Callable[..., Any],
     bare = {"id": "c", "function": {"name": "find", "arguments": empty}}
     assistant = {"role": "assistant", "tool_calls": [bare]}
     assert Run(lambda at: [assistant, {"role": "tool", "tool_call_id": "c", "content": empty}]).stopped == 6
-
-
-@pytest.mark.parametrize("tool", ["sleep", "wait_for_seconds", "bash"])
-def test_pauses_between_the_looks_of_a_poll_are_no_repeats(tool: str) -> None:
-    asked = {"command": "sleep 30"} if tool == "bash" else {"seconds": 30}
-
-    def turn(at: int) -> Any:
-        return chat(at, tool, asked, "ok") if at % 2 else chat(at, "status", {}, "in progress")
-
-    assert not Run(turn, calls=32).stopped
-    assert 0 < Run(lambda at: chat(at, tool, asked, "ok")).stopped <= MOST_CALLS
-
-
-def test_a_person_who_says_the_same_ten_times_is_not_stopped() -> None:
-    run = Run(lambda at: said("I cannot tell you that, please ask your bank about it.", "Where is my money?"), calls=13)
-    assert not run.stopped
-
-
-def test_things_read_again_in_no_order_are_no_cycle() -> None:
-    dice = random.Random(4)
-    seen = [at % 12 for at in range(12)] + [dice.randrange(12) for _ in range(14)]
-    assert not Run(lambda at: chat(at, "get", {"n": seen[at]}, f"value {seen[at]}"), calls=26).stopped
-
-
-def test_agents_that_keep_no_history_are_known_by_what_they_ask() -> None:
-    guard = LoopGuard(LoopSettings())
-    levels = []
-    for at in range(20):
-        asked = f"It is 2026-03-01T10:00:{at:02}. What is {['the plan', 'wrong with it'][at % 2]}?"
-        watched = guard.check("key", "trace", raw([{"role": "user", "content": asked}]), at)
-        levels.append(watched.verdict.level)
-        guard.finish(watched, Nano(1), at % 2 + 1)
-    assert Level.STOP in levels
 
 
 def test_a_new_word_of_a_person_ends_a_run() -> None:

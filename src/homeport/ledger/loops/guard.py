@@ -244,7 +244,7 @@ class LoopGuard:
 
 _OF_RUNS = frozenset({Signal.RESULT, Signal.ERROR, Signal.EXCHANGE})
 # A person who asks in other words each time reads the answers: so that is given more room.
-_EXTRA = {Signal.ANSWER: 9, Signal.CONTEXT: 1}
+_EXTRA = {Signal.ANSWER: 9, Signal.CONTEXT: 2}
 
 
 def _read(data: bytes) -> Fact:

@@ -249,6 +249,8 @@ class Walk:
         self._turns += 1
         self._steps.add(stale.step)
         if stale.weight == 0:
+            if turn.calls:
+                self._answers.clear()
             self._score, self._run = 0.0, 0
             self._in_run.clear()
             return

@@ -65,6 +65,7 @@ _NO_FAILURE = re.compile(
     r"\b(no|0|without) (errors?|failures?|exceptions?|failed)\b"
     r"|\b(errors?|failures?|failed|exceptions?) (0|null|none|false)\b"
 )
+_ERROR_NAME = re.compile(r"\b(?!terror\b)[a-z_.]+(?:error|exception)\b")
 _DENIAL = re.compile(r"\b(ok|success|succeeded) false\b")
 _WAITS = frozenset(
     ["pending", "running", "queued", "waiting", "processing", "building", "starting", "scheduled", "in_progress"]
@@ -172,6 +173,8 @@ def mood(words: Sequence[str]) -> Mood:
         rest = _NO_FAILURE.sub(" ", told)
         if rest == told or _said(rest, _FAILURES, _FAILING):
             return Mood.FAILS
+    if ("error" in told or "exception" in told) and _ERROR_NAME.search(told):
+        return Mood.FAILS
     if "false" in told and _DENIAL.search(told):
         return Mood.FAILS
     return Mood.WAITS if _said(told, _WAITS, _WAITING) else Mood.PLAIN
