@@ -15,7 +15,7 @@ from homeport.core.errors import ConfigError
 from homeport.core.money import Nano, PicoRate
 from homeport.core.types import MachinePrice, TokenPrice, Usage
 from homeport.ledger.genai import api_price
-from homeport.ledger.pricing import RateCard, dearest, price_source
+from homeport.ledger.pricing import RateCard, price_source
 from tests.fakes.house import target
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -331,18 +331,3 @@ def test_no_token_is_billed_twice(price: TokenPrice, usage: Usage) -> None:
         price, **{**other, **one, "above": (), "tiers": (), "request": 0, "image": 0, "search": 0}
     )
     assert cost(flat, usage) == usage.input_tokens + usage.output_tokens
-
-
-@given(some_prices, any_usages())
-def test_nothing_costs_more_than_the_dearest(price: TokenPrice, usage: Usage) -> None:
-    plain = msgspec.structs.replace(
-        usage, cached_input_tokens=0, cache_write_tokens=0, long_cache_write_tokens=0, service_tier=""
-    )
-    most = dearest(price)
-    assert isinstance(most, TokenPrice)
-    assert cost(price, usage) <= cost(most, plain)
-
-
-def test_a_machine_is_its_own_dearest() -> None:
-    machine = MachinePrice(source="h", hourly=Nano(1))
-    assert dearest(machine) == machine

@@ -72,12 +72,6 @@ def newest_price(today: date) -> date | None:
     return max((day for day in days if day <= today), default=None)
 
 
-def model_names() -> Iterator[str]:
-    """A reference to every listed model."""
-    for provider in get_snapshot().providers:
-        yield from (f"{provider.id}:{model.id}" for model in provider.models)
-
-
 def _tiers(model: ModelInfo, at: datetime) -> Iterator[tuple[str, ModelPrice]]:
     """Every other way to be served; they differ by one word: `processing`, `service_tier` or `speed`."""
     ways = [variant.when for variant in model.price_variants or () if len(variant.when) == 1]

@@ -1,14 +1,11 @@
 """What an answer cost: one multiplication a request, with the price that its target has."""
 
-from itertools import chain
-
 import msgspec
 
 from homeport.core.money import Nano, PicoRate, charge, charge_time
 from homeport.core.types import MachinePrice, Price, Target, TokenPrice, Usage
 
 FREE = Nano(0)
-_RATES = tuple(name for name in TokenPrice.__struct_fields__ if name not in {"source", "above", "tiers"})
 
 
 class RateCard:
@@ -42,31 +39,6 @@ def price_source(target: Target, usage: Usage) -> str:
 def in_tier(price: TokenPrice, tier: str) -> TokenPrice:
     """The price of calls that are served in a tier; the ordinary one where that has no price of its own."""
     return next((other for name, other in price.tiers if name == tier), price) if tier else price
-
-
-def dearest(price: Price) -> Price:
-    """A price that no call is billed above: each rate is the highest of every length and tier.
-
-    It is for reserving money before it is known how a call will be served. Text, audio, images and what is
-    written to a cache may all be billed for a prompt's tokens, so the highest of these is its input rate, and
-    likewise for the output.
-    """
-    if not isinstance(price, TokenPrice):
-        return price
-    flat = (price, *(tier for _, tier in price.tiers))
-    every = tuple(chain(flat, (longer for one in flat for _, longer in one.above)))
-    most = {name: max((getattr(one, name) or PicoRate(0)) for one in every) for name in _RATES}
-    asked = ("input", "cached_input", "cache_write", "long_cache_write", "audio_input", "cached_audio_input")
-    told = ("output", "audio_output", "image_output", "reasoning")
-    return TokenPrice(
-        source=price.source,
-        input=max(most[name] for name in (*asked, "image_input")),
-        cached_input=most["cached_input"],
-        output=max(most[name] for name in told),
-        request=most["request"],
-        image=most["image"],
-        search=most["search"],
-    )
 
 
 def _applied(price: TokenPrice, usage: Usage) -> TokenPrice:
