@@ -43,6 +43,15 @@ async def test_usage_is_told_when_it_was_asked_for_with_the_receipt_in_it() -> N
     }
 
 
+async def test_a_comment_that_keeps_the_connection_awake_is_no_first_token() -> None:
+    house = House(MID)
+    awake = Frame(data=b": still at work\n\n")
+    house.upstreams["mid"].working = lambda: house.clock.advance(3_000_000_000)
+    await streamed(house, [awake, DONE])
+    await streamed(house, [awake, *spoken("Clause")])
+    assert [event.ttft_ns for event in house.recorder.events] == [0, 3_000_000_000]
+
+
 @pytest.mark.parametrize("options", [None, {}, {"include_usage": False}, {"include_usage": None}])
 async def test_usage_that_was_not_asked_for_is_counted_and_not_told(options: dict[str, Any] | None) -> None:
     house = House(MID)
