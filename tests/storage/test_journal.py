@@ -276,6 +276,13 @@ def test_a_segment_that_is_cleared_before_it_is_locked_is_made_again(
     assert ingest(engine, folder).rows == 2
 
 
+def test_a_segment_that_gets_its_name_while_it_is_looked_at_is_no_error(tmp_path: Path) -> None:
+    gone = tmp_path / "1-1.journal.opening"
+    gone.symlink_to(tmp_path / "none")  # listed, and not there when it is opened
+    clear_unopened(tmp_path)
+    assert gone.is_symlink()
+
+
 def test_a_segment_that_cannot_be_made_is_said_each_time(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     (tmp_path / "journal").rmdir()

@@ -7,6 +7,7 @@ whoever can take that lock knows that the writer is gone. It holds a reserve of 
 the requests that are under way when the disk gets full can still be recorded.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -210,7 +211,8 @@ def segments(folder: Path) -> list[Path]:
 def clear_unopened(folder: Path) -> None:
     """Remove segments whose process died before it could name them; they hold nothing."""
     for path in folder.glob(f"*{SUFFIX}.opening"):
-        with path.open("rb") as file:
+        # It may have got its name, or another process may have removed it, between the listing and now.
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             if take_if_abandoned(file.fileno()):
                 path.unlink(missing_ok=True)
 
