@@ -89,15 +89,6 @@ async def test_a_database_failure_is_logged_without_its_text_and_tried_again(
     ] * 2
 
 
-async def test_lost_bytes_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    stop = asyncio.Event()
-    stop.set()
-    await worker.work(Ingest(lambda: Ingested(lost_bytes=9)), stop)
-    [record] = caplog.records
-    assert record.levelname == "ERROR"
-    assert record.__dict__["homeport_fields"] == {"bytes": 9}
-
-
 async def test_another_error_ends_the_worker() -> None:
     def fail() -> Ingested:
         raise PermissionError("no")

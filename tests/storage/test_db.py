@@ -44,6 +44,17 @@ def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
     assert "homeport db upgrade" in caught.value.hint
 
 
+def test_a_database_of_a_newer_release_is_said(empty: Engine) -> None:
+    upgrade(empty)
+    with writing(empty) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StorageError) as caught:
+        upgrade(empty)
+    assert caught.value.code == "database_too_new"
+    assert "backup" in caught.value.hint
+    assert schema_version(empty) == "9999"
+
+
 def test_a_broken_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError):

@@ -102,7 +102,7 @@ def test_a_segment_of_many_batches(engine: Engine, tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("junk", [b"x", MAGIC * 3, b"\0" * 70])
 def test_megabytes_that_no_frame_explains(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junk: bytes
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, junk: bytes
 ) -> None:
     """More than is read at once, in the middle of a segment: what is after it comes in too."""
     monkeypatch.setattr(ingest_module, "_READ_BYTES", 1_000)
@@ -117,6 +117,8 @@ def test_megabytes_that_no_frame_explains(
     second.unlink()
     done = ingest(engine, tmp_path / "journal")
     assert (done.rows, done.lost_bytes, done.segments) == (10, len(wrong), 1)
+    said = f"{len(wrong)} unreadable bytes of the journal segment {segment.name} were skipped"
+    assert [record.getMessage() for record in caplog.records] == [said]
 
 
 def test_a_row_that_is_there_is_neither_changed_nor_counted(engine: Engine, tmp_path: Path) -> None:

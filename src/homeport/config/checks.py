@@ -5,7 +5,7 @@ the wrong type: those are the schema's to report, and are passed over here.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from homeport.config.fields import NAME
@@ -14,6 +14,7 @@ from homeport.config.slo import EVERYTHING
 
 AUTO = "auto"
 
+_ALWAYS = "1970-01-01"
 _BAD_NAME = "a name is 1 to 128 letters, digits and . _ : / -, and starts with a letter or digit"
 
 
@@ -55,6 +56,7 @@ def check(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from _check_public_names(data)
     yield from _check_aliases(data)
     yield from _check_objectives(data)
+    yield from _check_days(data)
 
 
 def _text(value: object) -> str | None:
@@ -197,3 +199,25 @@ def _check_route(path: KeyPath, route: str, data: Mapping[str, object]) -> Itera
     elif route not in {EVERYTHING, *named}:
         known = [EVERYTHING, *named]
         yield Problem(path, f'"{route}" is not {EVERYTHING}, auto, a tier, a model or an alias{suggest(route, known)}')
+
+
+def _check_days(data: Mapping[str, object]) -> Iterator[Problem]:
+    yield from _check_one_a_day(_rows(data, "prices"), "model", "price")
+    yield from _check_one_a_day(_rows(data, "currencies"), "code", "rate")
+    providers = _section(data, "providers")
+    for name in providers:
+        discounts = _rows(_section(providers, name), "discounts", ("providers", name))
+        yield from _check_one_a_day(discounts, "", "discount")
+
+
+def _check_one_a_day(rows: Iterable[_Target], key: str, what: str) -> Iterator[Problem]:
+    """Of two lines that begin on the same day, nobody can say which is meant."""
+    seen = set()
+    for path, fields in rows:
+        begins = (fields.get(key), str(fields.get("from", _ALWAYS)))
+        if not isinstance(begins[0], str | None):
+            continue
+        if begins in seen:
+            of = f" of {begins[0]}" if key else ""
+            yield Problem((*path, "from"), f"an earlier {what}{of} begins on this day too; remove one of them")
+        seen.add(begins)

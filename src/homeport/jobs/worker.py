@@ -8,7 +8,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.storage.db import unusable
 from homeport.storage.ingest import Ingested
-from homeport.telemetry.logs import FIELDS
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +22,7 @@ async def work(ingest: Callable[[], Ingested], stop: asyncio.Event) -> None:
         is_last = stop.is_set()
         pause = _EVERY
         try:
-            done = await asyncio.to_thread(ingest)
-            if done.lost_bytes:
-                logger.error("unreadable journal bytes were skipped", extra={FIELDS: {"bytes": done.lost_bytes}})
+            await asyncio.to_thread(ingest)
         except SQLAlchemyError as error:
             logger.error("the journal keeps what is new, for %s", unusable(error).message.partition("\n")[0])
             pause = _AFTER_FAILURE

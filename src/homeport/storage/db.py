@@ -94,11 +94,18 @@ def upgrade(engine: Engine) -> bool:
     """Run the migrations that are missing; True if there were any.
 
     Raises:
-        StorageError: the database cannot be reached, written or migrated.
+        StorageError: the database cannot be reached, written or migrated, or a newer release made it.
     """
     try:
-        if schema_version(engine) == SCHEMA_HEAD:
+        version = schema_version(engine)
+        if version == SCHEMA_HEAD:
             return False
+        if version is not None and version > SCHEMA_HEAD:
+            raise StorageError(
+                f"the database has schema {version}, of a newer release; this one knows up to {SCHEMA_HEAD}",
+                code="database_too_new",
+                hint="run the release that made it, or restore the backup from before it",
+            )
         _run_migrations(engine)
     except DBAPIError as error:
         raise StorageError(

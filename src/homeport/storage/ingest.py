@@ -6,6 +6,7 @@ what a batch needs is read and decoded before the transaction, which goes on onl
 moved the offset since. A batch is small, so whoever else writes waits for milliseconds.
 """
 
+import logging
 from collections.abc import Iterator
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -19,6 +20,8 @@ from homeport.storage import chain, journal, rollups
 from homeport.storage.chain import Row
 from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import journal_offsets, requests
+
+logger = logging.getLogger(__name__)
 
 BATCH_ROWS = 1_000
 _READ_BYTES = 4 << 20
@@ -66,6 +69,8 @@ def _ingest_segment(engine: Engine, path: Path) -> Ingested:
         abandoned = journal.take_if_abandoned(file.fileno())
         for batch in _batches(engine, file, path.name, abandoned=abandoned):
             total = total.plus(_commit(engine, path.name, batch))
+        if total.lost_bytes:
+            logger.error("%d unreadable bytes of the journal segment %s were skipped", total.lost_bytes, path.name)
         if abandoned:
             path.unlink(missing_ok=True)
             _forget(engine, path.name)
