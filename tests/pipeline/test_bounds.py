@@ -236,8 +236,8 @@ async def test_no_bound_is_lowered_to_what_its_api_refuses(
     house.upstreams["mid"].script(whole(usage=Usage(input_tokens=10, output_tokens=1)))
     for _ in range(8):
         assert (await house.ask(body, surface=surface)).status == 200
-    house.upstreams["mid"].script(whole(usage=Usage(input_tokens=10, output_tokens=15)))
-    for _ in range(2_000):
+    house.upstreams["mid"].script(whole(usage=Usage(input_tokens=200, output_tokens=1)))
+    for _ in range(300):
         if (await house.ask(body, surface=surface)).status != 200:
             break
     sent = bounds(house, field)
