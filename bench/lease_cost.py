@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +41,9 @@ class _Rich:
 
     def trade(self, holder: str, account: Account, *, settled: Nano, returned: Nano, need: Nano, want: Nano) -> Grant:
         return Grant(granted=want, spent=Nano(0), leased=want, resets_at=None)
+
+    def wanted(self, holder: str) -> Collection[tuple[str, str]]:
+        return ()
 
 
 def budgets(count: int) -> Sequence[Budget]:

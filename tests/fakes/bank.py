@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from homeport.core.budgets import Account, Action, Budget, Grant, ScopeKind, Window
 from homeport.core.errors import StorageError
@@ -31,7 +31,7 @@ class MemoryBank:
         self.trades = 0
         self.spent: dict[tuple[str, str], int] = defaultdict(int)
         self.leases: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        self.wanted: set[tuple[str, str]] = set()
+        self.wanting: set[tuple[str, str]] = set()
         self.resets_at: int | None = None
         self.before: Callable[[], None] = lambda: None
 
@@ -58,14 +58,20 @@ class MemoryBank:
                 spent=Nano(self.spent[name]),
                 leased=Nano(sum(leases.values())),
                 resets_at=self.resets_at,
-                wanted=name in self.wanted,
+                wanted=name in self.wanting,
             )
+
+    def wanted(self, holder: str) -> Collection[tuple[str, str]]:
+        if self.closed:
+            raise StorageError("the database is locked", code="budget_unavailable", hint="wait")
+        with self._lock:
+            return set(self.wanting)
 
     def _note(self, short: bool, name: tuple[str, str]) -> None:
         if short:
-            self.wanted.add(name)
+            self.wanting.add(name)
         else:
-            self.wanted.discard(name)
+            self.wanting.discard(name)
 
 
 class MemoryNotes:

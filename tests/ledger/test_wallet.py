@@ -142,6 +142,18 @@ async def test_an_idle_account_is_forgotten() -> None:
     assert (bank.spent["bud_search", "ann"], bank.leases["bud_search", "ann"]["this"]) == (10, 0)
 
 
+async def test_who_has_nothing_to_report_does_not_ask_for_each_account() -> None:
+    bank = MemoryBank()
+    wallet, _ = wallet_of(bank)
+    for number in range(20):
+        purses = wallet.purses([account(1_000, instance=f"user {number}")])
+        wallet.settle(purses, held=await take(wallet, purses, 10), cost=10)
+    await wallet.tick()
+    before = bank.trades
+    await wallet.tick()
+    assert bank.trades == before
+
+
 async def test_who_holds_something_shows_that_it_lives() -> None:
     """A long call holds all that was leased, and nothing else happens."""
     bank, clock = MemoryBank(), ManualClock()

@@ -153,6 +153,8 @@ def test_who_got_less_than_it_needs_is_heard_by_the_others(engine: Engine) -> No
     assert not trader.trade().wanted, "it would have liked more, and does not need it"
     assert not trader.trade("h2", need=10).wanted
     assert trader.trade().wanted
+    assert set(trader.bank.wanted("h1")) == {(trader.account.budget.id, trader.account.instance)}
+    assert not trader.bank.wanted("h2"), "that is itself"
     trader.trade(returned=50)
     assert trader.trade("h2", need=10).granted == 10
     assert not trader.trade().wanted

@@ -1,6 +1,6 @@
 """The seams: what the request path needs of the world, as Protocols of a few methods each."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from msgspec import Raw
@@ -127,6 +127,13 @@ class Bank(Protocol):
 
         Raises:
             StorageError: the database cannot be asked; nothing has happened.
+        """
+
+    def wanted(self, holder: str) -> Collection[tuple[str, str]]:
+        """Accounts, as budget id and instance, of which somebody else needs more than is left: one question for all.
+
+        Raises:
+            StorageError: the database cannot be asked.
         """
 
 

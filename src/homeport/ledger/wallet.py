@@ -19,7 +19,7 @@ from homeport.ledger.purse import Asker, Notes, Purse
 
 logger = logging.getLogger(__name__)
 
-InThread = Callable[..., Awaitable[Grant]]
+InThread = Callable[..., Awaitable[Any]]
 
 UNAVAILABLE = "budget_unavailable"
 
@@ -118,12 +118,15 @@ class Wallet:
     async def tick(self) -> None:
         """Report what was spent. Give back what is wanted elsewhere, or was not used for some seconds."""
         now = self._clock.monotonic_ns()
-        for purse in list(self._purses.values()):
+        # One question for all accounts: with thousands of users most have nothing to report.
+        lent = any(purse.free > 0 for purse in self._purses.values())
+        asked = await self._in_thread(self._bank.wanted, self.holder) if lent else ()
+        for name, purse in list(self._purses.items()):
             idle = now - purse.used_ns > _IDLE_NS and not (purse.reserved or purse.askers)
-            wanted = purse.grant is not None and purse.grant.wanted and not purse.askers
+            wanted = (name in asked or (purse.grant is not None and purse.grant.wanted)) and not purse.askers
             returned = max(0, purse.free) if idle or wanted else 0
             silent = purse.lease > 0 and now - purse.traded_ns > _SHOW_NS
-            if purse.unreported or returned or silent or (purse.free > 0 and not idle):
+            if purse.unreported or returned or silent:
                 await self._trade(purse, give_back=returned > 0)
             if idle and not (purse.lease or purse.reserved or purse.askers):
                 self._drop(purse)
@@ -311,7 +314,7 @@ class Wallet:
             if need:
                 need, want = need + returned, want + returned
             try:
-                grant = await self._in_thread(
+                grant: Grant = await self._in_thread(
                     self._bank.trade,
                     self.holder,
                     purse.account,

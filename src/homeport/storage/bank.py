@@ -7,7 +7,7 @@ is leased until it fits again. What a dead holder leased counts until `reconcile
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, Engine, bindparam, case, insert, select, update
@@ -106,6 +106,18 @@ class DatabaseBank:
         finally:
             self._turns.release()
 
+    def wanted(self, holder: str) -> Collection[tuple[str, str]]:
+        bound = {"but": holder, "since": self._wall_ns() - _WANTED_NS}
+        try:
+            with self._engine.connect() as connection:
+                return {(row.budget_id, row.instance) for row in connection.execute(_WANTED, bound)}
+        except SQLAlchemyError as error:
+            raise StorageError(
+                f"the database cannot say who needs money of budgets: {_reason(error)}",
+                code="budget_unavailable",
+                hint="look at: homeport db status",
+            ) from error
+
 
 def _trade(connection: Connection, account: Account, trade: Trade, now: int) -> Grant:
     place = Place(account.budget.id, account.instance)
@@ -175,6 +187,9 @@ def _write(
 _now = bindparam("now", type_=BigInteger)
 _TERMS = select(budgets.c.window, budgets.c.limit, budgets.c.removed_at).where(budgets.c.id == bindparam("at_budget"))
 _LEASES = select(leases.c.holder, leases.c.amount, leases.c.seen_at, leases.c.wanted_at).where(at_place(leases))
+_WANTED = select(leases.c.budget_id, leases.c.instance).where(
+    leases.c.wanted_at > bindparam("since", type_=BigInteger), leases.c.holder != bindparam("but")
+)
 _CHANGE = (
     update(leases)
     .where(at_place(leases), leases.c.holder == bindparam("at_holder"))
