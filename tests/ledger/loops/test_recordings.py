@@ -1,5 +1,6 @@
 """Recordings of agents: what is read, what is refused, and what the loop guard makes of them."""
 
+import codecs
 import contextlib
 import json
 import os
@@ -212,7 +213,7 @@ def test_turns_are_put_in_order_and_may_be_a_list() -> None:
         json.loads(line)
         for line in turns(("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")).split(b"\n")
     ]
-    [recording] = read_recordings(json.dumps(lines[::-1]).encode(), "f")
+    [recording] = read_recordings(codecs.BOM_UTF8 + json.dumps(lines[::-1]).encode(), "f")
     assert [len(call.messages) for call in recording.calls] == [1, 3]
 
 

@@ -70,6 +70,15 @@ def test_what_gets_on_is_never_stopped(name: str) -> None:
     assert Run(HEALTHY[name], calls=80).stopped == 0
 
 
+def test_what_a_person_orders_again_is_done_again() -> None:
+    def turn(at: int) -> Any:
+        switched = chat(at, "light", {"on": at % 2}, "ok")
+        return [*switched, *said("Done.", f"Turn the light {['on', 'off'][at % 2]}.")]
+
+    assert not Run(turn, calls=7).stopped
+    assert 0 < Run(turn).stopped <= MOST_CALLS
+
+
 @pytest.mark.parametrize("tool", ["sleep", "wait_for_seconds", "bash"])
 def test_pauses_between_the_looks_of_a_poll_are_no_repeats(tool: str) -> None:
     asked = {"command": "sleep 30"} if tool == "bash" else {"seconds": 30}

@@ -137,7 +137,7 @@ class Walk:
         self._answers: deque[tuple[int, int]] = deque(maxlen=_ANSWERS)
         self._steps = Steps()
         self._asked = 0
-        self._paused = False
+        self._paused = self._ordered = False
         self._same_answers = 0
         self._score = 0.0
         self._run = 0
@@ -181,6 +181,7 @@ class Walk:
         woken = self._wakes(turn)
         if turn.answered:
             self._ended(turn, woken)
+        self._ordered = bool(told) and (bool(turn.results) or not turn.calls)
         if told:
             self._asked = told[-1].opening
         fresh = [text.key for text in told if text.key not in self._users]
@@ -208,9 +209,9 @@ class Walk:
             return  # A pause between two looks is neither news nor a repeat.
         pairs = turn.pairs()
         stale = self._tools(pairs) if pairs else self._talk(turn)
-        if pauses and stale.weight > _WAITING_WEIGHT:
-            stale = msgspec.structs.replace(stale, weight=_WAITING_WEIGHT)
-        self._judge(turn, msgspec.structs.replace(stale, weight=0.0) if woken else stale)
+        # What somebody has just asked for is done again because they asked again.
+        most = 0.0 if woken else _WAITING_WEIGHT if pauses else _TALK_WEIGHT if self._ordered else 1.0
+        self._judge(turn, msgspec.structs.replace(stale, weight=most) if stale.weight > most else stale)
 
     def findings(self) -> list[Finding]:
         """What repeats at the end of the turns so far; nothing where the last one was new."""

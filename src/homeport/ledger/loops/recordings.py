@@ -4,6 +4,7 @@ The spans are those of OpenTelemetry's semantic conventions for generative AI (`
 JSON lines of `conversation_id`, `turn`, `role` and `content`.
 """
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -62,6 +63,7 @@ def read_recordings(data: bytes, name: str) -> tuple[Recording, ...]:
         raise _invalid(name, f"is larger than {MOST_BYTES} bytes")
     if not data.strip():
         raise _invalid(name, "is empty")
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
         document = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
