@@ -250,6 +250,8 @@ def _masked(words: Sequence[str], *, ids: bool) -> list[str]:
 def _mask(word: str, at: int, words: Sequence[str], ids: bool, took: bool) -> str:
     if len(word) < 10 and word.isdigit():
         return "~took" if took and _is_time(at, words) else word
+    if not _DIGITS.search(word):
+        return word  # All that is volatile by its form has a digit.
     found = _VOLATILE.fullmatch(word)
     kind = found.lastgroup if found else None
     if kind == "time" or (kind == "took" and took) or (kind == "id" and ids):
