@@ -59,3 +59,19 @@ def test_what_a_body_asks_for(fields: dict[str, Any], found: tuple[int, bool, bo
     )
     ask = ask_of(inference, default_output=10, media_tokens=10)
     assert (ask.searches, ask.media, ask.tiered) == found
+
+
+@pytest.mark.parametrize(
+    ("surface", "default", "bound"), [("completions", 10, 10), ("completions", 100, 16), ("chat/completions", 100, 100)]
+)
+def test_the_bound_of_a_caller_who_sets_none(surface: str, default: int, bound: int) -> None:
+    inference = Inference(
+        surface=Surface(surface),
+        model="m",
+        stream=False,
+        wants_usage=False,
+        input_chars=1,
+        deterministic=False,
+        fields={"prompt": msgspec.Raw(b'"a"')},
+    )
+    assert ask_of(inference, default_output=default, media_tokens=10).output == bound

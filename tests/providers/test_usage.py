@@ -109,7 +109,8 @@ def test_no_usage(body: bytes) -> None:
     assert usage_of(body) is None
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+FINITE = st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others
+SCALARS = st.none() | st.booleans() | st.integers() | FINITE | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
 DETAILS = st.dictionaries(st.sampled_from(["cached_tokens", "reasoning_tokens"]), VALUES) | VALUES
 
@@ -129,6 +130,11 @@ def test_it_never_raises_and_subsets_are_subsets(
 @given(st.binary(max_size=40))
 def test_broken_bytes_report_nothing(tail: bytes) -> None:
     assert usage_of(b'{"usage":{"prompt_tokens":5,"x":' + tail) in {None, Usage(input_tokens=5)}
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity"])
+def test_what_is_not_json_reports_nothing(number: bytes) -> None:
+    assert usage_of(b'{"usage":{"prompt_tokens":5},"service_tier":' + number + b"}") is None
 
 
 @given(VALUES, VALUES, VALUES)

@@ -35,6 +35,8 @@ _BOUNDS: Mapping[Surface, tuple[str, ...]] = {
     Surface.MESSAGES: ("max_tokens",),
 }
 """The fields that bound an answer; the first is the one to add. Other surfaces generate nothing."""
+_OWN_DEFAULT: Mapping[Surface, int] = {Surface.COMPLETION: 16}
+"""Tokens that a surface's own documentation gives an answer whose caller sets no bound."""
 
 _CHOICES: Mapping[Surface, tuple[str, ...]] = {Surface.CHAT: ("n",), Surface.COMPLETION: ("n", "best_of")}
 
@@ -110,10 +112,11 @@ def ask_of(inference: Inference, *, default_output: int, media_tokens: int) -> A
     fields = inference.fields
     generates = inference.surface in _BOUNDS
     stated = [bound for name in _BOUNDS.get(inference.surface, ()) if (bound := _whole(fields, name))]
+    unsaid = min(default_output, _OWN_DEFAULT.get(inference.surface, default_output))
     prompt, media = _prompt_bound(inference, media_tokens)
     return Ask(
         prompt=prompt,
-        output=max(stated) if stated else default_output if generates else 0,
+        output=max(stated) if stated else unsaid if generates else 0,
         bounded=bool(stated),
         shortest=max(LEAST_TOKENS, _thinking(fields) + 1),
         choices=max([1, *(_whole(fields, name) for name in _CHOICES.get(inference.surface, ()))]),
