@@ -2,7 +2,6 @@
 
 PYTHON ?= python3
 FUZZ_MINUTES ?= 10
-TEST_WORKERS ?= 0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
@@ -15,8 +14,8 @@ help: ## Show this list.
 up: .venv/runtime ## Set up what is missing and run the gateway; Ctrl-C stops it.
 	@exec $(BIN)/homeport up
 
-test: .venv/dev .venv-clients/ready ## Set up what is missing and run every test; TEST_WORKERS=2 runs two at a time.
-	@exec $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder
+test: .venv/dev .venv-clients/ready ## Set up what is missing and run every test.
+	@exec $(BIN)/python -m pytest
 
 test-fast: .venv/dev ## The tests that start no engine.
 	@exec $(BIN)/python -m pytest -m "not slow"

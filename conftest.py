@@ -41,33 +41,12 @@ _running = Sybil(
 _loading = Sybil(parsers=[CodeBlockParser("yaml", load_yaml)], patterns=_PAGES, name="load")
 
 
-_SHARED = ("gateway", "program", "sims")
-"""Fixtures that take seconds to start and that many files share."""
-
-
-@pytest.hookimpl(wrapper=True)  # even before pytest-xdist, which reads the groups here
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Blocks that need the gateway are slow, so that `make test-fast` starts no engine.
-
-    Of several workers each runs whole files, one of them all that share a fixture; the slow files go first, so that
-    all end at about the same time.
-    """
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Blocks that need the gateway are slow, so that `make test-fast` starts no engine."""
     for item in items:
         if "gateway" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
-    groups = {item: _group(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    if hasattr(config, "workerinput"):
-        slow = {group for item, group in groups.items() if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: groups[item] not in slow)
-    yield
-
-
-def _group(item: pytest.Item) -> str:
-    """What one worker runs together."""
-    needs = getattr(item, "fixturenames", ()) if item.get_closest_marker("slow") else ()
-    return next((name for name in _SHARED if name in needs), item.nodeid.partition("::")[0])
 
 
 pytest_collect_file = (_running + _loading).pytest()
