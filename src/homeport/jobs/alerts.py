@@ -16,6 +16,7 @@ from homeport.core.errors import UpstreamError
 from homeport.core.ports import Clock
 from homeport.core.types import Timeouts
 from homeport.jobs.post import Shape
+from homeport.jobs.schedule import pause
 from homeport.storage.alerts import Due, Wanted, claim_due, note_delivered, note_failure
 from homeport.transport.http import HttpRequest, Transport
 
@@ -63,11 +64,7 @@ class Courier:
                     continue
             except SQLAlchemyError as error:
                 logger.error("alerts could not be read: %s", type(error).__name__)
-            try:
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await pause(stop, _LOOK_SECONDS)
 
     async def deliver(self, receiver: Receiver) -> int:
         """Try what is due now, a few at once; how many were tried. Raises SQLAlchemyError."""

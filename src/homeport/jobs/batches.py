@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.core.errors import HomeportError
 from homeport.jobs.batch_run import BatchRun, Workshop
+from homeport.jobs.schedule import pause
 from homeport.pipeline.pipeline import Pipeline
 from homeport.storage.batches import Batch
 
@@ -34,7 +35,7 @@ async def work(shop: Workshop, open_pipeline: OpenPipeline, stop: asyncio.Event)
     """
     purged_at: int | None = None
     while not stop.is_set():
-        pause = _LOOK_EVERY
+        wait = _LOOK_EVERY
         try:
             now = shop.clock.monotonic_ns()
             if purged_at is None or now - purged_at > _PURGE_EVERY_NS:
@@ -45,8 +46,8 @@ async def work(shop: Workshop, open_pipeline: OpenPipeline, stop: asyncio.Event)
                     await _Round(shop, pipeline, stop).run()
         except (HomeportError, SQLAlchemyError, OSError) as error:
             logger.error("batches wait: %s", _reason(error))
-            pause = _AFTER_FAILURE
-        await _wait(stop, pause)
+            wait = _AFTER_FAILURE
+        await pause(stop, wait)
 
 
 class _Round:
@@ -87,13 +88,13 @@ class _Round:
 
     def _hold(self, batch_id: str, error: BaseException | None) -> None:
         """One that ended and is still open failed, or is another worker's: not again at once."""
-        pause = _LOOK_EVERY
+        wait = _LOOK_EVERY
         if isinstance(error, HomeportError | SQLAlchemyError | OSError):
             logger.error("%s waits: %s", batch_id, _reason(error))
-            pause = _AFTER_FAILURE
+            wait = _AFTER_FAILURE
         elif error is not None:
             raise error
-        self._held[batch_id] = self._shop.clock.monotonic_ns() + int(pause * 1e9)
+        self._held[batch_id] = self._shop.clock.monotonic_ns() + int(wait * 1e9)
 
     async def _end_all(self) -> None:
         tasks = [task for _, task in self._active.values()]
@@ -119,9 +120,3 @@ def choose(waiting: Sequence[Batch], active: Sequence[Batch], places: int) -> li
 def _reason(error: Exception) -> str:
     """Words of ours, or the kind alone: what a database or the disk says may hold what is not for a log."""
     return error.message if isinstance(error, HomeportError) else type(error).__name__
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

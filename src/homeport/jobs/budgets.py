@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.core.alerts import Alert
 from homeport.core.ports import Clock
+from homeport.jobs.schedule import pause
 from homeport.ledger.budget_alerts import exceeded, reached
 from homeport.ledger.refusals import refusals_since
 from homeport.storage.alerts import id_of, raise_alert
@@ -89,8 +90,4 @@ async def watch(
             publish(await asyncio.to_thread(look, clock.wall_ns()))
         except (SQLAlchemyError, OSError) as error:
             logger.error("the budgets could not be looked at: %s", type(error).__name__)
-        try:
-            async with asyncio.timeout(_EVERY_S):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await pause(stop, _EVERY_S)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.core.ports import Clock
+from homeport.jobs.schedule import pause
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,4 @@ async def watch(note: Callable[[int, int], None], clock: Clock, stop: asyncio.Ev
             logger.error("the hours of the engines could not be noted: %s", type(error).__name__)
         if is_last:
             return
-        try:
-            async with asyncio.timeout(_EVERY_S):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await pause(stop, _EVERY_S)

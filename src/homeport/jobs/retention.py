@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.core.ports import Clock
+from homeport.jobs.schedule import pause
 from homeport.storage.retention import BATCH, prune_accounts, prune_alerts
 
 logger = logging.getLogger(__name__)
@@ -54,8 +55,4 @@ async def watch(tidy: Callable[[int], int], clock: Clock, stop: asyncio.Event) -
             await asyncio.to_thread(tidy, clock.wall_ns())
         except SQLAlchemyError as error:
             logger.error("old accounts and alerts could not be removed: %s", type(error).__name__)
-        try:
-            async with asyncio.timeout(_EVERY_S):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await pause(stop, _EVERY_S)

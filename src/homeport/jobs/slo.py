@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.core.ports import Clock
+from homeport.jobs.schedule import pause
 from homeport.storage.standings import Standing, Standings
 
 logger = logging.getLogger(__name__)
@@ -31,16 +32,12 @@ async def watch(
     """
     while not stop.is_set():
         began = clock.monotonic_ns()
-        pause = _EVERY
+        wait = _EVERY
         try:
             now = clock.wall_ns()
             rows = await asyncio.to_thread(count, now)
-            pause = max(_EVERY, _PAUSE_PER_WORK * (clock.monotonic_ns() - began))
-            publish(Standings(computed_at=now, stale_at=clock.wall_ns() + _MISSED_BEFORE_STALE * pause, rows=rows))
+            wait = max(_EVERY, _PAUSE_PER_WORK * (clock.monotonic_ns() - began))
+            publish(Standings(computed_at=now, stale_at=clock.wall_ns() + _MISSED_BEFORE_STALE * wait, rows=rows))
         except (SQLAlchemyError, OSError) as error:
             logger.error("the objectives could not be computed: %s", type(error).__name__)
-        try:
-            async with asyncio.timeout(pause / _NS_PER_SECOND):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await pause(stop, wait / _NS_PER_SECOND)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from homeport.core.alerts import Alert, ForecastOverBudget
 from homeport.core.budgets import EACH, Budget, ScopeKind, Window
 from homeport.core.ports import Clock
+from homeport.jobs.schedule import pause
 from homeport.ledger.anomalies import HISTORY_HOURS, anomalies
 from homeport.ledger.burn import burn_alerts
 from homeport.ledger.forecast import forecast_month
@@ -105,8 +106,4 @@ async def watch(look: Callable[[int], None], clock: Clock, stop: asyncio.Event) 
             await asyncio.to_thread(look, clock.wall_ns())
         except SQLAlchemyError as error:
             logger.error("the spending could not be looked at: %s", type(error).__name__)
-        try:
-            async with asyncio.timeout(_EVERY_S):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await pause(stop, _EVERY_S)

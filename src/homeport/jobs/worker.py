@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from homeport.jobs.schedule import pause
 from homeport.storage.db import unusable
 from homeport.storage.ingest import Ingested
 
@@ -20,16 +21,12 @@ async def work(ingest: Callable[[], Ingested], stop: asyncio.Event) -> None:
     while True:
         # Asked before the pass: what is recorded while it runs is for one more.
         is_last = stop.is_set()
-        pause = _EVERY
+        wait = _EVERY
         try:
             await asyncio.to_thread(ingest)
         except SQLAlchemyError as error:
             logger.error("the journal keeps what is new, for %s", unusable(error).message.partition("\n")[0])
-            pause = _AFTER_FAILURE
+            wait = _AFTER_FAILURE
         if is_last:
             return
-        try:
-            async with asyncio.timeout(pause):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await pause(stop, wait)
