@@ -49,7 +49,7 @@ def test_status_and_check(program: Program) -> None:
 
 
 def test_chat_from_the_terminal(program: Program) -> None:
-    answer = json.loads(program.run("chat", "What is a lease?", "--model", "local", "--json"))
+    answer = json.loads(program.run("chat", "What is a lease?", "--model", "local", "--max-tokens", "24", "--json"))
     assert answer["answer"]
     assert answer["tier"] == "local"
     assert answer["cost_nanodollars"] > 0

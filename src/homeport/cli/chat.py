@@ -19,6 +19,7 @@ def chat(
     context: typer.Context,
     text: Annotated[str | None, typer.Argument(help="The question; without it a conversation begins.")] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="A model, a tier, or auto.")] = "auto",
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="The longest answer, in tokens.")] = None,
     json: Json = False,
 ) -> None:
     """Ask the running gateway, and see which tier answered and what it cost.
@@ -27,13 +28,14 @@ def chat(
     """
     state: Context = context.obj
     client = GatewayClient(state.home)
+    asked: dict[str, Any] = {"model": model} if max_tokens is None else {"model": model, "max_tokens": max_tokens}
     messages: list[dict[str, str]] = []
     if text is not None:
-        _turn(state, client, model, messages, text, json=json)
+        _turn(state, client, asked, messages, text, json=json)
         return
     state.console.print("[dim]An empty line ends the conversation.[/]")
     while question := _ask():
-        _turn(state, client, model, messages, question, json=json)
+        _turn(state, client, asked, messages, question, json=json)
 
 
 def _ask() -> str:
@@ -44,10 +46,16 @@ def _ask() -> str:
 
 
 def _turn(
-    state: Context, client: GatewayClient, model: str, messages: list[dict[str, str]], text: str, *, json: bool
+    state: Context,
+    client: GatewayClient,
+    asked: dict[str, Any],
+    messages: list[dict[str, str]],
+    text: str,
+    *,
+    json: bool,
 ) -> None:
     messages.append({"role": "user", "content": text})
-    answer, receipt = _stream(client, {"model": model, "messages": messages}, show=not json)
+    answer, receipt = _stream(client, {**asked, "messages": messages}, show=not json)
     messages.append({"role": "assistant", "content": answer})
     if json:
         state.print_json({"answer": answer, **receipt})
