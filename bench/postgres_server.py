@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -40,12 +41,11 @@ class PostgresServer:
         self._admin: Engine | None = None
 
     def __enter__(self) -> "PostgresServer":
-        try:
+        with ExitStack() as undo:  # on an interrupt too, or the server would go on alone
+            undo.callback(self.close)
             self._prepare()
             self.start()
-        except BaseException:  # an interrupt too, or the server would go on alone; raised again
-            self.close()
-            raise
+            undo.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

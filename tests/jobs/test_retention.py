@@ -1,15 +1,10 @@
 """A pass removes what has ended, a bounded part; a database that fails is asked again."""
 
-import asyncio
-
-import pytest
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from homeport.core.alerts import AlertsTested
 from homeport.core.budgets import EACH, Account, ScopeKind, Window
 from homeport.core.money import Nano
-from homeport.jobs import retention
 from homeport.jobs.retention import Retention
 from homeport.storage.alerts import list_alerts, raise_alert
 from homeport.storage.bank import DatabaseBank
@@ -39,20 +34,3 @@ def test_a_pass_is_of_both_kinds_and_bounded() -> None:
     kept = Retention(engine, keep_alerts_ns=DAY, batch=1)
     assert [kept.tidy(clock.wall) for _ in range(3)] == [40, 10, 0]
     assert [alert.at for alert in list_alerts(engine)] == [young.at]
-
-
-async def test_it_goes_on_after_a_failure_and_stops_when_told(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(retention, "_EVERY_S", 0.001)
-    stop, looks = asyncio.Event(), list[int]()
-
-    def tidy(now: int) -> int:
-        looks.append(now)
-        if len(looks) == 3:
-            stop.set()
-        raise OperationalError("", None, Exception("it is away"))
-
-    await retention.watch(tidy, ManualClock(wall=7), stop)
-    assert looks == [7, 7, 7]
-    assert "could not be removed: OperationalError" in caplog.text

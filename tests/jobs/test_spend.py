@@ -1,21 +1,16 @@
 """The watch over spending raises what there is to tell, once, and outlives a database that fails."""
 
-import asyncio
-
 import msgspec
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from homeport.core.budgets import EACH, ScopeKind, Window
 from homeport.core.money import Nano
-from homeport.jobs import spend
 from homeport.jobs.spend import SpendWatch, whose_is
 from homeport.ledger.months import Month
 from homeport.ledger.spending import Whose
 from homeport.storage.alerts import list_alerts
 from homeport.storage.budgets import add_budget
-from tests.fakes.clock import ManualClock
 from tests.ledger.requests import DAY, HOUR, add, ledger, request
 from tests.storage.budget import budget
 
@@ -117,19 +112,3 @@ def test_what_came_late_is_judged_in_the_hour_it_belongs_to() -> None:
 )
 def test_whose_spending_a_budget_caps(kind: ScopeKind, whose: Whose) -> None:
     assert whose_is(msgspec.structs.replace(budget(), kind=kind, scope="" if kind is ScopeKind.ALL else "x")) == whose
-
-
-async def test_a_database_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spend, "_EVERY_S", 0.001)
-    stop, looks = asyncio.Event(), 0
-    loop = asyncio.get_running_loop()
-
-    def look(now: int) -> None:
-        nonlocal looks
-        looks += 1
-        if looks > 2:
-            loop.call_soon_threadsafe(stop.set)
-        raise OperationalError("SELECT", {}, Exception("locked"))
-
-    await spend.watch(look, ManualClock(), stop)
-    assert looks >= 3

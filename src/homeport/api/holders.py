@@ -60,7 +60,10 @@ class HolderRegistry:
         for facts in meant:
             if facts.state is not State.SILENT:
                 raise still_alive(facts.name, facts.state)
-        return {facts.name: give_up(self._engine, facts.name, free=free, now=self._wall_ns()) for facts in meant}
+        done = {facts.name: give_up(self._engine, facts.name, free=free, now=self._wall_ns()) for facts in meant}
+        if not (given_up := {name: one for name, one in done.items() if one is not None}):
+            raise unknown_holder(word)  # somebody else was faster
+        return given_up
 
 
 def holder_view(facts: HolderFacts) -> dict[str, Any]:

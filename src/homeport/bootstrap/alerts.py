@@ -41,7 +41,7 @@ async def courier(engine: Engine) -> AsyncIterator[Courier]:
     """What sends alerts, with connections that are closed in the end."""
     transport = PooledTransport()
     try:
-        yield Courier(engine, transport, SystemClock(), random.Random())  # noqa: S311  they spread retries, and protect nothing
+        yield Courier(engine, transport, SystemClock(), random.SystemRandom())
     finally:
         await transport.close()
 

@@ -5,9 +5,11 @@ import asyncio
 from sqlalchemy import Engine
 
 from homeport.bootstrap.path import SystemClock
-from homeport.jobs import spend
+from homeport.jobs.schedule import repeat
+from homeport.jobs.spend import EVERY_S, SpendWatch
 
 
 async def watch_spend(engine: Engine, stop: asyncio.Event) -> None:
     """Raise alerts of burn rates, unusual hours and forecasts above a budget, until told to stop."""
-    await spend.watch(spend.SpendWatch(engine).look, SystemClock(), stop)
+    look = SpendWatch(engine).look
+    await repeat(look, SystemClock(), stop, every_s=EVERY_S, failure="the spending could not be looked at")

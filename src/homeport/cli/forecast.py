@@ -1,7 +1,6 @@
 """`homeport forecast`: the bill at the end of the month."""
 
 import time
-from random import Random
 
 import msgspec
 import typer
@@ -12,7 +11,6 @@ from homeport.core.money import format_usd
 from homeport.ledger.forecast import COVERAGE, MIN_DAYS, Forecast, Method, forecast_month
 from homeport.storage.ingest import ingest
 
-_SEED = 1
 """The same ledger at the same time has one forecast."""
 
 
@@ -32,7 +30,7 @@ def forecast(
     state: Context = context.obj
     engine = bootstrap.open_storage(state.settings, state.home)
     ingest(engine, state.home.journal)  # so that a request which ended just now is counted
-    found = forecast_month(engine, time.time_ns(), Random(_SEED), project)  # noqa: S311  the same ledger gives the same figures
+    found = forecast_month(engine, time.time_ns(), project)
     if json:
         state.print_json(_plain(found))
     else:

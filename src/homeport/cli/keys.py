@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import msgspec
@@ -201,11 +202,10 @@ def _cap(text: str) -> BudgetFields:
 def _add_cap(state: Context, key_id: str, cap: BudgetFields) -> None:
     """A budget with the key's id as its name. Without it the key is not told to anybody, and revoked."""
     budgets = bootstrap.budget_registry(bootstrap.open_storage(state.settings, state.home))
-    try:
+    with ExitStack() as undo:  # on an interrupt too: no key may be without the cap that was asked for
+        undo.callback(_registry(state).revoke, key_id)
         budgets.create(msgspec.structs.replace(cap, name=key_id, scope=key_id))
-    except BaseException:  # an interrupt too: no key may be without the cap that was asked for; raised again
-        _registry(state).revoke(key_id)
-        raise
+        undo.pop_all()
 
 
 def _fields(

@@ -29,13 +29,15 @@ class Severity(StrEnum):
         return ordered[ordered.index(least) :]
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of every alert.
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What every alert has; each kind adds its `dedupe_key` and its `summary`.
 
     Attributes:
         at: nanoseconds since the epoch.
         kind: stable, `subject.what_happened`; receivers choose by it.
+        dedupe_key: the same for what must not be told twice in `quiet_ns`.
         quiet_ns: for so long after it the same is not told again; 0 for never again.
+        summary: one sentence for a person.
     """
 
     at: int
@@ -47,18 +49,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return Severity.WARNING
 
     @property
-    def dedupe_key(self) -> str:
-        """The same for what must not be told twice in `quiet_ns`."""
-        raise NotImplementedError  # each kind's own; a msgspec struct cannot be abstract
-
-    @property
     def quiet_ns(self) -> int:
         return 0
-
-    @property
-    def summary(self) -> str:
-        """One sentence for a person."""
-        raise NotImplementedError  # each kind's own; a msgspec struct cannot be abstract
 
     def data(self) -> dict[str, Any]:
         """Its fields for JSON; an amount `x` of money is told as `x_usd`, an exact decimal."""
@@ -71,7 +63,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return told
 
 
-class _OfBudget(Alert, frozen=True, kw_only=True):
+class _OfBudget(_Told, frozen=True, kw_only=True):
     """An alert about one account.
 
     Attributes:
@@ -204,7 +196,7 @@ class ForecastOverBudget(_OfBudget, frozen=True, kw_only=True):
         return f"Budget {self._named} is expected to need ${format_usd(self.forecast)}: {self._figures}"
 
 
-class SpendAnomaly(Alert, frozen=True, kw_only=True):
+class SpendAnomaly(_Told, frozen=True, kw_only=True):
     """A project spent in one hour what its history does not explain.
 
     Attributes:
@@ -231,7 +223,7 @@ class SpendAnomaly(Alert, frozen=True, kw_only=True):
         )
 
 
-class LoopStopped(Alert, frozen=True, kw_only=True):
+class LoopStopped(_Told, frozen=True, kw_only=True):
     """An agent was stopped because it went round in circles.
 
     Attributes:
@@ -266,7 +258,7 @@ class LoopStopped(Alert, frozen=True, kw_only=True):
         )
 
 
-class AlertsTested(Alert, frozen=True, kw_only=True):
+class AlertsTested(_Told, frozen=True, kw_only=True):
     """Somebody asked whether alerts arrive. Nothing else is wrong."""
 
     kind: ClassVar[str] = "alerts.tested"
@@ -283,6 +275,10 @@ class AlertsTested(Alert, frozen=True, kw_only=True):
     def summary(self) -> str:
         return "This is a test: alerts of Homeport arrive here"
 
+
+Alert = (
+    BudgetThresholdReached | BudgetExceeded | BurnRate | ForecastOverBudget | SpendAnomaly | LoopStopped | AlertsTested
+)
 
 KINDS: tuple[str, ...] = tuple(
     kind.kind

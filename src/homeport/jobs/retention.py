@@ -1,19 +1,15 @@
 """Every ten minutes what nothing needs any more is removed, a bounded part at a time."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from homeport.core.ports import Clock
-from homeport.jobs.schedule import pause
 from homeport.storage.retention import BATCH, prune_accounts, prune_alerts
 
 logger = logging.getLogger(__name__)
 
-_EVERY_S = 600.0
+EVERY_S = 600.0
 _MOST_BATCHES = 20
 
 
@@ -46,13 +42,3 @@ class Retention:
             if removed < self._batch:
                 break
         return total
-
-
-async def watch(tidy: Callable[[int], int], clock: Clock, stop: asyncio.Event) -> None:
-    """Tidy up until told to stop; a database that fails is asked again."""
-    while not stop.is_set():
-        try:
-            await asyncio.to_thread(tidy, clock.wall_ns())
-        except SQLAlchemyError as error:
-            logger.error("old accounts and alerts could not be removed: %s", type(error).__name__)
-        await pause(stop, _EVERY_S)

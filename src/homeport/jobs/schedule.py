@@ -1,6 +1,31 @@
-"""Waiting between two rounds of a job."""
+"""When a job does its rounds."""
 
 import asyncio
+import logging
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from homeport.core.ports import Clock
+
+logger = logging.getLogger(__name__)
+
+
+async def repeat(
+    work: Callable[[int], object], clock: Clock, stop: asyncio.Event, *, every_s: float, failure: str
+) -> None:
+    """Do a round in a thread until told to stop, with a pause after each; a database that fails is asked again.
+
+    Args:
+        work: told the time, in nanoseconds since the epoch.
+        failure: what is logged of a round that failed.
+    """
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(work, clock.wall_ns())
+        except SQLAlchemyError as error:
+            logger.error("%s: %s", failure, type(error).__name__)
+        await pause(stop, every_s)
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

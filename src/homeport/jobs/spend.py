@@ -1,17 +1,12 @@
 """Spending watched once a minute: burn rates of budgets, unusual hours, and once an hour what a month will come to."""
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from random import Random
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.core.alerts import Alert, ForecastOverBudget
 from homeport.core.budgets import EACH, Budget, ScopeKind, Window
-from homeport.core.ports import Clock
-from homeport.jobs.schedule import pause
 from homeport.ledger.anomalies import HISTORY_HOURS, anomalies
 from homeport.ledger.burn import burn_alerts
 from homeport.ledger.forecast import forecast_month
@@ -22,8 +17,7 @@ from homeport.storage.budgets import Standing, standings
 
 logger = logging.getLogger(__name__)
 
-_EVERY_S = 60.0
-_SEED = 1
+EVERY_S = 60.0
 _FORECAST_KINDS = (ScopeKind.ALL, ScopeKind.PROJECT)
 
 
@@ -69,7 +63,7 @@ class SpendWatch:
         budget = standing.budget
         if budget.kind not in _FORECAST_KINDS:
             return
-        found = forecast_month(self._engine, now, Random(_SEED), budget.scope, remote=True)  # noqa: S311  as the command
+        found = forecast_month(self._engine, now, budget.scope, remote=True)
         if found.low is not None and found.high is not None and found.expected > budget.limit:
             yield ForecastOverBudget(
                 at=now,
@@ -97,13 +91,3 @@ _FIELDS: Mapping[ScopeKind, str] = {
     ScopeKind.USER: "end_user",
     ScopeKind.TRACE: "trace_id",
 }
-
-
-async def watch(look: Callable[[int], None], clock: Clock, stop: asyncio.Event) -> None:
-    """Look every minute until told to stop; a database that fails is asked again."""
-    while not stop.is_set():
-        try:
-            await asyncio.to_thread(look, clock.wall_ns())
-        except SQLAlchemyError as error:
-            logger.error("the spending could not be looked at: %s", type(error).__name__)
-        await pause(stop, _EVERY_S)

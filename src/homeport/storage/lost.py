@@ -111,21 +111,20 @@ def folder_of(name: str) -> str:
     return name.partition("-")[0]
 
 
-def give_up(engine: Engine, holder: str, *, free: bool, now: int) -> GivenUp:
-    """Take a lost holder's leases off the accounts, all in one transaction.
+def give_up(engine: Engine, holder: str, *, free: bool, now: int) -> GivenUp | None:
+    """Take a lost holder's leases off the accounts, all in one transaction; None where there are none.
 
     What its rows of the ledger cost and it had not reported is booked. So is the rest of what it had
     leased; or, with `free`, it is free again, and the budget may be overrun by so much. What is booked,
     or was reported, and has no row in the ledger gets one.
 
     Args:
-        holder: a name from `list_holders` whose state is SILENT.
+        holder: who has not traded for `LATELY_NS`, and whose journal, if there is one, is in the database.
         free: nothing was spent that is not in the ledger: somebody has looked at the upstream's bill.
         now: nanoseconds since the epoch.
 
     Raises:
         InvalidRequest: holder_alive, it has traded lately.
-        NotFound: holder_unknown, it has no leases.
     """
     with engine.connect() as connection:
         held = leases_of(connection, holder)
@@ -138,9 +137,7 @@ def give_up(engine: Engine, holder: str, *, free: bool, now: int) -> GivenUp:
             total = _sum(total, taken)
             claims.append(Claim(lease.budget, lease.place.instance, taken.corrected))
         corrected = add_corrections(connection, holder, claims, LOST, now)
-    if not claims:
-        raise unknown_holder(holder)
-    return msgspec.structs.replace(total, corrected=corrected)
+    return msgspec.structs.replace(total, corrected=corrected) if claims else None
 
 
 def unknown_holder(word: str) -> NotFound:

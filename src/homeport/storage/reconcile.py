@@ -20,6 +20,7 @@ from homeport.storage.db import writing
 from homeport.storage.holders import Holder, dead_holders, forget_holder, read_home_id
 from homeport.storage.ingest import Ingested, ingest
 from homeport.storage.leased import Lease, add_corrections, leases_of
+from homeport.storage.lost import GivenUp, give_up
 from homeport.storage.reservations import name_of, read_reservations
 from homeport.storage.tables import leases
 
@@ -67,7 +68,7 @@ class Reconciler:
         for holder in dead:
             self._reconcile(holder)
         for holder in strays:
-            _say(holder, reconcile(self._engine, holder, None, self._wall_ns()))
+            _say_lost(holder, give_up(self._engine, holder.name, free=False, now=self._wall_ns()))
         return done
 
     def _reconcile(self, holder: Holder) -> None:
@@ -99,15 +100,13 @@ class Reconciler:
         ]
 
 
-def reconcile(
-    engine: Engine, holder: Holder, reserved: Mapping[tuple[str, str], int] | None, now: int
-) -> Reconciled | None:
+def reconcile(engine: Engine, holder: Holder, reserved: Mapping[tuple[str, str], int], now: int) -> Reconciled | None:
     """Book what a dead holder spent, and take its leases off the accounts; None where there are none.
 
     Its journal must be in the database.
 
     Args:
-        reserved: of `read_reservations`; None where that is lost, so that everything leased counts as spent.
+        reserved: of `read_reservations`.
         now: nanoseconds since the epoch.
     """
     with engine.connect() as connection:
@@ -122,13 +121,12 @@ def reconcile(
                 continue  # another process was faster, or it was empty and its account had ended
             total = _sum(total, found)
             claims.append(Claim(lease.budget, lease.place.instance, found.in_flight))
-        if reserved is not None and claims:
-            add_corrections(connection, holder.name, claims, KILLED, now)
+        add_corrections(connection, holder.name, claims, KILLED, now)
     return total if claims else None
 
 
 def _take(
-    connection: Connection, holder: Holder, lease: Lease, reserved: Mapping[tuple[str, str], int] | None, now: int
+    connection: Connection, holder: Holder, lease: Lease, reserved: Mapping[tuple[str, str], int], now: int
 ) -> Reconciled | None:
     place = lease.place
     at = enter(connection, place, lease.budget.window, now)
@@ -138,7 +136,7 @@ def _take(
     if row is None:
         return None
     unreported = max(0, lease.true - row.settled_total)
-    in_flight = max(0, row.amount - unreported) if reserved is None else reserved.get(_recorded(place), 0)
+    in_flight = reserved.get(_recorded(place), 0)
     if unreported + in_flight:
         book(connection, place, lease.budget.window, at, unreported + in_flight)
     released = row.amount - unreported - in_flight
@@ -168,3 +166,8 @@ def _say(holder: Holder, found: Reconciled | None) -> None:
             found.in_flight,
             found.released,
         )
+
+
+def _say_lost(holder: Holder, done: GivenUp | None) -> None:
+    if done is not None:
+        logger.warning("%s has ended and its files are gone: %d nano-dollars count as spent", holder.name, done.booked)
