@@ -11,7 +11,8 @@ import msgspec
 
 from homeport.core.budgets import Account, Budget, Grant, ScopeKind, Window
 from homeport.core.money import Nano, PicoRate
-from homeport.core.types import Decision, Inference, Key, Surface, Target, TokenPrice, UpstreamCall, Usage
+from homeport.core.routing import Decision
+from homeport.core.types import Inference, Key, Surface, Target, TokenPrice, UpstreamCall, Usage
 from homeport.ledger.budgets import BudgetBook
 from homeport.ledger.wallet import Wallet
 from homeport.pipeline.spending import Histories, Spending

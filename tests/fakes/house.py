@@ -30,6 +30,7 @@ from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
+from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.pipeline.spending import Histories, Spending, SpendingRules
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.policies.static import Static
@@ -129,13 +130,14 @@ class House:
             rules=rules or SpendingRules(patience=0.2),
             sleep=self._sleep,
         )
+        facts = ServedFacts(pricing=RateCard(), deployments=self.deployments)
+        routing = RouteStage(catalogue, policy or Static(), facts)
         stages = Stages(
             keys=self.keys,
             admission=self.admission,
             limiter=limiter or NoLimits(),
             recorder=self.recorder,
-            catalogue=catalogue,
-            policy=policy or Static(),
+            routing=routing,
             dispatcher=Dispatcher(
                 upstreams=self._by_upstream,
                 health=self.health,
@@ -162,8 +164,7 @@ class House:
         counting = TokenCounting(
             keys=self.keys,
             admission=self.admission,
-            catalogue=catalogue,
-            policy=stages.policy,
+            routing=routing,
             counters={f"at-{name}": counter for name, counter in (counters or {}).items()},
             longest_s=600.0,
         )

@@ -13,7 +13,8 @@ from homeport.core.errors import (
     StreamCut,
     UpstreamRefused,
 )
-from homeport.core.types import DataClass, Decision, Inference, Outcome, Target
+from homeport.core.routing import Decision, Question
+from homeport.core.types import DataClass, Outcome, Target
 from tests.fakes.house import CHAT, EMBED, MID, NARROW, OPEN, OWN, PRIVATE, PROMPT, STREAM, TOP, House, seen
 from tests.fakes.upstream import DONE, USAGE, Hang, counted, said, spoken, vectors, whole
 
@@ -289,7 +290,7 @@ class Sly:
     def __init__(self, *candidates: Target) -> None:
         self._candidates = candidates
 
-    def decide(self, inference: Inference, eligible: tuple[Target, ...]) -> Decision:
+    def decide(self, question: Question, eligible: tuple[Target, ...]) -> Decision:
         return Decision(candidates=self._candidates, reason="sly")
 
 

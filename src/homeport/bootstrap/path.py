@@ -35,6 +35,7 @@ from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
+from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.privacy.recognize import load_recognizers
 from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
@@ -109,7 +110,6 @@ class RequestPath:
         upstreams = build_upstreams(settings, self._endpoints, self._transports)
         local = {moderation.NAME: moderation.LocalModeration(load_recognizers())}
         catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
-        policy = load_policy(settings)
         self._deployments.adopt(_breaker_policy(settings.breaker))
         self._journal.max_bytes = settings.storage.journal_max_bytes
         self._loops.settings = settings.loops
@@ -119,12 +119,14 @@ class RequestPath:
             self._retired.add(self._upstreams.values(), self._use)
             self._use = Occupancy()
         self._targets, self._upstreams, self.catalogue = targets, {**upstreams, **local}, catalogue
-        self.pipeline = self._assemble(settings, policy)
+        self._routing = RouteStage(
+            catalogue, load_policy(settings), ServedFacts(pricing=RateCard(), deployments=self._deployments)
+        )
+        self.pipeline = self._assemble(settings)
         self.counting = TokenCounting(
             keys=self._keys,
             admission=self.admission,
-            catalogue=catalogue,
-            policy=policy,
+            routing=self._routing,
             counters={name: one for name, one in self._upstreams.items() if isinstance(one, TokenCounter)},
             longest_s=settings.longest_seconds(),
             use=self._use,
@@ -138,7 +140,7 @@ class RequestPath:
         """
         return build_targets(settings, self._endpoints) != self._targets
 
-    def _assemble(self, settings: Settings, policy: Policy) -> Pipeline:
+    def _assemble(self, settings: Settings) -> Pipeline:
         dispatcher = Dispatcher(
             upstreams=self._upstreams,
             health=self._health,
@@ -153,8 +155,7 @@ class RequestPath:
             admission=self.admission,
             limiter=self._limiter,
             recorder=self._journal,
-            catalogue=self.catalogue,
-            policy=policy,
+            routing=self._routing,
             dispatcher=dispatcher,
             pricing=RateCard(),
             longest_s=settings.longest_seconds(),

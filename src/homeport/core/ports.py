@@ -9,10 +9,10 @@ from homeport.core.budgets import Account, Grant
 from homeport.core.errors import HomeportError
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
+from homeport.core.routing import Answer, Decision, Question, Verdict
 from homeport.core.types import (
     Allowance,
     Completion,
-    Decision,
     ErrorReply,
     Frame,
     Inference,
@@ -107,7 +107,13 @@ class Limiter(Protocol):
 class Policy(Protocol):
     """Orders the targets that are eligible. Pure: same input, same output."""
 
-    def decide(self, inference: Inference, eligible: tuple[Target, ...]) -> Decision: ...
+    def decide(self, question: Question, eligible: tuple[Target, ...]) -> Decision: ...
+
+
+class Judge(Protocol):
+    """Looks at answers of a cascade's lower tiers. Pure: same input, same output."""
+
+    def judge(self, question: Question, target: Target, answer: Answer) -> Verdict: ...
 
 
 class Pricing(Protocol):

@@ -264,13 +264,6 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     fields: Mapping[str, msgspec.Raw]
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to send a request: candidates in order of preference, with the reason in a few words."""
-
-    candidates: tuple[Target, ...]
-    reason: str
-
-
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One call of one upstream, or why it was not called.
 

@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from homeport.core.errors import UpstreamError
-from homeport.core.ports import KeyRing, Policy, TokenCounter
+from homeport.core.ports import KeyRing, TokenCounter
 from homeport.core.types import DataClass, Inference, Scope, Surface, UpstreamCall
 from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.authenticate import authenticate, permit
 from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.occupancy import Occupancy
+from homeport.pipeline.routing import RouteStage
 from homeport.privacy.classify import classify
-from homeport.routing.eligibility import Catalogue, eligible
 
 
 class TokenCounting:
@@ -28,16 +28,14 @@ class TokenCounting:
         *,
         keys: KeyRing,
         admission: Admission,
-        catalogue: Catalogue,
-        policy: Policy,
+        routing: RouteStage,
         counters: Mapping[str, TokenCounter],
         longest_s: float,
         use: Occupancy | None = None,
     ) -> None:
         self._keys = keys
         self._admission = admission
-        self._catalogue = catalogue
-        self._policy = policy
+        self._routing = routing
         self._counters = counters
         self._longest_s = longest_s
         self._use = use or Occupancy()
@@ -62,8 +60,7 @@ class TokenCounting:
         seconds = seconds_left(timeout_header, self._longest_s)
         with self._use, self._admission.admit(key):
             inference = await read()
-            mask = eligible(self._catalogue, inference, key, data_class)
-            [target, *_] = self._policy.decide(inference, mask.targets).candidates
+            [target, *_] = self._routing.decide(inference, key, data_class).candidates
             counter = self._counters.get(target.upstream) if Surface.MESSAGES in target.surfaces else None
             # The mask keeps private data at home; a policy may be a third party's, so it is asked again here.
             if counter is None or (data_class is DataClass.PRIVATE and not target.local):

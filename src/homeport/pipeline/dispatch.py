@@ -19,7 +19,8 @@ from homeport.core.errors import (
 )
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, Health, Pricing, Upstream
-from homeport.core.types import Attempt, Completion, DataClass, Decision, Frame, Outcome, Target, UpstreamCall, Usage
+from homeport.core.routing import Decision
+from homeport.core.types import Attempt, Completion, DataClass, Frame, Outcome, Target, UpstreamCall, Usage
 from homeport.ledger.usage import estimate
 from homeport.pipeline.attempts import Rounds, Try
 from homeport.pipeline.balance import balanced

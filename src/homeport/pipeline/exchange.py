@@ -7,11 +7,11 @@ from msgspec import Raw
 from homeport.core.errors import HomeportError, InvalidRequest, RateLimited, RequestError, UpstreamRefused
 from homeport.core.money import Nano
 from homeport.core.ports import AnswerWriter, Dialect, Ticket, Wire
+from homeport.core.routing import Decision
 from homeport.core.types import (
     Attempt,
     Completion,
     DataClass,
-    Decision,
     ErrorReply,
     Frame,
     Inference,

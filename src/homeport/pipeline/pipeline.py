@@ -15,7 +15,7 @@ from homeport.core.errors import (
 )
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
-from homeport.core.ports import Clock, KeyRing, Limiter, Observer, Policy, Pricing, Recorder
+from homeport.core.ports import Clock, KeyRing, Limiter, Observer, Pricing, Recorder
 from homeport.core.types import CONVERSATIONS, Key, Outcome, Surface, Usage
 from homeport.ledger.pricing import price_source
 from homeport.ledger.usage import estimate, generated_chars
@@ -28,10 +28,10 @@ from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.limits import expected_tokens
 from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
+from homeport.pipeline.routing import RouteStage
 from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab, reason_of
 from homeport.pipeline.stream import relay
 from homeport.privacy.classify import classify
-from homeport.routing.eligibility import Catalogue, eligible
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +51,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     admission: Admission
     limiter: Limiter
     recorder: Recorder
-    catalogue: Catalogue
-    policy: Policy
+    routing: RouteStage
     dispatcher: Dispatcher
     pricing: Pricing
     observers: Sequence[Observer]
@@ -119,11 +118,8 @@ class Pipeline:
 
     def _decide(self, exchange: Exchange, key: Key) -> None:
         assert exchange.inference is not None
-        mask = eligible(self._stages.catalogue, exchange.inference, key, exchange.data_class)
-        targets = tuple(exchange.told_to(mask.targets))
-        decision = self._stages.policy.decide(exchange.inference, targets)
-        exchange.decision = decision
-        exchange.reason = f"pinned:{exchange.inference.model}" if mask.pinned else decision.reason
+        decision = self._stages.routing.decide(exchange.inference, key, exchange.data_class, exchange.told_to)
+        exchange.decision, exchange.reason = decision, decision.reason
 
     async def _reserve_money(self, exchange: Exchange, key: Key) -> None:
         """Hold for the first call, where a budget applies; a budget may leave only what is at home to choose from."""

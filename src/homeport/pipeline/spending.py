@@ -13,7 +13,8 @@ from homeport.core.budgets import OF_BUDGET, Action, Budget
 from homeport.core.errors import BudgetExceeded, NotPermitted, StorageError, UpstreamError, UpstreamRefused
 from homeport.core.money import Nano, format_usd
 from homeport.core.ports import Clock
-from homeport.core.types import Decision, Inference, Key, MachinePrice, Target, UpstreamCall, Usage
+from homeport.core.routing import Decision
+from homeport.core.types import Inference, Key, MachinePrice, Target, UpstreamCall, Usage
 from homeport.ledger.budgets import BudgetBook
 from homeport.ledger.history import Asked, OutputHistory, OutputLimits, PromptHistory, Route
 from homeport.ledger.holds import SLACK_TOKENS, Quote, ask_of, bounded, flat, quote, quote_time, shortened

@@ -5,19 +5,20 @@ import pytest
 from homeport.core.errors import ConfigError
 from homeport.core.types import Surface
 from homeport.routing.policies.static import create
+from tests.fakes.facts import question
 from tests.fakes.house import MID, OWN, TOP
 from tests.routing.test_eligibility import inference
 
 
 @pytest.mark.parametrize("surface", [Surface.CHAT, Surface.COMPLETION])
 def test_everyone_stands_behind_the_first(surface: Surface) -> None:
-    decision = create({}).decide(inference(surface=surface), (MID, OWN, TOP))
+    decision = create({}).decide(question(inference(surface=surface)), (MID, OWN, TOP))
     assert decision.candidates == (MID, OWN, TOP)
     assert decision.reason == "static:mid"
 
 
 def test_embeddings_have_one_candidate() -> None:
-    decision = create({}).decide(inference(surface=Surface.EMBEDDING), (OWN, MID))
+    decision = create({}).decide(question(inference(surface=Surface.EMBEDDING)), (OWN, MID))
     assert (decision.candidates, decision.reason) == ((OWN,), "static:home")
 
 

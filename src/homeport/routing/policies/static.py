@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from homeport.core.errors import ConfigError
-from homeport.core.types import Decision, Inference, Surface, Target
+from homeport.core.routing import Decision, Question
+from homeport.core.types import Surface, Target
 
 
 class Static:
-    def decide(self, inference: Inference, eligible: tuple[Target, ...]) -> Decision:
+    def decide(self, question: Question, eligible: tuple[Target, ...]) -> Decision:
         """Order is the configuration's. Embeddings get one candidate: vectors of two models do not mix."""
-        candidates = eligible[:1] if inference.surface is Surface.EMBEDDING else eligible
+        candidates = eligible[:1] if question.inference.surface is Surface.EMBEDDING else eligible
         return Decision(candidates=candidates, reason=f"static:{candidates[0].tier}")
 
 
