@@ -69,6 +69,9 @@ def test_it_runs_by_itself_and_stops_when_told(tmp_path: Path) -> None:
         (("--fault", "nonsense"), "sim_fault_invalid"),
         (("--error-rate", "2"), "sim_setting_invalid"),
         (("--latency-p99-ms", "2"), "sim_setting_invalid"),
+        (("--accuracy", "m=2"), "sim_setting_invalid"),
+        (("--accuracy", "m"), "sim_setting_invalid"),
+        (("--answers", "/nowhere"), "sim_answers_invalid"),
         (("--host", "192.0.2.1"), "port_unavailable"),
     ],
 )

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ import uvloop
 
 from homeport.cli.context import Context, Json
 from homeport.core.errors import ConfigError, InvalidRequest
+from homeport.sim.answer_key import Row, read_rows
 from homeport.sim.faults import KINDS
 from homeport.sim.listener import Mode
 from homeport.sim.server import SimServer
@@ -54,6 +56,12 @@ def sim(
     swap_model_after: Annotated[
         int, typer.Option(help="After this many requests another model answers, silently.")
     ] = 0,
+    answers: Annotated[
+        Path | None, typer.Option(help="Questions with their right answers: JSON lines of prompt and answer.")
+    ] = None,
+    accuracy: Annotated[
+        list[str] | None, typer.Option(help="The share that a model answers rightly, as MODEL=SHARE; else all.")
+    ] = None,
     keep: Annotated[int, typer.Option(help="How many requests /sim/requests remembers.")] = 1000,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="Print the faults and end.")] = False,
     json: Json = False,
@@ -72,7 +80,7 @@ def sim(
     values = {name: given[name] for name in Settings.__struct_fields__ if name in given}
     values |= {"faults": ";".join(fault or []), **({"models": list(model)} if model else {})}
     try:
-        settings = Settings().changed(values)
+        settings = Settings().changed(values | {"answers": _answers(answers), "accuracy": _shares(accuracy or [])})
     except InvalidRequest as error:
         raise ConfigError(
             error.message, code=error.code, hint="homeport sim --help; homeport sim --list-faults"
@@ -87,6 +95,26 @@ def sim(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, (host, port, control_port), listen, say))
+
+
+def _answers(path: Path | None) -> tuple[Row, ...]:
+    try:
+        return read_rows(path.read_bytes()) if path else ()
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}"
+        raise ConfigError(message, code="sim_answers_invalid", hint="--answers names a file of JSON lines") from error
+
+
+def _shares(accuracy: list[str]) -> dict[str, str | float]:
+    """What is no number is kept, for the settings to refuse."""
+    shares: dict[str, str | float] = {}
+    for one in accuracy:
+        name, _, share = one.rpartition("=")
+        try:
+            shares[name] = float(share)
+        except ValueError:
+            shares[name] = share
+    return shares
 
 
 async def _serve(

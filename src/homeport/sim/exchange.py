@@ -12,6 +12,7 @@ import msgspec
 
 from homeport.core.errors import InvalidRequest
 from homeport.providers.simulated.provider import latency_s
+from homeport.sim.answer_key import AnswerKey
 from homeport.sim.faults import Faults, number
 from homeport.sim.limits import Limits
 from homeport.sim.mangle import mangle, middle, write_event
@@ -44,6 +45,7 @@ class Exchange:
         """Follow other settings; limits and dice begin anew."""
         self.settings = settings
         self.limits = Limits(settings.rpm, settings.tpm)
+        self._key = AnswerKey(settings.answers, settings.accuracy) if settings.answers else None
         self.script.change(settings)
 
     async def answer(self, request: Request, wire: Wire, seen: Seen) -> Faults:
@@ -87,7 +89,7 @@ class Exchange:
                 refused = dialect.refusal(Refused(int(number(faults, "status")), "", retry_after=wait))
                 return _with_retry_after(refused, faults)
             self._check_key(request)
-            knobs = knobs_of(self.settings, faults)
+            knobs = knobs_of(self.settings, faults, self._key)
             reply = dialect.answer(request, knobs)
             self.limits.admit(reply.tokens)
         except Refused as refused:

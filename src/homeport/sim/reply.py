@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from homeport.providers.simulated.draft import Ask, Draft, draft
+from homeport.sim.answer_key import AnswerKey
 from homeport.sim.faults import Faults, number
 from homeport.sim.settings import Settings
 
@@ -104,6 +105,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
         model: who says to have answered, or "" for who was asked.
         big: bytes of text in the first piece.
         bad_bytes: the first piece has bytes that are not UTF-8.
+        key: right answers, where there are any.
         overlong: the bound of a request is not kept to.
         argument_size: characters of a tool's arguments in an event; 0 means tokens.
     """
@@ -122,6 +124,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
     overlong: bool = False
     big: int = 0
     bad_bytes: bool = False
+    key: AnswerKey | None = None
 
     def check_model(self, model: str) -> None:
         """Raises `Refused` for a model that is not served."""
@@ -133,7 +136,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
         self.check_model(ask.model)
         if self.overlong:
             ask = msgspec.structs.replace(ask, limit=0)
-        made = draft(ask, self.seed, self.length)
+        told = self.key.answer(ask, self.seed) if self.key else None
+        made = draft(ask, self.seed, self.length, told=told)
         if not (self.model or self.filtered or self.big or self.bad_bytes):
             return made
         choices = [
@@ -163,7 +167,7 @@ class Dialect(Protocol):
         """The provider's own error."""
 
 
-def knobs_of(settings: Settings, faults: Faults) -> Knobs:
+def knobs_of(settings: Settings, faults: Faults, key: AnswerKey | None = None) -> Knobs:
     """What of the settings and a request's faults changes what is said."""
     model = faults.get("model", "")
     return Knobs(
@@ -181,6 +185,7 @@ def knobs_of(settings: Settings, faults: Faults) -> Knobs:
         overlong="overlong" in faults,
         big=int(number(faults, "big")),
         bad_bytes="invalid-utf8" in faults,
+        key=key,
     )
 
 

@@ -1,10 +1,12 @@
 """How the simulated upstream behaves towards everybody, until it is told otherwise."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 
 from homeport.core.errors import InvalidRequest
+from homeport.sim.answer_key import Row
 from homeport.sim.faults import parse
 
 Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -34,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         rpm: requests a minute, beyond which there is a 429 with Retry-After; 0 means no limit.
         tpm: tokens a minute, likewise.
         swap_model_after: after this many requests another model answers, silently; 0 means never.
+        answers: questions with their right answers; what is not among them is answered as always.
+        accuracy: the share of those that a model answers rightly, by model; all of them where it is not named.
         keep: how many requests are remembered for `/sim/requests`.
     """
 
@@ -56,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rpm: Count = 0
     tpm: Count = 0
     swap_model_after: Count = 0
+    answers: tuple[Row, ...] = ()
+    accuracy: Mapping[str, Rate] = {}
     keep: Count = 1000
 
     def changed(self, values: dict[str, object]) -> "Settings":

@@ -117,16 +117,21 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         return sum(choice.tokens for choice in self.choices)
 
 
-def draft(ask: Ask, seed: int, length: int, note: str = "") -> Draft:
+def draft(ask: Ask, seed: int, length: int, note: str = "", told: str | None = None) -> Draft:
     """Answer `ask`.
 
     Args:
         seed: ours; the caller's own is in the ask.
         length: how many tokens a text has, unless the caller allows fewer.
         note: a sentence for the beginning of each text.
+        told: the text itself, where it is not to be invented.
     """
     name = digest(seed, ask.model, ask.seed, *ask.texts)
-    choices = tuple(_choice(ask, digest(name, index), length, note) for index in range(min(ask.choices, MAX_CHOICES)))
+    count = min(ask.choices, MAX_CHOICES)
+    if told is None:
+        choices = tuple(_choice(ask, digest(name, index), length, note) for index in range(count))
+    else:
+        choices = (_cut(pieces_of(told), ask, ended=True),) * count
     return Draft(model=ask.model, digest=name, input_tokens=ask.input_tokens, choices=choices)
 
 
