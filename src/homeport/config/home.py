@@ -56,6 +56,11 @@ class Home:
         return self.root / "files"
 
     @property
+    def router(self) -> Path:
+        """Router versions: what was fitted, and which of them decides."""
+        return self.root / "router"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

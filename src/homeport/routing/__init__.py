@@ -1,1 +1,1 @@
-"""Which targets may answer, and which should. Pure: no clock, no I/O."""
+"""Which targets may answer, and which should. Deciding is pure: no clock, no I/O; `versions` alone knows the disk."""
