@@ -1,20 +1,15 @@
-"""Server-sent events as bytes: where one ends, and what it carries.
+"""Cutting a stream of bytes into server-sent events, however the network cut it.
 
-Source: the HTML standard, section 9.2, "Server-sent events". A line ends in LF, CRLF or CR; an event
-ends in a blank line. Nothing is decoded or rewritten, so that events can be forwarded as they came; only
-a byte order mark at the beginning is left out, because many clients would lose the first event by it.
+Nothing is decoded or rewritten; only a byte order mark at the beginning is left out, because many clients
+would lose the first event by it.
 """
 
-import re
-from collections.abc import Iterator
-
 from homeport.core.errors import BadAnswer
+from homeport.core.sse import BLANK_LINE, BOM, data_of, events
+
+__all__ = ["DEFAULT_MAX_EVENT", "EventSplitter", "data_of", "events"]
 
 DEFAULT_MAX_EVENT = 4 * 1024 * 1024
-_BOM = b"\xef\xbb\xbf"
-
-# The end of a line, then the end of an empty one. "\r\n" alone never matches: it is one line end.
-_BLANK_LINE = re.compile(rb"[\r\n]\r\n?|\n\n")
 
 
 class EventSplitter:
@@ -61,9 +56,9 @@ class EventSplitter:
     def _begin(self, chunk: bytes) -> bytes:
         """What is left of the first bytes without a byte order mark; b"" while they may still become one."""
         first = bytes(self._rest) + chunk
-        self._begun = len(first) >= len(_BOM) or not _BOM.startswith(first)
+        self._begun = len(first) >= len(BOM) or not BOM.startswith(first)
         self._rest[:] = b"" if self._begun else first
-        return first.removeprefix(_BOM) if self._begun else b""
+        return first.removeprefix(BOM) if self._begun else b""
 
     def _is_whole(self, chunk: bytes) -> bool:
         """The common case, without a search: LF only, no stray blank lines, cut at an event's end."""
@@ -74,7 +69,7 @@ class EventSplitter:
     def _last_end(self) -> int:
         end = 0
         size = len(self._rest)
-        for match in _BLANK_LINE.finditer(self._rest, self._searched):
+        for match in BLANK_LINE.finditer(self._rest, self._searched):
             # A final CR may be the first half of a CRLF, so where the event ends is not known yet.
             if match.end() == size and self._rest[-1] == 13:
                 break
@@ -89,24 +84,3 @@ class EventSplitter:
                 code="upstream_event_too_large",
                 hint="check that the upstream answers with server-sent events",
             )
-
-
-def events(block: bytes) -> Iterator[bytes]:
-    """The single events of a block, bytes unchanged: joined again they are the block."""
-    start = 0
-    for match in _BLANK_LINE.finditer(block):
-        yield block[start : match.end()]
-        start = match.end()
-    if start < len(block):
-        yield block[start:]
-
-
-def data_of(event: bytes) -> bytes | None:
-    """The event's `data` lines joined by LF; None for an event without any, such as a comment."""
-    lines = [data for line in event.removeprefix(_BOM).splitlines() if (data := _data_line(line)) is not None]
-    return b"\n".join(lines) if lines else None
-
-
-def _data_line(line: bytes) -> bytes | None:
-    name, _, value = line.partition(b":")
-    return value.removeprefix(b" ") if name == b"data" else None
