@@ -130,7 +130,7 @@ class House:
             rules=rules or SpendingRules(patience=0.2),
             sleep=self._sleep,
         )
-        facts = ServedFacts(pricing=RateCard(), deployments=self.deployments)
+        facts = ServedFacts(pricing=RateCard(), deployments=self.deployments, health=self.health, clock=self.clock)
         routing = RouteStage(catalogue, policy or Static(), facts)
         stages = Stages(
             keys=self.keys,

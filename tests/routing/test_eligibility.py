@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from homeport.core.errors import HomeportError, InvalidRequest, NotFound, NotPermitted
 from homeport.core.types import DataClass, Inference, Key, Surface, Target
 from homeport.routing.eligibility import Catalogue, eligible, permitted
+from tests.fakes.facts import question
 from tests.fakes.house import target
 
 OWN = target("own", tier="home", local=True)
@@ -32,7 +32,7 @@ def inference(model: str = "auto", surface: Surface = Surface.CHAT) -> Inference
 
 
 def names(model: str = "auto", key: Key = ANYONE, data_class: DataClass = DataClass.OPEN, **more: Any) -> list[str]:
-    mask = eligible(CATALOGUE, inference(model, **more), key, data_class)
+    mask = eligible(CATALOGUE, question(inference(model, **more)), key, data_class)
     return [target.name for target in mask.targets]
 
 
@@ -72,9 +72,9 @@ def test_a_model_that_is_called_like_a_tier_is_the_model() -> None:
 
 def test_every_rule_removes_what_it_must() -> None:
     key = Key(id="k", name="k", models=frozenset({"own", "large"}))
-    mask = eligible(CATALOGUE, inference(), key, DataClass.PRIVATE)
+    mask = eligible(CATALOGUE, question(inference()), key, DataClass.PRIVATE)
     assert [target.name for target in mask.targets] == ["own"]
-    embed = eligible(CATALOGUE, inference(surface=Surface.EMBEDDING), ANYONE, DataClass.OPEN)
+    embed = eligible(CATALOGUE, question(inference(surface=Surface.EMBEDDING)), ANYONE, DataClass.OPEN)
     assert [target.name for target in embed.targets] == [
         target.name for target in CATALOGUE.targets if target.name != "large"
     ]
@@ -145,7 +145,7 @@ def test_nobody_is_eligible_who_breaks_a_rule(
 ) -> None:
     key = Key(id="k", name="k", models=models, tiers=tiers)
     try:
-        mask = eligible(Catalogue(targets, {}), inference(model, surface), key, data_class)
+        mask = eligible(Catalogue(targets, {}), question(inference(model, surface)), key, data_class)
     except HomeportError:
         return
     assert mask.targets
@@ -159,10 +159,10 @@ def test_nobody_is_eligible_who_breaks_a_rule(
 
 def test_an_empty_catalogue() -> None:
     with pytest.raises(HomeportError):
-        eligible(Catalogue([], {}), inference(), ANYONE, DataClass.OPEN)
+        eligible(Catalogue([], {}), question(inference()), ANYONE, DataClass.OPEN)
 
 
 def test_deciding_changes_nothing() -> None:
-    asked = inference()
+    asked = question(inference())
     assert eligible(CATALOGUE, asked, ANYONE, DataClass.OPEN) == eligible(CATALOGUE, asked, ANYONE, DataClass.OPEN)
-    assert asked == msgspec.structs.replace(asked)
+    assert asked.inference == inference()

@@ -84,6 +84,12 @@ def test_what_is_no_conversation_is_read_as_far_as_it_goes(messages: Any) -> Non
     read(messages=messages)
 
 
+@pytest.mark.parametrize("calls", [True, 1, "call", {"function": {}}, [1]])
+def test_what_is_no_list_of_calls_is_not_there(calls: Any) -> None:
+    [turn] = read(messages=[{"role": "assistant", "content": "A", "tool_calls": calls}]).turns
+    assert turn.text == "A"
+
+
 @given(messages=JSON, content=JSON)
 def test_reading_is_total(messages: Any, content: Any) -> None:
     prompt = read(messages=messages, input=content, system=content, tools=messages)

@@ -15,7 +15,8 @@ Schemas = Mapping[type[msgspec.Struct], dict[str, Any]]
 
 _REF = "#/components/schemas/{name}"
 _CODES = {
-    "400": "invalid_json invalid_utf8 json_too_deep invalid_value surface_not_supported upstream_rejected_request",
+    "400": "invalid_json invalid_utf8 json_too_deep invalid_value surface_not_supported "
+    "capability_not_supported upstream_rejected_request",
     "401": "missing_api_key invalid_api_key",
     "403": "not_permitted model_not_permitted private_model_is_remote",
     "404": "model_not_found not_found",

@@ -119,9 +119,8 @@ class RequestPath:
             self._retired.add(self._upstreams.values(), self._use)
             self._use = Occupancy()
         self._targets, self._upstreams, self.catalogue = targets, {**upstreams, **local}, catalogue
-        self._routing = RouteStage(
-            catalogue, load_policy(settings), ServedFacts(pricing=RateCard(), deployments=self._deployments)
-        )
+        facts = ServedFacts(pricing=RateCard(), deployments=self._deployments, health=self._health, clock=self._clock)
+        self._routing = RouteStage(catalogue, load_policy(settings), facts)
         self.pipeline = self._assemble(settings)
         self.counting = TokenCounting(
             keys=self._keys,

@@ -69,8 +69,12 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
             continue
         adapter = _adapter_of(settings, target)
         _check_surfaces(target, adapter)
+        context, able = target.context_tokens, target.capabilities
+        capabilities = None if able is None else frozenset(able)
         if engine is not None:
             endpoint = endpoints[engine]
+            context = endpoint.context_tokens if context is None else context
+            capabilities = endpoint.capabilities if capabilities is None else capabilities
             understood = endpoint.surfaces
             hourly = settings.engines[engine].hourly_bill
             price: Price | None = MachinePrice(source=f"hourly:{engine}", hourly=hourly, slots=endpoint.slots)
@@ -89,6 +93,9 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
                 price=price,
                 simulated=settings.is_simulated(target),
                 max_output_tokens=target.max_output_tokens,
+                context_tokens=context,
+                capabilities=capabilities,
+                max_outstanding_tokens=target.max_outstanding_tokens,
             )
         )
     return tuple(targets)

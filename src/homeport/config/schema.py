@@ -34,7 +34,7 @@ from homeport.config.prices import CurrencySettings, DiscountSettings, PriceSett
 from homeport.config.resilience import BreakerSettings, HedgingSettings, RetrySettings
 from homeport.config.section import Section
 from homeport.config.slo import ObjectiveSettings
-from homeport.core.types import Surface, Timeouts
+from homeport.core.types import Capability, Surface, Timeouts
 
 SIMULATED = "simulated"
 
@@ -210,6 +210,26 @@ class TargetSettings(Section):
         le=10_000_000,
         description="The longest answer it gives, in tokens. Under a budget, a request without a bound of its own is "
         "sent with this one where it is below `budgets.default_output_tokens`.",
+    )
+    context_tokens: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=100_000_000,
+        description="Tokens of prompt and answer together. A request that is too long for it goes to another target, "
+        "where there is one. Left out: what its engine says, else unknown, and nothing is kept from it.",
+    )
+    capabilities: tuple[Capability, ...] | None = Field(
+        default=None,
+        description="What it can do: `tools`, `json` (an answer that follows a schema), `vision`, `files` (documents "
+        "and audio). Requests that need more are kept from it. Left out: what its engine says, else unknown, and "
+        "nothing is kept from it.",
+    )
+    max_outstanding_tokens: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000,
+        description="With so many tokens in work, in a gateway process, other targets are preferred, where the policy "
+        "is not `static`. Left out: any number.",
     )
     surfaces: Filled[Surface] | None = Field(
         default=None,

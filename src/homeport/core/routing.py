@@ -1,6 +1,6 @@
 """What routing is asked, and what it answers. Values alone; deciding is pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Protocol
 
@@ -45,8 +45,12 @@ class Facts(Protocol):
     def draw(self, inference: Inference) -> float:
         """A number in [0, 1), spread evenly over conversations and always the same for the same one."""
 
-    def cost(self, inference: Inference, target: Target) -> Nano | None:
-        """Nano-dollars that it is expected to cost there; None where the target has no price."""
+    def cost(self, inference: Inference, target: Target, *, warm: bool = False) -> Nano | None:
+        """Nano-dollars that it is expected to cost there; None where the target has no price.
+
+        Args:
+            warm: the target has the prompt in its cache, but for the last turn.
+        """
 
     def first_token_s(self, target: Target) -> float | None:
         """Seconds within which it begins 19 of 20 answers; None while too few are known."""
@@ -54,18 +58,29 @@ class Facts(Protocol):
     def load(self, target: Target) -> int:
         """Tokens that it works on."""
 
+    def closed(self, target: Target) -> str:
+        """The stable code of why it cannot be called at this moment; "" where it can."""
+
 
 class Question:
     """One request, as a policy may look at it. What takes time to know is worked out when it is asked for.
 
     Attributes:
-        session: the tier that has answered the conversation until now, or "".
+        inference: what is asked.
+
+    Args:
+        session: the tier that has answered the conversation until now, or "", or what finds it.
     """
 
-    def __init__(self, inference: Inference, facts: Facts, session: str = "") -> None:
+    def __init__(self, inference: Inference, facts: Facts, session: str | Callable[[], str] = "") -> None:
         self.inference = inference
-        self.session = session
         self._facts = facts
+        self._session = session
+
+    @cached_property
+    def session(self) -> str:
+        """The tier that has answered the conversation until now, or ""."""
+        return self._session if isinstance(self._session, str) else self._session()
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -76,13 +91,17 @@ class Question:
         return self._facts.draw(self.inference)
 
     def cost(self, target: Target) -> Nano | None:
-        return self._facts.cost(self.inference, target)
+        """As `Facts.cost`: who answered the conversation before has its beginning in the cache."""
+        return self._facts.cost(self.inference, target, warm=target.tier == self.session)
 
     def first_token_s(self, target: Target) -> float | None:
         return self._facts.first_token_s(target)
 
     def load(self, target: Target) -> int:
         return self._facts.load(target)
+
+    def closed(self, target: Target) -> str:
+        return self._facts.closed(target)
 
 
 class Removed(msgspec.Struct, frozen=True):

@@ -27,6 +27,15 @@ CONVERSATIONS = frozenset({Surface.CHAT, Surface.RESPONSES, Surface.MESSAGES})
 """Surfaces that say the same in different words: each can be translated to CHAT and its answer back."""
 
 
+class Capability(StrEnum):
+    """What a model may be unable to do, whatever surface it is asked on."""
+
+    TOOLS = "tools"
+    JSON = "json"
+    VISION = "vision"
+    FILES = "files"
+
+
 class DataClass(StrEnum):
     """What may be done with a request's content. `private` never leaves home."""
 
@@ -172,6 +181,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         simulated: its answers are invented, so it never stands in for a target whose are not.
         timeouts: the bounds on a call of it.
         max_output_tokens: the longest answer it gives; None where that is not known.
+        context_tokens: prompt and answer together; None where that is not known.
+        capabilities: what it can do; None where that is not known, so that nothing is held against it.
+        max_outstanding_tokens: with so many in work it has no room for more; None for any number.
     """
 
     name: str
@@ -184,6 +196,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
     timeouts: Timeouts = Timeouts()
     max_output_tokens: int | None = None
+    context_tokens: int | None = None
+    capabilities: frozenset[Capability] | None = None
+    max_outstanding_tokens: int | None = None
 
     def answers(self, surface: Surface) -> Surface | None:
         """In whose words to ask for `surface`: its own, else CHAT after translation; None where neither works."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from homeport.core.errors import ConfigError
-from homeport.core.types import Surface
+from homeport.core.types import Capability, Surface
 
 TEXT_SURFACES = frozenset({Surface.CHAT, Surface.COMPLETION})
 ANY_SURFACE = TEXT_SURFACES | {Surface.EMBEDDING}
@@ -43,6 +43,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         health_url: answers 200 when a request can be answered.
         surfaces: what it can answer.
         slots: how many requests it answers at once; its hourly cost is shared by them.
+        context_tokens: of prompt and answer together; None where that is not known.
+        capabilities: what its model can do; None where that is not known.
         deterministic_fields: request fields that make a seeded request at temperature 0 repeatable.
     """
 
@@ -51,6 +53,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     health_url: str
     surfaces: frozenset[Surface]
     slots: int = 1
+    context_tokens: int | None = None
+    capabilities: frozenset[Capability] | None = None
     deterministic_fields: Mapping[str, Any] = {}
 
 

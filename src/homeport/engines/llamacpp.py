@@ -14,8 +14,11 @@ import msgspec
 from msgspec import Meta
 
 from homeport.core.errors import ConfigError
-from homeport.core.types import Surface
+from homeport.core.types import Capability, Surface
 from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, Endpoint, EngineSetup, Launch, profile_of
+
+_TEXT_MODEL = frozenset({Capability.TOOLS, Capability.JSON})
+"""It is started without what reads pictures and files."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +69,8 @@ def render(setup: EngineSetup) -> Launch:
         health_url=f"{host}/health",
         surfaces=_surfaces(profile),
         slots=profile.slots,
+        context_tokens=profile.context,
+        capabilities=_TEXT_MODEL,
         # A prompt that is partly in the cache is evaluated in other batches than a cold one.
         deterministic_fields={"cache_prompt": False},
     )

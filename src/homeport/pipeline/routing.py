@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from homeport.core.money import Nano
-from homeport.core.ports import Policy, Pricing
-from homeport.core.routing import Decision, Facts, Prompt, Question
+from homeport.core.ports import Clock, Health, Policy, Pricing
+from homeport.core.routing import Decision, Facts, Prompt, Question, Removed
 from homeport.core.types import DataClass, Inference, Key, MachinePrice, Target
 from homeport.ledger.usage import estimate
 from homeport.pipeline.deployments import Deployments
-from homeport.routing.eligibility import Catalogue, eligible
+from homeport.pipeline.refusal import NOT_READY
+from homeport.routing.eligibility import NOT_SAYABLE, Catalogue, eligible, set_aside
 from homeport.routing.prompt import draw, read_prompt
+
+NO_CAPACITY = "no_capacity"
 
 _QUANTILE = 0.95
 _ANSWER_TOKENS = 256
@@ -19,9 +24,11 @@ _TOKENS_PER_S = 50
 class ServedFacts:
     """`Facts` of a process that answers requests."""
 
-    def __init__(self, *, pricing: Pricing, deployments: Deployments) -> None:
+    def __init__(self, *, pricing: Pricing, deployments: Deployments, health: Health, clock: Clock) -> None:
         self._pricing = pricing
         self._deployments = deployments
+        self._health = health
+        self._clock = clock
 
     def prompt(self, inference: Inference) -> Prompt:
         return read_prompt(inference)
@@ -29,12 +36,14 @@ class ServedFacts:
     def draw(self, inference: Inference) -> float:
         return draw(inference)
 
-    def cost(self, inference: Inference, target: Target) -> Nano | None:
+    def cost(self, inference: Inference, target: Target, *, warm: bool = False) -> Nano | None:
         """For an answer of ordinary length; an own engine costs the time that it takes."""
         if target.price is None:
             return None
         seconds = _ANSWER_TOKENS / _TOKENS_PER_S if isinstance(target.price, MachinePrice) else 0.0
         usage = estimate(inference.input_chars, _ANSWER_TOKENS)
+        if warm:
+            usage = msgspec.structs.replace(usage, cached_input_tokens=usage.input_tokens)
         return self._pricing.cost(target, usage, round(seconds * 1e9))
 
     def first_token_s(self, target: Target) -> float | None:
@@ -42,6 +51,29 @@ class ServedFacts:
 
     def load(self, target: Target) -> int:
         return self._deployments.of(target).outstanding
+
+    def closed(self, target: Target) -> str:
+        """Its engine is down, its circuit is open, it said when to come back, or it has as much to do as it may."""
+        if not self._health.ready(target.upstream):
+            return NOT_READY
+        most = target.max_outstanding_tokens
+        if most is not None and self.load(target) >= most:
+            return NO_CAPACITY
+        return self._deployments.of(target).closed(self._clock.monotonic_ns())
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision with all that it was made of.
+
+    Attributes:
+        offered: what the policy could choose from.
+        removed: what it could not, and why.
+    """
+
+    question: Question
+    decision: Decision
+    offered: tuple[Target, ...]
+    removed: tuple[Removed, ...]
 
 
 class RouteStage:
@@ -55,6 +87,7 @@ class RouteStage:
         self._catalogue = catalogue
         self._policy = policy
         self._facts = facts
+        self._steers = not getattr(policy, "keeps_order", False)
 
     def decide(
         self,
@@ -63,7 +96,20 @@ class RouteStage:
         data_class: DataClass,
         sayable: Callable[[Sequence[Target]], Sequence[Target]] = tuple,
     ) -> Decision:
-        """Where a request goes.
+        """Where a request goes; as `consider`."""
+        return self.consider(inference, key, data_class, sayable).decision
+
+    def consider(
+        self,
+        inference: Inference,
+        key: Key,
+        data_class: DataClass,
+        sayable: Callable[[Sequence[Target]], Sequence[Target]] = tuple,
+    ) -> Route:
+        """Where a request goes, and why. Nothing is learned from the question.
+
+        A policy that steers chooses among those that can be called now; the others stand behind its choice, for
+        they may be back when it fails.
 
         Args:
             sayable: those of some targets that all of the request can be said to.
@@ -71,6 +117,18 @@ class RouteStage:
         Raises:
             HomeportError: as `eligible` and `sayable`.
         """
-        mask = eligible(self._catalogue, inference, key, data_class)
-        decision = self._policy.decide(Question(inference, self._facts), tuple(sayable(mask.targets)))
-        return decision.pinned(inference.model) if mask.pinned else decision
+        question = Question(inference, self._facts)
+        mask = eligible(self._catalogue, question, key, data_class)
+        targets, removed = tuple(sayable(mask.targets)), mask.removed
+        if len(targets) < len(mask.targets):
+            removed += tuple(Removed(target, NOT_SAYABLE) for target in mask.targets if target not in targets)
+        closed: tuple[Removed, ...] = ()
+        if self._steers and not mask.pinned:
+            targets, closed = set_aside(targets, question)
+        decision = self._policy.decide(question, targets)
+        if mask.pinned:
+            decision = decision.pinned(inference.model)
+        elif closed and not decision.cascade:
+            behind = (*decision.candidates, *(one.target for one in closed))
+            decision = msgspec.structs.replace(decision, candidates=behind)
+        return Route(question=question, decision=decision, offered=targets, removed=removed + closed)

@@ -1,21 +1,38 @@
 """The mask before any preference: which targets may answer this request at all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from homeport.core.errors import InvalidRequest, NotFound, NotPermitted
-from homeport.core.types import DataClass, Inference, Key, Target
+from homeport.core.routing import Question, Removed
+from homeport.core.types import Capability, DataClass, Key, Surface, Target
+from homeport.routing.needs import fits, needs
 
 AUTO = "auto"
 """The model name that leaves the choice to the policy."""
 
+CONTEXT_LENGTH = "context_length"
+NOT_SAYABLE = "not_translatable"
+
+_REASONS = {
+    Capability.TOOLS: "no_tools",
+    Capability.JSON: "no_json",
+    Capability.VISION: "no_vision",
+    Capability.FILES: "no_files",
+}
+
 
 class Eligible(msgspec.Struct, frozen=True, kw_only=True):
-    """Targets that may answer, in configured order; `pinned`: the caller named exactly one."""
+    """Targets that may answer, in configured order; `pinned`: the caller named exactly one.
+
+    Attributes:
+        removed: those that may not, and why. What the key may not use is not told.
+    """
 
     targets: tuple[Target, ...]
     pinned: bool
+    removed: tuple[Removed, ...] = ()
 
 
 class Catalogue:
@@ -52,8 +69,12 @@ class Catalogue:
         return self._by_name[name], name in self._models
 
 
-def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: DataClass) -> Eligible:
-    """Apply every hard rule: the key's models and tiers, the data class, the surface; real before simulated.
+def eligible(catalogue: Catalogue, question: Question, key: Key, data_class: DataClass) -> Eligible:
+    """Apply every hard rule: the key's models and tiers, the data class, the surface, abilities, length; real before
+    simulated.
+
+    What is too long by estimate is left to the models themselves where it is too long for all of them. Embeddings
+    have no such rule: vectors of two models do not mix, so the length of a text must not choose its model.
 
     Raises:
         NotFound: no such model.
@@ -61,18 +82,45 @@ def eligible(catalogue: Catalogue, inference: Inference, key: Key, data_class: D
             (private_model_is_remote) and all of them run elsewhere, which no repetition can change.
         InvalidRequest: none of them can do what is asked.
     """
+    inference = question.inference
     named, pinned = catalogue.resolve(inference.model)
-    private = data_class is DataClass.PRIVATE
+    removed: list[Removed] = []
     targets = [target for target in named if permitted(key, target)]
     if not targets:
-        raise _refusal("key", inference)
-    if private and not (targets := [target for target in targets if target.local]):
-        raise _refusal("data_class", inference)
-    targets = [target for target in targets if target.answers(inference.surface) is not None]
+        raise _not_permitted()
+    if data_class is DataClass.PRIVATE:
+        targets = _kept(targets, removed, lambda target: "" if target.local else "data_class")
+        if not targets:
+            raise _private()
+    targets = _kept(targets, removed, lambda target: "" if target.answers(inference.surface) else "surface")
     if not targets:
-        raise _refusal("surface", inference)
+        raise _no_surface(inference.surface)
+    targets = _able(targets, removed, question)
+    # A local function costs as much as the rule, so it is made only where it can remove something.
+    if any(target.context_tokens is not None for target in targets):
+        fitting = [target for target in targets if fits(inference, target)]
+        if fitting and len(fitting) < len(targets):
+            removed += [Removed(target, CONTEXT_LENGTH) for target in targets if target not in fitting]
+            targets = fitting
     real = [target for target in targets if not target.simulated]
-    return Eligible(targets=tuple(real or targets), pinned=pinned)
+    if real and len(real) < len(targets):
+        removed += [Removed(target, "simulated") for target in targets if target.simulated]
+        targets = real
+    return Eligible(targets=tuple(targets), pinned=pinned, removed=tuple(removed))
+
+
+def set_aside(targets: Sequence[Target], question: Question) -> tuple[tuple[Target, ...], tuple[Removed, ...]]:
+    """Those that can be called now, and the others; all of them where none can: they may be back in a moment.
+
+    Of embeddings none is set aside: the vectors of another model are of no use.
+    """
+    if len(targets) == 1 or question.inference.surface is Surface.EMBEDDING:
+        return tuple(targets), ()
+    closed = tuple(Removed(target, why) for target in targets if (why := question.closed(target)))
+    if not closed or len(closed) == len(targets):
+        return tuple(targets), ()
+    shut = {id(one.target) for one in closed}
+    return tuple(target for target in targets if id(target) not in shut), closed
 
 
 def permitted(key: Key, target: Target) -> bool:
@@ -80,22 +128,57 @@ def permitted(key: Key, target: Target) -> bool:
     return (not key.models or target.name in key.models) and (not key.tiers or target.tier in key.tiers)
 
 
-def _refusal(why: str, inference: Inference) -> Exception:
-    if why == "key":
-        return NotPermitted(
-            "this key may not use that model",
-            code="model_not_permitted",
-            hint="ask for a key with that model or tier: homeport keys create --help",
-        )
-    if why == "data_class":
-        return NotPermitted(
-            "this request is private and the model it names runs elsewhere, so it was not sent",
-            code="private_model_is_remote",
-            hint="use `auto` or a model of a local tier",
-        )
+def _kept(targets: list[Target], removed: list[Removed], why: Callable[[Target], str]) -> list[Target]:
+    reasons = [why(target) for target in targets]
+    if not any(reasons):
+        return targets
+    removed += [Removed(target, reason) for target, reason in zip(targets, reasons, strict=True) if reason]
+    return [target for target, reason in zip(targets, reasons, strict=True) if not reason]
+
+
+def _able(targets: list[Target], removed: list[Removed], question: Question) -> list[Target]:
+    if all(target.capabilities is None for target in targets) or not (needed := needs(question)):
+        return targets
+    left = _kept(targets, removed, lambda target: _lacks(target, needed))
+    if not left:
+        raise _unable(min(_lacks(target, needed) for target in targets))
+    return left
+
+
+def _lacks(target: Target, needed: frozenset[Capability]) -> str:
+    missing = needed - target.capabilities if target.capabilities is not None else ()
+    return min((_REASONS[capability] for capability in missing), default="")
+
+
+def _not_permitted() -> NotPermitted:
+    return NotPermitted(
+        "this key may not use that model",
+        code="model_not_permitted",
+        hint="ask for a key with that model or tier: homeport keys create --help",
+    )
+
+
+def _private() -> NotPermitted:
+    return NotPermitted(
+        "this request is private and the model it names runs elsewhere, so it was not sent",
+        code="private_model_is_remote",
+        hint="use `auto` or a model of a local tier",
+    )
+
+
+def _no_surface(surface: Surface) -> InvalidRequest:
     return InvalidRequest(
-        f"no model of that name can answer /v1/{inference.surface}",
+        f"no model of that name can answer /v1/{surface}",
         code="surface_not_supported",
         hint="GET /v1/models says what each model can do",
+        param="model",
+    )
+
+
+def _unable(reason: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"no model that may answer this request can do what it asks for ({reason})",
+        code="capability_not_supported",
+        hint="use `auto` or a model that can, or mend `capabilities` of the target",
         param="model",
     )

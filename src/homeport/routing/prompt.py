@@ -97,7 +97,8 @@ def _texts(value: Any, found: _Found, depth: int) -> Iterator[str]:
             found.files += kind in _FILES
         for name in _TEXTS:
             yield from _texts(value.get(name), found, depth - 1)
-        for call in value.get("tool_calls") or ():
+        calls = value.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
             yield from _texts(call.get("function") if isinstance(call, dict) else None, found, depth - 1)
 
 

@@ -9,6 +9,10 @@ from homeport.core.types import Surface, Target
 
 
 class Static:
+    """Asks in order, whoever is up: what cannot answer is passed over when it is asked."""
+
+    keeps_order = True
+
     def decide(self, question: Question, eligible: tuple[Target, ...]) -> Decision:
         """Order is the configuration's. Embeddings get one candidate: vectors of two models do not mix."""
         candidates = eligible[:1] if question.inference.surface is Surface.EMBEDDING else eligible
