@@ -1,0 +1,138 @@
+"""How sure a model was of an answer, and with what probability such an answer is right.
+
+A signal is one number of an answer's token log-probabilities; a calibrator makes a probability of it. Calibrators are
+kept by model and family of tasks; where one is missing the model's own stands in, then that of all models.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from homeport.core.errors import ConfigError
+from homeport.core.routing import Answer, TokenLogprob
+from homeport.stats.calibration import Calibrator, Isotonic
+
+MEAN = "mean"
+_FLOOR = -100.0
+"""A token of probability 0 has no finite logarithm; one of e^-100 says the same."""
+
+_DOUBTFUL = math.log(0.5)
+_TAIL = 0.1
+
+
+def _logprobs(tokens: Sequence[TokenLogprob]) -> list[float]:
+    return [_tame(token.logprob) for token in tokens]
+
+
+def _tame(logprob: float) -> float:
+    return min(max(logprob, _FLOOR), 0.0) if logprob == logprob else _FLOOR
+
+
+def _mean(tokens: Sequence[TokenLogprob]) -> float:
+    return math.fsum(_logprobs(tokens)) / len(tokens)
+
+
+def _total(tokens: Sequence[TokenLogprob]) -> float:
+    return math.fsum(_logprobs(tokens))
+
+
+def _least(tokens: Sequence[TokenLogprob]) -> float:
+    return min(_logprobs(tokens))
+
+
+def _first(tokens: Sequence[TokenLogprob]) -> float:
+    return _logprobs(tokens[:1])[0]
+
+
+def _low(tokens: Sequence[TokenLogprob]) -> float:
+    return sorted(_logprobs(tokens))[int(_TAIL * (len(tokens) - 1))]
+
+
+def _margin(tokens: Sequence[TokenLogprob]) -> float:
+    """Of the best token over the next one, on average; where the next is not told, it has what the best left."""
+    gaps = []
+    for token, logprob in zip(tokens, _logprobs(tokens), strict=True):
+        rest = math.log(max(1 - math.exp(logprob), 1e-12))
+        gaps.append(logprob - (rest if token.runner_up is None else _tame(token.runner_up)))
+    return math.fsum(gaps) / len(gaps)
+
+
+def _sure_share(tokens: Sequence[TokenLogprob]) -> float:
+    return sum(logprob > _DOUBTFUL for logprob in _logprobs(tokens)) / len(tokens)
+
+
+SIGNALS: Mapping[str, Callable[[Sequence[TokenLogprob]], float]] = {
+    MEAN: _mean,
+    "sum": _total,
+    "minimum": _least,
+    "low": _low,
+    "first": _first,
+    "margin": _margin,
+    "sure_share": _sure_share,
+}
+"""Signals by name: higher is surer. `low` is the tenth part's quantile, `sure_share` that of tokens above one half."""
+
+
+class Confidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `confidence.json` holds.
+
+    Attributes:
+        signal: a name in SIGNALS: what the calibrators were fitted on.
+        models: calibrators by model, then by family of tasks; "" is for all families.
+        overall: for models that are not known; None where there is none.
+    """
+
+    signal: str = MEAN
+    models: Mapping[str, Mapping[str, Calibrator]] = {}
+    overall: Calibrator | None = None
+
+    def calibrator(self, model: str, family: str) -> Calibrator | None:
+        """The one that knows most of such an answer; None where nothing is known."""
+        known = self.models.get(model, {})
+        return known.get(family) or known.get("") or self.overall
+
+    def probability(self, model: str, family: str, answer: Answer) -> float | None:
+        """That an answer is right; None where its log-probabilities, or a calibrator, are missing."""
+        calibrator = self.calibrator(model, family)
+        if calibrator is None or not answer.logprobs:
+            return None
+        return calibrator.p(SIGNALS[self.signal](answer.logprobs))
+
+
+def encode_confidence(confidence: Confidence) -> bytes:
+    return msgspec.json.encode(confidence)
+
+
+def decode_confidence(data: bytes) -> Confidence:
+    """Read `confidence.json`.
+
+    Raises:
+        ConfigError: router_part_invalid.
+    """
+    try:
+        found = msgspec.json.decode(data, type=Confidence)
+        if found.signal not in SIGNALS:
+            raise ValueError(f"no signal is named {found.signal[:64]!r}")
+        curves = [curve for known in found.models.values() for curve in known.values()]
+        for curve in (*curves, *((found.overall,) if found.overall else ())):
+            _check(curve)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        raise ConfigError(
+            f"confidence.json cannot be read: {error}",
+            code="router_part_invalid",
+            hint="homeport route rollback goes back to a version that can be read",
+        ) from error
+    return found
+
+
+def _check(curve: Calibrator) -> None:
+    if not 0 <= curve.lowest <= 1:
+        raise ValueError("a probability is from 0 to 1")
+    if isinstance(curve, Isotonic):
+        rising = all(low < high for low, high in pairwise(curve.knots))
+        level = all(low <= high for low, high in pairwise(curve.values))
+        inside = all(0 <= value <= 1 for value in curve.values)
+        if len(curve.knots) != len(curve.values) or not (rising and level and inside):
+            raise ValueError("a curve's knots rise and its values never fall")
