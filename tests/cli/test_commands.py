@@ -4,6 +4,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from homeport.storage.journal import Journal
@@ -61,6 +62,20 @@ def test_init_keeps_what_is_there(program: Program) -> None:
     assert "simulated" not in path.read_text()
     assert program.execute("init", str(path), "--force", "--hourly-cost", "much").returncode == 2
     assert program.execute("init", str(path), "--force", "--gguf", "missing.gguf").returncode == 2
+
+
+def test_cost_says_what_was_saved_where_it_can_be_told(program: Program) -> None:
+    journal = Journal(program.home / "journal")
+    journal.record(finished("r1", cost=1_000))
+    assert program.cost()["saved_usd"] is None
+    assert "saved" not in program.run("cost")
+    journal.record(msgspec.structs.replace(finished("r2", cost=1_000), baseline_cost=51_000))
+    told = program.cost()
+    assert (told["baseline_usd"], told["compared_usd"], told["saved_usd"]) == (
+        *("0.000051000", "0.000001000"),
+        "0.000050000",
+    )
+    assert "0.000050000" in program.run("cost")
 
 
 def test_cost_counts_what_only_the_journal_has(program: Program) -> None:

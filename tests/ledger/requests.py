@@ -9,7 +9,7 @@ from sqlalchemy.pool import StaticPool
 
 from homeport.core.events import RequestFinished
 from homeport.core.types import Attempt, Outcome
-from homeport.storage.ingest import append
+from homeport.storage.ingest import insert_events
 from homeport.storage.tables import keys, metadata
 from tests.storage.events import finished
 
@@ -46,7 +46,7 @@ def ledger(*events: RequestFinished) -> Engine:
 def add(engine: Engine, *events: RequestFinished) -> None:
     with engine.begin() as connection:
         start = connection.exec_driver_sql("SELECT count(*) FROM requests").scalar_one()
-        append(connection, [{**_row(event), "request_id": f"r{start + place}"} for place, event in enumerate(events)])
+        insert_events(connection, [_with_id(event, f"r{start + place}") for place, event in enumerate(events)])
 
 
 def name_keys(engine: Engine, names: Iterable[tuple[str, str]]) -> None:
@@ -62,6 +62,5 @@ def name_keys(engine: Engine, names: Iterable[tuple[str, str]]) -> None:
             connection.execute(insert(keys), {**blank, "id": key_id, "name": name, "digest": key_id})
 
 
-def _row(event: RequestFinished) -> dict[str, Any]:
-    attempts = msgspec.json.encode(event.attempts).decode()
-    return {**msgspec.structs.asdict(event), "outcome": event.outcome.value, "attempts": attempts}
+def _with_id(event: RequestFinished, request_id: str) -> RequestFinished:
+    return msgspec.structs.replace(event, request_id=request_id)

@@ -161,3 +161,16 @@ def test_a_series_has_what_was_and_nothing_else(engine: Engine, tmp_path: Path) 
     assert {start: [(row.group, row.cost) for row in rows] for start, rows in by_model.items()} == {
         DAY: [("smollm2", 1)]
     }
+
+
+def test_what_was_saved_counts_only_what_can_be_compared(engine: Engine, tmp_path: Path) -> None:
+    """The sums of hours and days say the same as the rows."""
+    at_home = msgspec.structs.replace(finished("r1", cost=100, started_at=DAY + 1), baseline_cost=1_000)
+    dearer = msgspec.structs.replace(finished("r2", cost=900, started_at=DAY + 2), baseline_cost=400, tier="mid")
+    unknown = finished("r3", cost=5_000, started_at=DAY + 3)
+    fill(engine, tmp_path, at_home, dearer, unknown)
+    for since in (0, DAY, DAY + 1):
+        [total] = spend(engine, since_ns=since)
+        assert (total.cost, total.compared_cost, total.baseline_cost, total.saved) == (6_000, 1_000, 1_400, 400)
+    by_tier = {row.group: (row.baseline_cost, row.saved) for row in spend(engine, by="tier")}
+    assert by_tier == {"local": (1_000, 900), "mid": (400, -500)}

@@ -353,6 +353,8 @@ class UsageResult(Struct, kw_only=True):
     output_tokens: int
     output_reasoning_tokens: int
     cost_usd: str
+    baseline_usd: str | None
+    saved_usd: str | None
 
 
 class UsageBucket(Struct, kw_only=True):

@@ -133,6 +133,8 @@ def _result(row: Spend, by: str | None) -> dict[str, object]:
         "output_tokens": row.output_tokens,
         "output_reasoning_tokens": row.reasoning_tokens,
         "cost_usd": format_usd(row.cost),
+        "baseline_usd": format_usd(row.baseline_cost) if row.baseline_cost else None,
+        "saved_usd": format_usd(row.saved) if row.baseline_cost else None,
     }
 
 

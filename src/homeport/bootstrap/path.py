@@ -31,6 +31,7 @@ from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.hedge import HedgePolicy
+from homeport.pipeline.hindsight import LookBack
 from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
@@ -164,6 +165,7 @@ class RequestPath:
             spending=self._money.spending(settings.budgets),
             holder=self._money.holder,
             use=self._use,
+            hindsight=LookBack(self._targets, RateCard(), learn=settings.routing.learn.enabled),
         )
         return Pipeline(stages)
 

@@ -74,8 +74,15 @@ def stretch(since: str | None, month: str | None) -> Stretch | tuple[int, None]:
 def _table(by: str, groups: Sequence[Spend], total: Spend) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column(by, overflow="fold")
-    for heading in ("requests", "tokens in", "tokens out", "mean s", "cost $", "$ a query", "p50", "p95", "p99"):
+    headings = ["requests", "tokens in", "tokens out", "mean s", "cost $", "$ a query", "p50", "p95", "p99"]
+    compared = total.baseline_cost > 0
+    for heading in (*headings, *(["saved $"] if compared else [])):
         table.add_column(heading, justify="right", no_wrap=True)
+    if compared:
+        table.caption = (
+            f"saved: what {format_usd(total.compared_cost)} $ of answers would have cost at your strongest remote tier "
+            f"({format_usd(total.baseline_cost)} $), less what they cost"
+        )
     for row in (*groups, total):
         table.add_row(
             row.group or "(none)",
@@ -85,6 +92,7 @@ def _table(by: str, groups: Sequence[Spend], total: Spend) -> Table:
             f"{row.mean_latency_ns / 1e9:.2f}",
             format_usd(row.cost),
             *[_usd(amount) or "-" for amount in (row.query.mean, row.query.p50, row.query.p95, row.query.p99)],
+            *([_saved(row) or "-"] if compared else []),
             end_section=row is groups[-1] if groups else False,
         )
     return table
@@ -93,14 +101,22 @@ def _table(by: str, groups: Sequence[Spend], total: Spend) -> Table:
 def _plain(row: Spend) -> dict[str, object]:
     fields = msgspec.structs.asdict(row)
     nanodollars, local = fields.pop("cost"), fields.pop("local_cost")
+    baseline, compared = fields.pop("baseline_cost"), fields.pop("compared_cost")
     query = {f"{name}_usd": _usd(amount) for name, amount in msgspec.structs.asdict(fields.pop("query")).items()}
     return {
         **fields,
         "cost_nanodollars": nanodollars,
         "cost_usd": format_usd(nanodollars),
         "local_cost_usd": format_usd(local),
+        "baseline_usd": format_usd(baseline) if baseline else None,
+        "compared_usd": format_usd(compared) if baseline else None,
+        "saved_usd": _saved(row),
         "cost_per_query": query,
     }
+
+
+def _saved(row: Spend) -> str | None:
+    return format_usd(row.saved) if row.baseline_cost else None
 
 
 def _usd(amount: int | None) -> str | None:

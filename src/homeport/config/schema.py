@@ -32,6 +32,7 @@ from homeport.config.loops import LoopSettings
 from homeport.config.machine import MachineSettings
 from homeport.config.prices import CurrencySettings, DiscountSettings, PriceSettings
 from homeport.config.resilience import BreakerSettings, HedgingSettings, RetrySettings
+from homeport.config.routing import LearnSettings
 from homeport.config.section import Section
 from homeport.config.slo import ObjectiveSettings
 from homeport.core.types import Capability, Surface, Timeouts
@@ -259,6 +260,7 @@ class RoutingSettings(Section):
 
     policy: Text = Field(default="static", description="Policy adapter. `static`: the order of this file.")
     options: Mapping[str, object] = Field(default_factory=dict, repr=False, description="Settings given to the policy.")
+    learn: LearnSettings = Field(default_factory=LearnSettings, description="What a router may learn from.")
 
 
 class LoggingSettings(Section):

@@ -14,6 +14,13 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     key's at that time; `end_user` and `trace_id` are what the caller said, or "". `holder` is the process
     that answered, by the name under which it leases from budgets. `engine_ns` is how long an own engine
     says that it worked, 0 where it did not say.
+
+    `baseline_cost` is what the same usage would have cost at the strongest remote tier that might have answered, in
+    nano-dollars, 0 where that is not known. The rest is for those who learn from decisions, empty where nobody may:
+    `decided` is the tier that the policy chose, with the probability `propensity`, by the `score` of the version
+    `router_version` or, where `explored`, to learn; `escalation` is why a lower tier's answer was not given.
+    `prompt_id` is the same for the same conversation of the same key, and `follows` is the `prompt_id` of the turn
+    before; `reask`: what is said says that the answer before was wrong. `features` is what a router is fitted on.
     """
 
     request_id: str
@@ -49,3 +56,14 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     batch: bool = False
     engine_ns: int = 0
     holder: str = ""
+    baseline_cost: int = 0
+    decided: str = ""
+    propensity: float = 1.0
+    router_version: int = 0
+    score: float | None = None
+    explored: bool = False
+    escalation: str = ""
+    prompt_id: str = ""
+    follows: str = ""
+    reask: bool = False
+    features: bytes = b""

@@ -34,6 +34,8 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         local_cost: the part of the cost that own engines have.
+        baseline_cost: what the answers that were compared would have cost at the strongest remote tier.
+        compared_cost: what those answers did cost; of the others no such figure is known.
         query: what one request cost.
     """
 
@@ -47,9 +49,16 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_tokens: int
     cost: int
     local_cost: int
+    baseline_cost: int
+    compared_cost: int
     mean_latency_ns: int
     mean_ttft_ns: int
     query: QueryCost
+
+    @property
+    def saved(self) -> int:
+        """Nano-dollars that the compared answers cost less than at the strongest remote tier; below zero: more."""
+        return self.baseline_cost - self.compared_cost
 
 
 class _Total:
@@ -150,6 +159,8 @@ def _spend(group: str, total: _Total) -> Spend:
         reasoning_tokens=sums["reasoning_tokens"],
         cost=sums["cost"],
         local_cost=sums["local_cost"],
+        baseline_cost=sums["baseline_cost"],
+        compared_cost=sums["compared_cost"],
         mean_latency_ns=_mean(sums["latency_ns"], sums["requests"]),
         mean_ttft_ns=_mean(sums["ttft_ns"], sums["ttft_requests"]),
         query=query_cost(sums["requests"], total.completed, sums["cost"], total.costs),

@@ -84,6 +84,8 @@ def from_rows(
     columns: dict[str, ColumnElement[Any]] = {name: requests.c[name] for name in SUMMED}
     columns["local_cost"] = case((requests.c.local, requests.c.cost), else_=0)
     columns["ttft_requests"] = case((requests.c.ttft_ns > 0, 1), else_=0)
+    columns["baseline_cost"] = requests.c.baseline_cost
+    columns["compared_cost"] = case((requests.c.baseline_cost > 0, requests.c.cost), else_=0)
     columns["completed"] = case((requests.c.outcome == Outcome.COMPLETED.value, 1), else_=0)
     sums = [_sum(column).label(name) for name, column in columns.items()]
     yield from _of_rows(connection, groups, stretches, only, func.count().label("requests"), *sums)

@@ -101,6 +101,7 @@ class Exchange:
         self.billed: Usage | None = None
         self.watched: Watched | None = None
         self.loop = ""
+        self.escalation = ""
         self._writer: AnswerWriter | None = None
         self._chat: Mapping[str, Raw] | None = None
 

@@ -25,6 +25,7 @@ from homeport.pipeline.authenticate import authenticate, permit, scope_of
 from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.hindsight import Hindsight, LookBack
 from homeport.pipeline.limits import expected_tokens
 from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
@@ -45,6 +46,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
         spending: None where there are no budgets.
         holder: the name of this process in records and leases.
         use: entered by each request, for as long as it may need an upstream.
+        hindsight: what is kept of a request that has ended, beside its bill.
     """
 
     keys: KeyRing
@@ -61,6 +63,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     spending: Spending | None = None
     holder: str = ""
     use: Occupancy = msgspec.field(default_factory=Occupancy)
+    hindsight: LookBack = msgspec.field(default_factory=LookBack)
 
 
 class Pipeline:
@@ -174,14 +177,15 @@ class Pipeline:
         self._stages.loops.finished(exchange)
         if exchange.ticket is not None:
             exchange.ticket.leave(usage.input_tokens + usage.output_tokens)
-        event = _finished(exchange, exchange.key, usage, now, self._stages.holder)
+        known = self._stages.hindsight.of(exchange, usage)
+        event = _finished(exchange, exchange.key, usage, now, self._stages.holder, known)
         total = exchange.cost
         try:
             self._stages.recorder.record(event)
         except StorageError as error:
             logger.error("request %s could not be recorded: %s", exchange.request_id, error.message)
             exchange.fail(error)
-            event = _finished(exchange, exchange.key, usage, now, self._stages.holder)
+            event = _finished(exchange, exchange.key, usage, now, self._stages.holder, Hindsight())
             exchange.cost = None
         if exchange.tab is not None:
             # Only now: money is not free again before its record is kept.
@@ -218,7 +222,7 @@ def _pay(exchange: Exchange, tab: Tab, total: Nano | None) -> None:
     tab.settle(cost)
 
 
-def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str) -> RequestFinished:
+def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str, known: Hindsight) -> RequestFinished:
     target, inference, cost = exchange.target, exchange.inference, exchange.cost
     latency, lost = now - exchange.started_ns, _lost(exchange)
     first_byte = exchange.first_byte_ns - exchange.started_ns if exchange.first_byte_ns else 0
@@ -256,4 +260,5 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str)
         batch=exchange.batch,
         engine_ns=usage.engine_ns,
         holder=holder,
+        **msgspec.structs.asdict(known),
     )

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, String, delete, insert, select, update
 
 from homeport.core.events import RequestFinished
-from homeport.storage import chain, journal, rollups
+from homeport.storage import chain, decisions, journal, rollups
 from homeport.storage.chain import Row
 from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import journal_offsets, requests
@@ -32,7 +32,7 @@ _LENGTHS = tuple(
     if isinstance(column.type, String) and column.type.length is not None and column.name != "hash"
 )
 """How long the texts of a row may be."""
-_FIELDS = RequestFinished.__struct_fields__
+_FIELDS = tuple(name for name in RequestFinished.__struct_fields__ if name in requests.c)
 _values = attrgetter(*_FIELDS)
 
 
@@ -105,22 +105,26 @@ def _read(file: BinaryIO, offset: int, *, abandoned: bool) -> _Batch:
 
 
 def _commit(engine: Engine, segment: str, batch: _Batch) -> Ingested:
-    rows = [_row(event) for event in batch.events]
+    rows, beside = _rows(batch.events)
     with writing(engine) as connection:
         if _locked_offset(connection, segment) != batch.offset:
             return Ingested()  # another process was faster
-        inserted = append(connection, rows)
+        inserted = append(connection, rows, beside)
         _advance(connection, segment, batch.end)
     return Ingested(rows=inserted, lost_bytes=batch.lost_bytes)
 
 
 def insert_events(connection: Connection, events: list[RequestFinished]) -> int:
     """Add events to the ledger as `append` does."""
-    return append(connection, [_row(event) for event in events])
+    return append(connection, *_rows(events))
 
 
-def append(connection: Connection, rows: list[Row]) -> int:
-    """Add rows to the ledger, its chains and its sums, without those whose request is there; says how many."""
+def append(connection: Connection, rows: list[Row], beside: list[Row] | None = None) -> int:
+    """Add rows to the ledger, its chains and its sums, without those whose request is there; says how many.
+
+    Args:
+        beside: what is kept to learn from, of some of the same requests.
+    """
     if not rows:
         return 0
     heads = chain.lock_heads(connection, {row["project"] for row in rows})
@@ -129,6 +133,8 @@ def append(connection: Connection, rows: list[Row]) -> int:
         chain.save_heads(connection, chain.extend(heads, new))
         _insert(connection, new)
         rollups.add(connection, new)
+    if beside:
+        decisions.add(connection, beside)
     return len(new)
 
 
@@ -147,6 +153,13 @@ def _without_known(connection: Connection, rows: list[Row]) -> list[Row]:
     known = select(requests.c.request_id).where(requests.c.request_id.in_(list(by_id)))
     there = set(connection.execute(known).scalars())
     return [row for row in rows if row["request_id"] not in there and by_id[row["request_id"]] is row]
+
+
+def _rows(events: list[RequestFinished]) -> tuple[list[Row], list[Row]]:
+    """Rows of the ledger, and of `decisions` for those events that have something to learn from."""
+    return [_row(event) for event in events], [
+        decisions.row_of(event) for event in events if decisions.worth_keeping(event)
+    ]
 
 
 def _row(event: RequestFinished) -> Row:

@@ -31,7 +31,7 @@ SUMMED = (
     "latency_ns",
     "ttft_ns",
 )
-COUNTED = ("requests", *SUMMED, "local_cost", "ttft_requests")
+COUNTED = ("requests", *SUMMED, "local_cost", "ttft_requests", "baseline_cost", "compared_cost")
 _IDS_AT_ONCE = 500
 _named = itemgetter(*DIMENSIONS[:-2])
 _summed = itemgetter(*SUMMED)
@@ -93,7 +93,8 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]], table: Table 
 
 def _sums(row: Mapping[str, Any]) -> tuple[int, ...]:
     local_cost = row["cost"] if row["local"] else 0
-    return (1, *_summed(row), local_cost, int(row["ttft_ns"] > 0))
+    baseline = row.get("baseline_cost", 0)  # A migration's rows may be older than that.
+    return (1, *_summed(row), local_cost, int(row["ttft_ns"] > 0), baseline, row["cost"] if baseline else 0)
 
 
 def _days(hours: Mapping[Key, Cell]) -> dict[Key, Cell]:

@@ -1,8 +1,22 @@
 """The schema, once, for SQLite and PostgreSQL. `migrations/` brings a database to it."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
 
-SCHEMA_HEAD = "0009"
+SCHEMA_HEAD = "0010"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -43,6 +57,7 @@ requests = Table(
     Column("batch", Boolean, nullable=False, server_default=false()),
     Column("holder", String(40), nullable=False, comment="the process that answered", server_default=""),
     Column("engine_ns", BigInteger, nullable=False, comment="an own engine's own timing", server_default="0"),
+    Column("baseline_cost", BigInteger, nullable=False, comment="nano-dollars; 0: not known", server_default="0"),
     Column("sequence", BigInteger, nullable=False, comment="place in the chain of the project", server_default="0"),
     Column("hash", String(64), nullable=False, comment="see storage/chain.py", server_default=""),
     Index("requests_by_time", "started_at"),
@@ -84,8 +99,42 @@ rollups = Table(
     Column("ttft_ns", BigInteger, nullable=False),
     Column("ttft_requests", BigInteger, nullable=False, comment="requests with a first byte"),
     Column("costs", Text, nullable=False, comment="histogram of the costs, see core/histogram.py"),
+    Column("baseline_cost", BigInteger, nullable=False, comment="of requests that have one", server_default="0"),
+    Column("compared_cost", BigInteger, nullable=False, comment="what these requests cost", server_default="0"),
     Index("rollups_by_time", "span", "start"),
     Index("rollups_by_key", "key_id", "span", "start"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("request_id", String(40), primary_key=True),
+    Column("started_at", BigInteger, nullable=False, comment="nanoseconds since the epoch"),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("decided", String(160), nullable=False, comment="the tier that the policy chose"),
+    Column("propensity", Float, nullable=False),
+    Column("router_version", Integer, nullable=False),
+    Column("score", Float, nullable=True),
+    Column("explored", Boolean, nullable=False),
+    Column("escalation", String(64), nullable=False),
+    Column("prompt_id", String(32), nullable=False, comment="of the whole conversation"),
+    Column("follows", String(32), nullable=False, comment="of the conversation a turn before"),
+    Column("reask", Boolean, nullable=False),
+    Column("features", LargeBinary, nullable=False, comment="what a router is fitted on"),
+    Index("decisions_by_time", "started_at"),
+    Index("decisions_by_prompt", "prompt_id", "started_at"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("request_id", String(40), primary_key=True),
+    Column("source", String(64), primary_key=True),
+    Column("score", Float, nullable=False, comment="-1 to 1"),
+    Column("comment", Text, nullable=False),
+    Column("key_id", String(40), nullable=False, comment="who said it; empty: Homeport itself"),
+    Column("at", BigInteger, nullable=False, comment="nanoseconds since the epoch"),
+    Index("feedback_by_time", "at"),
 )
 
 engine_hours = Table(
