@@ -1,5 +1,6 @@
 """What is kept of decisions beside the ledger: once, only where there is something, and only for a time."""
 
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -87,7 +88,7 @@ def test_records_of_the_release_before_are_read() -> None:
     record = msgspec.to_builtins(finished("r1"))
     old = {name: value for name, value in record.items() if name not in {*SCORED, "escalation"}}
     payload = msgspec.msgpack.encode(old)
-    frame = journal.HEADER.pack(journal.MAGIC, len(payload), journal.zlib.crc32(payload)) + payload
+    frame = journal.HEADER.pack(journal.MAGIC, len(payload), zlib.crc32(payload)) + payload
     assert journal.read_frames(frame, abandoned=True) == ([finished("r1")], len(frame), 0)
 
 
