@@ -8,7 +8,7 @@ Source of the shape: OpenAI's API reference, "The moderation object".
 
 from typing import Any
 
-from homeport.privacy.recognize import Finding, Recognizers
+from homeport.privacy.recognize import LIKELY, Finding, Recognizers
 
 PREFIX = "homeport/"
 NOT_JUDGED = (
@@ -35,9 +35,10 @@ def result(recognizers: Recognizers, findings: list[Finding]) -> dict[str, Any]:
     for finding in findings:
         scores[finding.recognizer] = max(scores[finding.recognizer], finding.score)
     ours = {PREFIX + name: score for name, score in scores.items()}
+    flags = {name: score >= LIKELY for name, score in ours.items()}
     return {
-        "flagged": bool(findings),
-        "categories": dict.fromkeys(NOT_JUDGED, False) | {name: score > 0 for name, score in ours.items()},
+        "flagged": any(flags.values()),
+        "categories": dict.fromkeys(NOT_JUDGED, False) | flags,
         "category_scores": dict.fromkeys(NOT_JUDGED, 0.0) | ours,
         "category_applied_input_types": {name: [] for name in NOT_JUDGED} | {name: ["text"] for name in ours},
         "homeport": {"not_judged": NOT_JUDGED, "findings": findings},
