@@ -40,6 +40,7 @@ from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.privacy.recognize import load_recognizers
 from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
+from homeport.routing.policies.base import PolicySetup
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
 from homeport.telemetry.metrics import Metrics
@@ -59,7 +60,8 @@ class SystemClock:
 
 def load_policy(settings: Settings) -> Policy:
     """The routing policy of the configuration. Raises ConfigError."""
-    policy: Policy = discovery.load(POLICIES, settings.routing.policy).create(settings.routing.options)
+    setup = PolicySetup(options=settings.routing.options, tiers=tuple(tier.name for tier in settings.tiers))
+    policy: Policy = discovery.load(POLICIES, settings.routing.policy).create(setup)
     return policy
 
 

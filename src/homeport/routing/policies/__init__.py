@@ -1,1 +1,1 @@
-"""One policy a file; each module has `create(options) -> Policy`."""
+"""One policy a file; each module has `create(setup) -> Policy`: see base.py."""

@@ -1,11 +1,14 @@
 """The tiers in their configured order: the first that is up answers, the next ones stand behind it."""
 
-from collections.abc import Mapping
-from typing import Any
+import msgspec
 
-from homeport.core.errors import ConfigError
 from homeport.core.routing import Decision, Question
-from homeport.core.types import Surface, Target
+from homeport.core.types import Target
+from homeport.routing.policies.base import PolicySetup, in_order, read_options
+
+
+class StaticOptions(msgspec.Struct, frozen=True):
+    """It has none."""
 
 
 class Static:
@@ -14,16 +17,10 @@ class Static:
     keeps_order = True
 
     def decide(self, question: Question, eligible: tuple[Target, ...]) -> Decision:
-        """Order is the configuration's. Embeddings get one candidate: vectors of two models do not mix."""
-        candidates = eligible[:1] if question.inference.surface is Surface.EMBEDDING else eligible
-        return Decision(candidates=candidates, reason=f"static:{candidates[0].tier}")
+        """Order is the configuration's."""
+        return in_order("static", question, eligible)
 
 
-def create(options: Mapping[str, Any]) -> Static:
-    if options:
-        raise ConfigError(
-            f"the static policy has no option {next(iter(options))!r}",
-            code="policy_option_invalid",
-            hint="remove routing.options",
-        )
+def create(setup: PolicySetup) -> Static:
+    read_options(setup, StaticOptions)
     return Static()
