@@ -21,6 +21,7 @@ from homeport.bootstrap.admin import build_admin
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.prices import renew_prices
 from homeport.bootstrap.reload import Reloader
+from homeport.bootstrap.router import watch_router
 from homeport.bootstrap.storage import key_ring, open_storage, refresh_keys
 from homeport.config.batch import BatchSettings
 from homeport.config.file import ConfigFile
@@ -103,6 +104,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
             refresh_keys(keys, path.admission.reserve),
             _announce(home, lambda: path.admission.in_flight),
             reloader.watch(),
+            watch_router(path.router, reloader.renew),
             renew_prices(lambda: path.costs_differ(reloader.settings), reloader.renew, clock),
             *([_publish(metrics)] if several else []),
         )

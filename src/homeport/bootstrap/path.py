@@ -15,13 +15,14 @@ from homeport.bootstrap.loops import LoopPager
 from homeport.bootstrap.money import Money
 from homeport.bootstrap.prices import tell_unpriced
 from homeport.bootstrap.retired import Retired, close_all
+from homeport.bootstrap.router import LoadedRouter, shipped_router
 from homeport.bootstrap.upstreams import Transports, build_targets, build_upstreams
 from homeport.config.home import Home
 from homeport.config.resilience import BreakerSettings
 from homeport.config.schema import Settings
 from homeport.core import discovery
 from homeport.core.errors import StorageError
-from homeport.core.ports import KeyRing, Policy, TokenCounter, Upstream
+from homeport.core.ports import KeyRing, Learner, Policy, TokenCounter, Upstream
 from homeport.engines.health import HealthMonitor
 from homeport.ledger.loops.guard import LoopGuard
 from homeport.ledger.pricing import RateCard
@@ -40,7 +41,7 @@ from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.privacy.recognize import load_recognizers
 from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
-from homeport.routing.policies.base import PolicySetup
+from homeport.routing.policies.base import PolicySetup, Router
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
 from homeport.telemetry.metrics import Metrics
@@ -58,9 +59,18 @@ class SystemClock:
         return time.monotonic_ns()
 
 
-def load_policy(settings: Settings) -> Policy:
-    """The routing policy of the configuration. Raises ConfigError."""
-    setup = PolicySetup(options=settings.routing.options, tiers=tuple(tier.name for tier in settings.tiers))
+def load_policy(settings: Settings, router: Router | None = None) -> Policy:
+    """The routing policy of the configuration. Raises ConfigError.
+
+    Args:
+        router: left out, the one that comes with Homeport.
+    """
+    setup = PolicySetup(
+        options=settings.routing.options,
+        tiers=tuple(tier.name for tier in settings.tiers),
+        models={target.public_name: tier.name for tier in settings.tiers for target in tier.targets},
+        router=router or shipped_router(),
+    )
     policy: Policy = discovery.load(POLICIES, settings.routing.policy).create(setup)
     return policy
 
@@ -74,6 +84,7 @@ class RequestPath:
 
     Attributes:
         catalogue, admission, counting: for what stands beside the path.
+        router: the version that scoring policies go by.
     """
 
     def __init__(self, settings: Settings, home: Home, keys: KeyRing, metrics: Metrics, engine: Engine) -> None:
@@ -101,6 +112,8 @@ class RequestPath:
         self._retired = Retired()
         self._use = Occupancy()
         self._upstreams: Mapping[str, Upstream] = {}
+        self._policy: Policy | None = None
+        self.router = LoadedRouter(home, self._clock.wall_ns)
         self.adopt(settings)
 
     def adopt(self, settings: Settings) -> None:
@@ -123,7 +136,11 @@ class RequestPath:
             self._use = Occupancy()
         self._targets, self._upstreams, self.catalogue = targets, {**upstreams, **local}, catalogue
         facts = ServedFacts(pricing=RateCard(), deployments=self._deployments, health=self._health, clock=self._clock)
-        self._routing = RouteStage(catalogue, load_policy(settings), facts)
+        policy = load_policy(settings, self.router.router)
+        if isinstance(policy, Learner):
+            policy.resume(self._policy)
+        self._policy = policy
+        self._routing = RouteStage(catalogue, policy, facts)
         self.pipeline = self._assemble(settings)
         self.counting = TokenCounting(
             keys=self._keys,

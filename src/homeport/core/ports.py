@@ -105,9 +105,22 @@ class Limiter(Protocol):
 
 
 class Policy(Protocol):
-    """Orders the targets that are eligible. Pure: same input, same output."""
+    """Orders the targets that are eligible. Pure: same input, same output, until it is told of a decision.
+
+    One with an attribute `keeps_order` that is true is asked about targets that cannot be called now, too.
+    """
 
     def decide(self, question: Question, eligible: tuple[Target, ...]) -> Decision: ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A `Policy` that learns from the decisions that were carried out; a dry run tells it nothing."""
+
+    def decided(self, question: Question, eligible: tuple[Target, ...], decision: Decision) -> None: ...
+
+    def resume(self, former: object) -> None:
+        """Go on with what the policy of the former configuration knew, where that means the same here."""
 
 
 class Judge(Protocol):

@@ -60,7 +60,7 @@ class TokenCounting:
         seconds = seconds_left(timeout_header, self._longest_s)
         with self._use, self._admission.admit(key):
             inference = await read()
-            [target, *_] = self._routing.decide(inference, key, data_class).candidates
+            [target, *_] = self._routing.consider(inference, key, data_class).decision.candidates
             counter = self._counters.get(target.upstream) if Surface.MESSAGES in target.surfaces else None
             # The mask keeps private data at home; a policy may be a third party's, so it is asked again here.
             if counter is None or (data_class is DataClass.PRIVATE and not target.local):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from homeport.core.money import Nano
-from homeport.core.ports import Clock, Health, Policy, Pricing
+from homeport.core.ports import Clock, Health, Learner, Policy, Pricing
 from homeport.core.routing import Decision, Facts, Prompt, Question, Removed
 from homeport.core.types import DataClass, Inference, Key, MachinePrice, Target
 from homeport.ledger.usage import estimate
@@ -68,12 +68,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         offered: what the policy could choose from.
         removed: what it could not, and why.
+        pinned: the caller named the one model.
     """
 
     question: Question
     decision: Decision
     offered: tuple[Target, ...]
-    removed: tuple[Removed, ...]
+    removed: tuple[Removed, ...] = ()
+    pinned: bool = False
 
 
 class RouteStage:
@@ -87,6 +89,7 @@ class RouteStage:
         self._catalogue = catalogue
         self._policy = policy
         self._facts = facts
+        self._learner = policy if isinstance(policy, Learner) else None
         self._steers = not getattr(policy, "keeps_order", False)
 
     def decide(
@@ -96,8 +99,11 @@ class RouteStage:
         data_class: DataClass,
         sayable: Callable[[Sequence[Target]], Sequence[Target]] = tuple,
     ) -> Decision:
-        """Where a request goes; as `consider`."""
-        return self.consider(inference, key, data_class, sayable).decision
+        """Where a request goes that is about to be sent there; as `consider`, and the policy learns of it."""
+        route = self.consider(inference, key, data_class, sayable)
+        if self._learner is not None and not route.pinned:
+            self._learner.decided(route.question, route.offered, route.decision)
+        return route.decision
 
     def consider(
         self,
@@ -131,4 +137,6 @@ class RouteStage:
         elif closed and not decision.cascade:
             behind = (*decision.candidates, *(one.target for one in closed))
             decision = msgspec.structs.replace(decision, candidates=behind)
-        return Route(question=question, decision=decision, offered=targets, removed=removed + closed)
+        return Route(
+            question=question, decision=decision, offered=targets, removed=removed + closed, pinned=mask.pinned
+        )

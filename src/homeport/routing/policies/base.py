@@ -60,11 +60,13 @@ class PolicySetup(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         options: `routing.options` as it was written.
         tiers: the names of the tiers, in the order of the configuration.
+        models: the tier of each model.
         router: None where none is loaded.
     """
 
     options: Mapping[str, Any] = {}
     tiers: tuple[str, ...] = ()
+    models: Mapping[str, str] = {}
     router: Router | None = None
 
 

@@ -56,22 +56,24 @@ class ComplexityOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Complexity:
     """Scores a request and chooses where to begin.
 
+    Args:
+        split: shares of the tiers, the weakest first.
+
     Attributes:
         held: the thresholds in force; they move when `decided` is told of a request, never by a question.
     """
 
     def __init__(
-        self, name: str, options: ComplexityOptions, router: Router, ladder: tuple[str, ...], *, cascade: bool = False
+        self, name: str, options: ComplexityOptions, router: Router, split: Mapping[str, float], *, cascade: bool
     ) -> None:
         self._name = name
         self._options = options
         self._router = router
-        self._ladder = ladder
+        self._ladder = tuple(split)
         self._cascade = cascade
         self._value = None if options.value_usd is None else _value(options.value_usd)
-        shares = _shares(options, router, ladder)
-        self._controller = Controller(shares, router.sketch)
-        self._used = tuple(tier for tier, share in zip(ladder, shares, strict=True) if share)
+        self._controller = Controller(tuple(split.values()), router.sketch)
+        self._used = tuple(tier for tier, share in split.items() if share)
         self.held = self._controller.start()
 
     def decide(self, question: Question, eligible: tuple[Target, ...]) -> Decision:
@@ -195,11 +197,18 @@ def make(name: str, setup: PolicySetup, options: ComplexityOptions, *, cascade: 
         raise option_error("value_usd: the router's version tells no chances of good answers", "homeport route fit")
     if strange := sorted(set(options.split) - set(setup.tiers)):
         raise option_error(f"split: there is no tier {strange[0][:64]!r}", f"use: {', '.join(setup.tiers)}")
-    measured = setup.router.tiers
-    ladder = measured if sorted(measured) == sorted(setup.tiers) else setup.tiers
+    measured = tuple(setup.models.get(name, name) for name in setup.router.tiers)
+    calibrated = sorted(measured) == sorted(setup.tiers)
+    ladder = measured if calibrated else setup.tiers
     if len(ladder) < 2:
         raise option_error(f"the {name} policy chooses between tiers, and there is one", "use the policy static")
-    return Complexity(name, options, setup.router, ladder, cascade=cascade)
+    shares = setup.router.shares if calibrated and setup.router.shares else _ordinary(len(ladder))
+    split = dict(zip(ladder, shares, strict=True))
+    if options.split:
+        split = {tier: options.split.get(tier, 0.0) for tier in ladder}
+    if abs((total := math.fsum(split.values())) - 1) > 1e-6:
+        raise option_error(f"split: the shares add up to {total:.6g}, not to 1")
+    return Complexity(name, options, setup.router, split, cascade=cascade)
 
 
 def create(setup: PolicySetup) -> Complexity:
@@ -216,17 +225,10 @@ def _value(text: str | int) -> int:
     return value
 
 
-def _shares(options: ComplexityOptions, router: Router, ladder: tuple[str, ...]) -> tuple[float, ...]:
-    if options.split:
-        shares = tuple(options.split.get(tier, 0.0) for tier in ladder)
-    elif router.shares and sorted(router.tiers) == sorted(ladder):
-        shares = router.shares
-    else:
-        rest = (1 - _SPLITS[2][0]) / (len(ladder) - 1)
-        shares = _SPLITS.get(len(ladder), (_SPLITS[2][0], *(rest for _ in ladder[1:])))
-    if abs(math.fsum(shares) - 1) > 1e-6:
-        raise option_error(f"split: the shares add up to {math.fsum(shares):.6g}, not to 1")
-    return shares
+def _ordinary(tiers: int) -> tuple[float, ...]:
+    """The split of so many tiers where nobody says another."""
+    first, rest = _SPLITS[2]
+    return _SPLITS.get(tiers, (first, *(rest / (tiers - 1) for _ in range(tiers - 1))))
 
 
 def _nearest(wanted: str, ladder: tuple[str, ...], tiers: tuple[str, ...]) -> str:
