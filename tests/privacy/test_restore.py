@@ -100,7 +100,7 @@ def test_long_texts_flow(text: str) -> None:
     assert len(text) - len(ORIGINALS.restorer().feed(text)) <= LONGEST
 
 
-@given(st.lists(st.sampled_from(["[EMAIL_1]", "[PHONE_1]", "[US_SSN_3]", "[EMAIL_9]", "é", '"', "\\", "\n"])))
+@given(st.lists(st.sampled_from(["[EMAIL_1]", "EMAIL_1", "[PHONE_1]", "[US_SSN_3]", "é", '"', "\\", "\n"])))
 def test_json_stays_json(parts: list[str]) -> None:
     """As the arguments of a tool: what the strings say is what the text would say."""
     said = "".join(parts)

@@ -89,20 +89,24 @@ def _letters(text: str) -> str:
     return "".join(char for char in text if char.isalpha()).upper()
 
 
-def _patterns(escape: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Of a whole one, and of what a text ends with that may become one, where Markdown's escapes look like this.
+def _patterns(escape: str, alone: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Of a whole one, and of what a text ends with that may become one.
 
-    Names are at most 32 characters, so every run has a bound: the work is linear, whatever comes.
+    Args:
+        escape: how Markdown's escapes look.
+        alone: what says that no word goes on here.
+
     """
+    # Names are at most 32 characters, so every run has a bound: the work is linear, whatever comes.
     inner = r"(?P<within>[A-Za-z][A-Za-z\\_ -]{0,63})"
     number = r"(?P<number>[0-9]{1,6})"
-    bare = rf"(?<!\w)(?P<bare>[A-Z](?:[A-Z]|{escape}_(?=[A-Z])){{0,63}}){escape}_(?P<bare_number>[0-9]{{1,6}})(?!\w)"
+    bare = rf"{alone}(?P<bare>[A-Z](?:[A-Z]|{escape}_(?=[A-Z])){{0,63}}){escape}_(?P<bare_number>[0-9]{{1,6}})(?!\w)"
     whole = rf"{escape}\[ {{0,2}}{inner}{number} {{0,2}}{escape}\]|{bare}"
     after = rf"{number} {{0,2}}{escape}\Z"
     in_brackets = rf"{escape}\[ {{0,2}}(?:\Z|{inner}(?:\Z|{after}))"
-    bare_begun = r"(?<!\w)(?P<bare>[A-Z][A-Z\\_]{0,63}[0-9]{0,6})\Z"
+    bare_begun = rf"{alone}(?P<bare>[A-Z][A-Z\\_]{{0,63}}[0-9]{{0,6}})\Z"
     return re.compile(whole), re.compile(rf"{in_brackets}|\\{{1,2}}\Z|{bare_begun}")
 
 
-_WHOLE, _BEGUN = _patterns(r"\\?")
-_JSON_WHOLE, _JSON_BEGUN = _patterns(r"\\{0,2}")
+_WHOLE, _BEGUN = _patterns(r"\\?", r"(?<!\w)")
+_JSON_WHOLE, _JSON_BEGUN = _patterns(r"\\{0,2}", r"(?:(?<!\w)|(?<=\\[bfnrt]))")

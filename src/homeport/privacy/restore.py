@@ -6,6 +6,9 @@ import msgspec
 
 from homeport.privacy.placeholders import Grammar, Place
 
+_BEFORE = 2
+"""Characters before a placeholder that decide whether it is one."""
+
 
 class Originals:
     """What placeholders stand for.
@@ -70,7 +73,7 @@ class Restorer:
             position = after
         told.append(text[position:end])
         self._held = text[end:]
-        self._before = text[max(0, end - 1) : end]
+        self._before = text[max(0, end - _BEFORE) : end]
         return "".join(told)
 
 

@@ -1,0 +1,1 @@
+"""Answers with originals in them: whole ones, and streams in the words of each API."""
