@@ -28,7 +28,9 @@ from homeport.ledger.usage import estimate
 from homeport.pipeline.attribution import Attribution
 from homeport.pipeline.deployments import Deployment
 from homeport.pipeline.limits import rate_headers
+from homeport.pipeline.redaction import Redaction
 from homeport.pipeline.spending import Tab
+from homeport.privacy.restoration.answer import Restoration
 
 _JSON = "application/json"
 _EVENTS = "text/event-stream; charset=utf-8"
@@ -83,6 +85,8 @@ class Exchange:
         self.dispatched_ns = 0
         self.deadline_ns: int | None = None
         self.deployment: Deployment | None = None
+        self.redaction: Redaction | None = None
+        self.restoration: Restoration | None = None
         self.attempts: list[Attempt] = []
         self.reason = ""
         self.completion: Completion | None = None
@@ -137,7 +141,7 @@ class Exchange:
         assert inference is not None
         surface = target.answers(inference.surface)
         assert surface is not None, "eligibility let a target through that cannot answer"
-        fields = inference.fields if surface is inference.surface else self._as_chat()
+        fields = self._told(target, surface)
         return UpstreamCall(
             target=target,
             surface=surface,
@@ -147,12 +151,20 @@ class Exchange:
             timeouts=target.timeouts if seconds >= target.timeouts.total else target.timeouts.within(seconds),
         )
 
+    def _told(self, target: Target, surface: Surface) -> Mapping[str, Raw]:
+        assert self.inference is not None
+        if self.redaction is not None and not target.local:
+            return self.redaction.fields(surface)
+        return self.inference.fields if surface is self.inference.surface else self._as_chat()
+
     def begin(self, target: Target, surface: Surface, now: int) -> None:
         """`target` is asked in the words of `surface`: it is who will be billed, and its answer is written."""
         assert self.inference is not None
         self.target = target
         self.dispatched_ns = now
         self._writer = self.dialect.writer(self.inference, surface)
+        redaction = None if target.local else self.redaction
+        self.restoration = None if redaction is None else redaction.restoration(surface)
 
     @property
     def saw_the_end(self) -> bool:

@@ -29,6 +29,7 @@ from homeport.pipeline.hindsight import Hindsight, LookBack
 from homeport.pipeline.limits import expected_tokens
 from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
+from homeport.pipeline.redaction import restored
 from homeport.pipeline.routing import RouteStage
 from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab, reason_of
 from homeport.pipeline.stream import relay
@@ -159,7 +160,8 @@ class Pipeline:
                 self._stages.dispatcher.broke(exchange, error)
                 raise
         else:
-            exchange.completion = await self._stages.dispatcher.complete(exchange, exchange.decision)
+            answer = await self._stages.dispatcher.complete(exchange, exchange.decision)
+            exchange.completion = restored(exchange.restoration, answer)
             exchange.usage = exchange.completion.usage
             exchange.body = exchange.writer.whole(exchange.completion)
 

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncGenerator, Callable
 
+from homeport.core.errors import HomeportError
 from homeport.core.types import Frame
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.redaction import held_frames, restored_frames
 
 
 async def relay(
@@ -19,15 +21,26 @@ async def relay(
         await exchange.start_stream()
         frame: Frame | None = first
         while frame is not None:
-            await _pass_on(exchange, frame, wants_usage, monotonic_ns)
+            for told in restored_frames(exchange.restoration, frame):
+                await _pass_on(exchange, told, wants_usage, monotonic_ns)
             is_paid = exchange.tab is None or await exchange.tab.pays_for(exchange.events, exchange.usage)
             if not (is_paid or frame.closing):  # What has come to its end by itself has told its true usage.
-                for end in exchange.cut(first):
+                for end in (*held_frames(exchange.restoration), *exchange.cut(first)):
                     await _pass_on(exchange, end, wants_usage, monotonic_ns)
                 return
             frame = await anext(rest, None)
+        await _tell_rest(exchange, monotonic_ns)
+    except HomeportError:
+        await _tell_rest(exchange, monotonic_ns)
+        raise
     finally:
         await rest.aclose()
+
+
+async def _tell_rest(exchange: Exchange, monotonic_ns: Callable[[], int]) -> None:
+    """What was held back of a stream that has ended, well or not."""
+    for frame in held_frames(exchange.restoration):
+        await _pass_on(exchange, frame, False, monotonic_ns)
 
 
 async def _pass_on(exchange: Exchange, frame: Frame, wants_usage: bool, monotonic_ns: Callable[[], int]) -> None:
