@@ -25,7 +25,8 @@ _EARLIER = 0.9
 """What earlier turns keep of their distance from an average request."""
 
 _LATEST = 2
-_FAR = 4.0
+FAR = 4.0
+"""Deviations from which on a feature counts as far."""
 _MOST_DIMENSION = 1 << 22
 _SHIPPED = "gap.json"
 
@@ -150,9 +151,9 @@ class GapModel(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 def squash(deviations: float) -> float:
     """What is far from everything seen counts as far, not as endless; the order is kept."""
-    if abs(deviations) <= _FAR:
+    if abs(deviations) <= FAR:
         return deviations
-    return math.copysign(_FAR + math.log1p(abs(deviations) - _FAR), deviations)
+    return math.copysign(FAR + math.log1p(abs(deviations) - FAR), deviations)
 
 
 def gap_model(part: bytes | None) -> GapModel:
