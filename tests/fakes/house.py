@@ -31,6 +31,7 @@ from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
+from homeport.pipeline.sessions import Sessions
 from homeport.pipeline.spending import Histories, Spending, SpendingRules
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.policies.static import Static
@@ -41,6 +42,7 @@ from tests.fakes.health import SetHealth
 from tests.fakes.keyring import FixedKeyRing
 from tests.fakes.limiter import NoLimits
 from tests.fakes.recorder import MemoryRecorder, Observed
+from tests.fakes.sessions import MemorySessions
 from tests.fakes.upstream import ScriptedUpstream
 from tests.fakes.wire import Caller
 
@@ -131,7 +133,10 @@ class House:
             sleep=self._sleep,
         )
         facts = ServedFacts(pricing=RateCard(), deployments=self.deployments, health=self.health, clock=self.clock)
-        routing = RouteStage(catalogue, policy or Static(), facts)
+        self.sessions = MemorySessions()
+        routing = RouteStage(
+            catalogue, policy or Static(), facts, Sessions(self.sessions, {target.tier for target in placed})
+        )
         stages = Stages(
             keys=self.keys,
             admission=self.admission,

@@ -38,12 +38,14 @@ from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
+from homeport.pipeline.sessions import Sessions
 from homeport.privacy.recognize import load_recognizers
 from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.policies.base import PolicySetup, Router
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
+from homeport.storage.sessions import SessionTable
 from homeport.telemetry.metrics import Metrics
 from homeport.transport.probe import HttpProbe
 
@@ -102,6 +104,7 @@ class RequestPath:
         )
         self._journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
         self._limiter = SharedLimiter(home.limits)
+        self._sessions = SessionTable(home.sessions, self._clock.wall_ns)
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
         self._loops = LoopGuard(settings.loops)
@@ -140,7 +143,9 @@ class RequestPath:
         if isinstance(policy, Learner):
             policy.resume(self._policy)
         self._policy = policy
-        self._routing = RouteStage(catalogue, policy, facts)
+        self._routing = RouteStage(
+            catalogue, policy, facts, Sessions(self._sessions, (tier.name for tier in settings.tiers))
+        )
         self.pipeline = self._assemble(settings)
         self.counting = TokenCounting(
             keys=self._keys,
@@ -205,6 +210,7 @@ class RequestPath:
             await self._transports.close()
             self._journal.close()
             self._limiter.close()
+            self._sessions.close()
             self._money.close()
 
     async def wait_for_engines(self) -> None:

@@ -98,6 +98,11 @@ class Home:
         return self.run / "limits"
 
     @property
+    def sessions(self) -> Path:
+        """Which tier answered which conversation, for the gateway processes."""
+        return self.run / "sessions"
+
+    @property
     def live(self) -> Path:
         """How many requests each gateway process is answering."""
         return self.run / "live"

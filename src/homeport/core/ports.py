@@ -123,6 +123,16 @@ class Learner(Protocol):
         """Go on with what the policy of the former configuration knew, where that means the same here."""
 
 
+class SessionTable(Protocol):
+    """What is remembered of conversations, by fingerprint, for a day at most. It may forget, and never fails."""
+
+    def find(self, fingerprint: bytes) -> int:
+        """The number that was noted; 0 where there is none."""
+
+    def note(self, fingerprint: bytes, number: int) -> None:
+        """Replace what was noted; `number` has 32 bits and is not 0."""
+
+
 class Judge(Protocol):
     """Looks at answers of a cascade's lower tiers. Pure: same input, same output."""
 

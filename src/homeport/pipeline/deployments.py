@@ -11,6 +11,7 @@ from homeport.pipeline.window import Window
 
 CIRCUIT_OPEN = "circuit_open"
 COOLING_DOWN = "cooling_down"
+NOT_READY = "not_ready"
 _SAMPLES = 512
 _ENOUGH = 20
 

@@ -24,10 +24,10 @@ from homeport.core.types import Attempt, Completion, DataClass, Frame, Outcome, 
 from homeport.ledger.usage import estimate
 from homeport.pipeline.attempts import Rounds, Try
 from homeport.pipeline.balance import balanced
-from homeport.pipeline.deployments import Deployment, Deployments
+from homeport.pipeline.deployments import NOT_READY, Deployment, Deployments
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.hedge import HedgeBudget, HedgePolicy, race
-from homeport.pipeline.refusal import NOT_READY, OUT_OF_TIME, no_answer
+from homeport.pipeline.refusal import OUT_OF_TIME, no_answer
 from homeport.pipeline.retry import RetryBudget, RetryPolicy, may_have_worked, pause_s, worth_repeating
 from homeport.pipeline.spending import Hold, Tab
 

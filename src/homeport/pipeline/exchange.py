@@ -29,6 +29,7 @@ from homeport.pipeline.attribution import Attribution
 from homeport.pipeline.deployments import Deployment
 from homeport.pipeline.limits import rate_headers
 from homeport.pipeline.redaction import Redaction
+from homeport.pipeline.routing import Route
 from homeport.pipeline.spending import Tab
 from homeport.privacy.restoration.answer import Restoration
 
@@ -80,6 +81,7 @@ class Exchange:
         self.end_user = ""
         self.trace_id = ""
         self.inference: Inference | None = None
+        self.route: Route | None = None
         self.decision: Decision | None = None
         self.target: Target | None = None
         self.dispatched_ns = 0

@@ -122,8 +122,8 @@ class Pipeline:
 
     def _decide(self, exchange: Exchange, key: Key) -> None:
         assert exchange.inference is not None
-        decision = self._stages.routing.decide(exchange.inference, key, exchange.data_class, exchange.told_to)
-        exchange.decision, exchange.reason = decision, decision.reason
+        route = self._stages.routing.decide(exchange.inference, key, exchange.data_class, exchange.told_to)
+        exchange.route, exchange.decision, exchange.reason = route, route.decision, route.decision.reason
 
     async def _reserve_money(self, exchange: Exchange, key: Key) -> None:
         """Hold for the first call, where a budget applies; a budget may leave only what is at home to choose from."""
@@ -192,6 +192,8 @@ class Pipeline:
         if exchange.tab is not None:
             # Only now: money is not free again before its record is kept.
             _pay(exchange, exchange.tab, total)
+        if exchange.route is not None and exchange.target is not None and exchange.outcome is Outcome.COMPLETED:
+            exchange.route.answered_by(exchange.target)
         for observer in self._stages.observers:
             observer.observe(event)
 

@@ -8,7 +8,6 @@ from homeport.pipeline.deployments import COOLING_DOWN
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.spending import NOT_PAID
 
-NOT_READY = "not_ready"
 OUT_OF_TIME = "deadline_exceeded"
 _STATUS_OF_LAST_ERROR = {
     "upstream_rate_limited": 429,

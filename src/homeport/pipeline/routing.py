@@ -9,8 +9,8 @@ from homeport.core.ports import Clock, Health, Learner, Policy, Pricing
 from homeport.core.routing import Decision, Facts, Prompt, Question, Removed
 from homeport.core.types import DataClass, Inference, Key, MachinePrice, Target
 from homeport.ledger.usage import estimate
-from homeport.pipeline.deployments import Deployments
-from homeport.pipeline.refusal import NOT_READY
+from homeport.pipeline.deployments import NOT_READY, Deployments
+from homeport.pipeline.sessions import Conversation, Sessions
 from homeport.routing.eligibility import NOT_SAYABLE, Catalogue, eligible, set_aside
 from homeport.routing.prompt import draw, read_prompt
 
@@ -69,6 +69,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         offered: what the policy could choose from.
         removed: what it could not, and why.
         pinned: the caller named the one model.
+        conversation: None where none is remembered.
     """
 
     question: Question
@@ -76,6 +77,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     offered: tuple[Target, ...]
     removed: tuple[Removed, ...] = ()
     pinned: bool = False
+    conversation: Conversation | None = None
+
+    def answered_by(self, target: Target) -> None:
+        """The conversation goes on where this answer came from."""
+        if self.conversation is not None:
+            self.conversation.answered_by(target.tier)
 
 
 class RouteStage:
@@ -83,12 +90,14 @@ class RouteStage:
 
     Args:
         facts: of the moment; all else is the configuration's.
+        sessions: None where conversations are not remembered.
     """
 
-    def __init__(self, catalogue: Catalogue, policy: Policy, facts: Facts) -> None:
+    def __init__(self, catalogue: Catalogue, policy: Policy, facts: Facts, sessions: Sessions | None = None) -> None:
         self._catalogue = catalogue
         self._policy = policy
         self._facts = facts
+        self._sessions = sessions
         self._learner = policy if isinstance(policy, Learner) else None
         self._steers = not getattr(policy, "keeps_order", False)
 
@@ -98,12 +107,12 @@ class RouteStage:
         key: Key,
         data_class: DataClass,
         sayable: Callable[[Sequence[Target]], Sequence[Target]] = tuple,
-    ) -> Decision:
+    ) -> Route:
         """Where a request goes that is about to be sent there; as `consider`, and the policy learns of it."""
         route = self.consider(inference, key, data_class, sayable)
         if self._learner is not None and not route.pinned:
             self._learner.decided(route.question, route.offered, route.decision)
-        return route.decision
+        return route
 
     def consider(
         self,
@@ -123,7 +132,8 @@ class RouteStage:
         Raises:
             HomeportError: as `eligible` and `sayable`.
         """
-        question = Question(inference, self._facts)
+        conversation = self._sessions.of(inference, key) if self._steers and self._sessions is not None else None
+        question = Question(inference, self._facts, conversation.tier if conversation is not None else "")
         mask = eligible(self._catalogue, question, key, data_class)
         targets, removed = tuple(sayable(mask.targets)), mask.removed
         if len(targets) < len(mask.targets):
@@ -138,5 +148,10 @@ class RouteStage:
             behind = (*decision.candidates, *(one.target for one in closed))
             decision = msgspec.structs.replace(decision, candidates=behind)
         return Route(
-            question=question, decision=decision, offered=targets, removed=removed + closed, pinned=mask.pinned
+            question=question,
+            decision=decision,
+            offered=targets,
+            removed=removed + closed,
+            pinned=mask.pinned,
+            conversation=conversation,
         )
