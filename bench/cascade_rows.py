@@ -74,7 +74,7 @@ CONFIGURATIONS: Mapping[str, Asked] = {
 def main(arguments: Sequence[str]) -> int:
     """Write the recording; 0."""
     parser = argparse.ArgumentParser(prog="make cascade-rows", description=__doc__)
-    parser.add_argument("--questions", type=int, default=780, help="how many")
+    parser.add_argument("--questions", type=int, default=650, help="how many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--gemma", type=Path, help="the GGUF file, where it is here already")
     options = parser.parse_args(arguments)
@@ -130,7 +130,9 @@ def _graded(asker: _Asker, asked: Asked, item: Item, seed: int) -> dict[str, Any
         said = choice["text"]
     else:
         message = {"role": "user", "content": f"{item.question} Say only the answer."}
-        choice, cost = asker.ask("/v1/chat/completions", {**greedy, "messages": [message], "logprobs": True})
+        choice, cost = asker.ask(
+            "/v1/chat/completions", {**greedy, "messages": [message], "stop": ["\n"], "logprobs": True}
+        )
         said = choice["message"]["content"]
     return {"correct": int(is_right(item, said)), "logconf": _mean(_logprobs(choice)), "cost_usd": cost}
 
