@@ -1,0 +1,193 @@
+"""Which answers are worth asking a dearer model again, learned from a recording.
+
+What is predicted is the *gap*: the probability that the dearer model is right minus that the cheaper one is. Where
+that is negative, asking again hurts. It is predicted from the prompt and from how sure each model was that has
+*already answered*: the cheaper one and those before it. How sure the dearer model is nobody knows before it is asked,
+so that is never read.
+
+Confidence enters as its rank among training answers, so any monotone transform of it, such as a sum or a mean of
+log-probabilities or a probability, gives the same result. Several ways to predict are tried; one is chosen by
+cross-validation on training rows alone.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from homeport.stats.boosting import boost
+from homeport.stats.ridge import fit_ridge
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_FOLDS = 5
+_HINGES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
+_CROSSED = 12
+_SURE, _RIDGE, _MIXED = "confidence", "ridge", "ridge+trees"
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+"""How much of what a model says is believed, over what the confidence says alone: few rows teach little."""
+
+
+class Rows:
+    """Rows of a part of a recording, as columns.
+
+    Attributes:
+        prompts: what prompts look like; a row each.
+        sure: the confidence of each model that has answered; the last is the one whose answer is in question.
+        weak, strong: 1 where the answer in question, and the dearer model's, is right.
+        ease: the share of all recorded models that are right: what training may know of a prompt's difficulty.
+    """
+
+    def __init__(self, prompts: "Floats", sure: "Floats", weak: "Floats", strong: "Floats", ease: "Floats") -> None:
+        self.prompts, self.sure, self.weak, self.strong, self.ease = prompts, sure, weak, strong, ease
+
+    def take(self, places: "NDArray[np.int64]") -> "Rows":
+        return Rows(self.prompts[places], self.sure[places], self.weak[places], self.strong[places], self.ease[places])
+
+    def __len__(self) -> int:
+        return len(self.weak)
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """What cross-validation chose, and what each candidate reached on training rows it was not fitted on."""
+
+    name: str
+    tried: Mapping[str, float]
+
+
+Predictor = Callable[[Rows], "Mapping[str, Floats]"]
+Measure = Callable[["Floats", Rows], float]
+
+
+class Scorer:
+    """Scores rows for one purpose: the higher, the more is gained by asking on.
+
+    Args:
+        train: the rows to fit on.
+        target: what is predicted, from the labels of rows.
+        measure: how good scores are, on rows; higher is better.
+        blind: confidence is not read, and a ridge regression alone is tried: what prompts tell is little.
+    """
+
+    def __init__(
+        self, train: Rows, target: "Callable[[Rows], Floats]", measure: Measure, *, blind: bool = False, seed: int = 0
+    ) -> None:
+        self._target, self._blind, self._seed = target, blind, seed
+        held_out = self._cross(train)
+        tried = {name: measure(scores, train) for name, scores in held_out.items()}
+        name = max(tried, key=lambda one: (tried[one], one == _SURE))
+        self.chosen = Chosen(name, tried)
+        self.held_out = held_out[name]
+        self._predict = self._fit(train)
+
+    def score(self, rows: Rows) -> "Floats":
+        return self._predict(rows)[self.chosen.name]
+
+    def _cross(self, train: Rows) -> "Mapping[str, Floats]":
+        """Scores of each row by what was fitted on the other folds."""
+        import numpy as np
+
+        folds = np.random.default_rng(self._seed).permutation(len(train)) % _FOLDS
+        found: dict[str, Floats] = {}
+        for fold in range(_FOLDS):
+            outside = np.flatnonzero(folds == fold)
+            predicted = self._fit(train.take(np.flatnonzero(folds != fold)))(train.take(outside))
+            for name, scores in predicted.items():
+                found.setdefault(name, np.zeros(len(train)))[outside] = scores
+        return found
+
+    def _fit(self, train: Rows) -> Predictor:
+        import numpy as np
+
+        design = Design(train, blind=self._blind, seed=self._seed)
+        target = self._target(train)
+        ridge = fit_ridge(design.columns(train), target)
+        if not design.told:
+            return lambda rows: {_RIDGE: ridge.predict(design.columns(rows))}
+        trees, curve = boost(design.plain(train), target), fit_ridge(design.bent(train), target)
+        sign = np.sign(np.corrcoef(design.rank(train), target)[0, 1])
+
+        def predict(rows: Rows) -> "Mapping[str, Floats]":
+            flat, sure = ridge.predict(design.columns(rows)), curve.predict(design.bent(rows))
+            mixed = (flat + trees.predict(design.plain(rows))) / 2
+            scores = {_SURE: sign * design.rank(rows)}
+            for share in _SHARES:
+                scores[f"{_RIDGE} {share}"] = sure + share * (flat - sure)
+                scores[f"{_MIXED} {share}"] = sure + share * (mixed - sure)
+            return scores
+
+        return predict
+
+
+class Design:
+    """The columns that are fitted on: prompts, ranks of confidence, and how the one changes with the other.
+
+    Attributes:
+        told: the model in question told how sure it was, at least sometimes.
+    """
+
+    def __init__(self, train: Rows, *, blind: bool, seed: int) -> None:
+        import numpy as np
+
+        finite = np.isfinite(train.sure)
+        self._sorted = [np.sort(train.sure[:, place]) for place in range(train.sure.shape[1])]
+        self._read = [place for place in range(train.sure.shape[1]) if finite[:, place].any() and not blind]
+        self.told = train.sure.shape[1] - 1 in self._read
+        self._ease = fit_ridge(train.prompts, train.ease)
+        folds = np.random.default_rng(seed + 1).permutation(len(train)) % _FOLDS
+        self._train, self._train_ease = train, np.zeros(len(train))
+        for fold in range(_FOLDS):
+            inside, outside = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            part = fit_ridge(train.prompts[inside], train.ease[inside])
+            self._train_ease[outside] = part.predict(train.prompts[outside])
+
+    def rank(self, rows: Rows) -> "Floats":
+        """Of the confidence in question, from 0 to 1 among training answers."""
+        return self._ranks(rows, rows.sure.shape[1] - 1)
+
+    def plain(self, rows: Rows) -> "Floats":
+        """For trees, which find by themselves what depends on what."""
+        import numpy as np
+
+        # A training row's ease is told by what was not fitted on it, as it will be for others.
+        ease = self._train_ease if rows is self._train else self._ease.predict(rows.prompts)
+        ranks = [self._ranks(rows, place) for place in self._read]
+        return np.column_stack([rows.prompts, ease, *ranks])
+
+    def columns(self, rows: Rows) -> "Floats":
+        """For a linear model: ranks bend at several points, and weigh differently in prompts of other kinds."""
+        import numpy as np
+
+        crossed = rows.prompts[:, -_CROSSED:] * (self.rank(rows)[:, None] - 0.5) if self.told else rows.prompts[:, :0]
+        return np.column_stack([self.plain(rows), *map(partial(self._bends, rows), self._read), crossed])
+
+    def bent(self, rows: Rows) -> "Floats":
+        """The confidence in question alone, where it bends."""
+        return self._bends(rows, rows.sure.shape[1] - 1)
+
+    def _bends(self, rows: Rows, place: int) -> "Floats":
+        import numpy as np
+
+        rank, none = self._ranks(rows, place), ~np.isfinite(rows.sure[:, place])
+        return np.column_stack([none, rank, *(np.maximum(rank - hinge, 0) for hinge in _HINGES)])
+
+    def _ranks(self, rows: Rows, place: int) -> "Floats":
+        import numpy as np
+
+        ordered, values = self._sorted[place], rows.sure[:, place]
+        low, high = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
+        return np.asarray((low + high) / (2 * len(ordered)), float)
+
+
+def gap(rows: Rows) -> "Floats":
+    """What asking on gains: 1, 0 or -1."""
+    return rows.strong - rows.weak
+
+
+def weak_is_right(rows: Rows) -> "Floats":
+    return rows.weak
