@@ -61,8 +61,11 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(row for row in self.rows if row.split == split)
 
 
-def read_recording(path: Path, models: Sequence[str] = ()) -> Recording:
+def read_recording(path: Path, models: Sequence[str] | None = None) -> Recording:
     """Read a file. Long prompts keep their beginning and end.
+
+    Args:
+        models: of which rows are wanted; None for all that are there.
 
     Raises:
         ConfigError: recording_invalid, with the line; recording_model_unknown, with the models that are there.
@@ -77,7 +80,7 @@ def read_recording(path: Path, models: Sequence[str] = ()) -> Recording:
     if not rows:
         raise ConfigError(f"{path} has no row", code="recording_invalid", hint=_HINT)
     known = list(dict.fromkeys(name for row in rows for name in row.models))
-    wanted = tuple(models or known)
+    wanted = tuple(known if models is None else models)
     _check(path, wanted, known)
     whole = tuple(row for row in rows if all(name in row.models for name in wanted))
     return Recording(models=wanted, rows=whole, skipped=len(rows) - len(whole))
