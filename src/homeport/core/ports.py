@@ -139,6 +139,33 @@ class Judge(Protocol):
     def judge(self, question: Question, target: Target, answer: Answer) -> Verdict: ...
 
 
+class GrowingAnswer(Protocol):
+    """An answer that comes in pieces. Total: what cannot be read is not there."""
+
+    def feed(self, block: bytes) -> None:
+        """Whole server-sent events."""
+
+    def answer(self, *, whole: bool) -> Answer:
+        """What was said until now. `whole`: no more will come; one that says why it ended is whole in any case."""
+
+
+class AnswerReading(Protocol):
+    """How the answers of one surface are read. Total, as `GrowingAnswer`."""
+
+    def asking(self, fields: Mapping[str, Raw]) -> Mapping[str, Raw] | None:
+        """The fields of a call that asks for log-probabilities too; None where it does, or cannot."""
+
+    def whole(self, body: bytes) -> Answer: ...
+
+    def growing(self) -> GrowingAnswer: ...
+
+    def bare(self, body: bytes) -> bytes:
+        """A whole answer without log-probabilities."""
+
+    def bare_events(self, block: bytes) -> bytes:
+        """Events of a stream without log-probabilities; all that holds none is as it came."""
+
+
 class Pricing(Protocol):
     def cost(self, target: Target, usage: Usage, elapsed_ns: int) -> Nano:
         """What an answer cost; `elapsed_ns` is used for engines that do not report their own time."""

@@ -164,6 +164,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         finish: OpenAI's finish reason; "" while the answer still grows.
         tool_calls: the arguments of each, as the model wrote them.
+        tools: the name of the tool of each.
         logprobs: empty where they are not told.
         whole: False for the beginning of a stream.
     """
@@ -171,6 +172,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     finish: str = ""
     tool_calls: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     whole: bool = True
 
