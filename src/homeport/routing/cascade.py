@@ -1,0 +1,112 @@
+"""The judge of a cascade: whether a lower tier's answer is given to the caller, or the next tier is asked.
+
+What can be seen for nothing comes first. Then the confidence of the model in its own tokens, calibrated where
+labels were given; a confidence that a model puts into words is never read.
+"""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from homeport.core.money import Nano
+from homeport.core.routing import Answer, Question, Verdict
+from homeport.core.types import Target
+from homeport.routing.confidence import Confidence
+from homeport.routing.defects import defect
+from homeport.routing.thresholds import Thresholds
+
+CONFIDENT = "confident"
+LOW_CONFIDENCE = "low_confidence"
+LOW_LOGPROB = "low_logprob"
+LIKELY = "likely_tokens"
+UNKNOWN = "no_confidence_told"
+NOT_WORTH_IT = "not_worth_it"
+
+UNCALIBRATED = 0.6
+"""Geometric mean of the tokens' probabilities that an answer must reach where no calibrator is there."""
+CALIBRATED = 0.5
+"""Probability of being right that an answer must reach where nothing else was said: rather right than wrong."""
+
+
+class CascadeRules(msgspec.Struct, frozen=True, kw_only=True):
+    """When an answer is good enough.
+
+    Attributes:
+        min_confidence: for every model; None for the threshold of the router's version, else the default.
+        right_answer_worth: nano-dollars that a right answer is worth instead of a wrong one; None to weigh no costs.
+    """
+
+    min_confidence: float | None = None
+    right_answer_worth: Nano | None = None
+
+
+class CascadeJudge:
+    """`Judge`.
+
+    Args:
+        confidence: the calibrators of the router's version; None where none was fitted.
+        thresholds: of the same version.
+        targets: of the configuration, in the order of its tiers: the next tier is what an escalation costs.
+    """
+
+    def __init__(
+        self,
+        rules: CascadeRules | None = None,
+        *,
+        confidence: Confidence | None = None,
+        thresholds: Thresholds | None = None,
+        targets: Sequence[Target] = (),
+    ) -> None:
+        self._rules = rules or CascadeRules()
+        self._confidence = confidence
+        self._thresholds = thresholds
+        self._targets = tuple(targets)
+
+    def judge(self, question: Question, target: Target, answer: Answer) -> Verdict:
+        """See `Judge.judge`."""
+        if wrong := defect(question, answer):
+            return Verdict(accept=False, reason=wrong)
+        probability = self._confidence.probability(target.name, "", answer) if self._confidence else None
+        if probability is not None:
+            return self._weighed(question, target, probability)
+        likely = mean_probability(answer)
+        if likely is None:
+            return Verdict(accept=True, reason=UNKNOWN)
+        threshold = UNCALIBRATED if self._rules.min_confidence is None else self._rules.min_confidence
+        accept = likely >= threshold
+        return Verdict(accept=accept, reason=LIKELY if accept else LOW_LOGPROB, confidence=likely, threshold=threshold)
+
+    def _weighed(self, question: Question, target: Target, probability: float) -> Verdict:
+        threshold = self._threshold(target)
+        accept = probability >= threshold
+        reason = CONFIDENT if accept else LOW_CONFIDENCE
+        if not accept and (enough := self._break_even(question, target)) is not None and probability >= enough:
+            accept, reason, threshold = True, NOT_WORTH_IT, enough
+        return Verdict(accept=accept, reason=reason, confidence=probability, threshold=threshold)
+
+    def _threshold(self, target: Target) -> float:
+        if self._rules.min_confidence is not None:
+            return self._rules.min_confidence
+        known = self._thresholds.accepts_from(target.name, target.tier) if self._thresholds else None
+        return CALIBRATED if known is None else known
+
+    def _break_even(self, question: Question, target: Target) -> float | None:
+        """The confidence from which asking the next tier costs more than it can gain, were that one always right."""
+        worth = self._rules.right_answer_worth
+        costs = [cost for other in self._next_tier(target) if (cost := question.cost(other)) is not None]
+        if not worth or not costs:
+            return None
+        return 1.0 - min(costs) / worth
+
+    def _next_tier(self, target: Target) -> Sequence[Target]:
+        tiers = list(dict.fromkeys(other.tier for other in self._targets))
+        after = tiers[tiers.index(target.tier) + 1 :] if target.tier in tiers else []
+        return [other for other in self._targets if other.tier in after[:1]]
+
+
+def mean_probability(answer: Answer) -> float | None:
+    """The geometric mean of the probabilities of the tokens, 0 to 1; None where they are not told."""
+    if not answer.logprobs:
+        return None
+    return math.exp(math.fsum(token.logprob for token in answer.logprobs) / len(answer.logprobs))
