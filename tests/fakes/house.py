@@ -15,14 +15,16 @@ from homeport.core.alerts import LoopStopped
 from homeport.core.budgets import Budget
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
-from homeport.core.ports import KeyRing, Limiter, Policy, TokenCounter, Upstream
+from homeport.core.ports import Judge, KeyRing, Limiter, Policy, TokenCounter, Upstream
 from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
 from homeport.ledger.budgets import BudgetBook
 from homeport.ledger.loops.guard import LoopGuard
 from homeport.ledger.pricing import RateCard
 from homeport.ledger.wallet import Wallet
 from homeport.pipeline.admission import Admission
+from homeport.pipeline.aside import Till
 from homeport.pipeline.breaker import BreakerPolicy
+from homeport.pipeline.cascade import Cascade, CascadePolicy
 from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
@@ -33,6 +35,8 @@ from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.pipeline.sessions import Sessions
 from homeport.pipeline.spending import Histories, Spending, SpendingRules
+from homeport.protocols.answers.readings import readings
+from homeport.routing.cascade import CascadeJudge
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.policies.static import Static
 from homeport.telemetry.metrics import Metrics
@@ -84,6 +88,8 @@ class House:
         targets: in order of preference; each has its scripted upstream in `upstreams`, by target name.
         counters: what counts the tokens of a target's prompts, by target name.
         budgets: in force; leased from `bank`.
+        judge: of cascades; by default the real one, without calibration.
+        looks: how they look at streams.
     """
 
     def __init__(
@@ -101,6 +107,8 @@ class House:
         counters: Mapping[str, TokenCounter] | None = None,
         budgets: Sequence[Budget] = (),
         rules: SpendingRules | None = None,
+        judge: Judge | None = None,
+        looks: CascadePolicy | None = None,
     ) -> None:
         self.log: list[str] = []
         self.clock = ManualClock()
@@ -137,21 +145,30 @@ class House:
         routing = RouteStage(
             catalogue, policy or Static(), facts, Sessions(self.sessions, {target.tier for target in placed})
         )
+        dispatcher = Dispatcher(
+            upstreams=self._by_upstream,
+            health=self.health,
+            deployments=self.deployments,
+            pricing=RateCard(),
+            clock=self.clock,
+            resilience=resilience or NO_RETRIES,
+            dice=random.Random(1),
+            sleep=self._sleep,
+        )
         stages = Stages(
             keys=self.keys,
             admission=self.admission,
             limiter=limiter or NoLimits(),
             recorder=self.recorder,
             routing=routing,
-            dispatcher=Dispatcher(
-                upstreams=self._by_upstream,
-                health=self.health,
-                deployments=self.deployments,
-                pricing=RateCard(),
+            dispatcher=dispatcher,
+            cascade=Cascade(
+                till=Till(dispatcher, RateCard()),
+                judge=judge or CascadeJudge(targets=placed),
+                readings=readings(),
+                facts=facts,
                 clock=self.clock,
-                resilience=resilience or NO_RETRIES,
-                dice=random.Random(1),
-                sleep=self._sleep,
+                policy=looks,
             ),
             pricing=RateCard(),
             longest_s=600.0,

@@ -29,6 +29,7 @@ def receipt_object(receipt: Receipt) -> dict[str, object]:
         "reason": receipt.reason,
         "cost_usd": receipt.cost_usd,
         "cost_nanodollars": receipt.cost,
+        **({"escalation": receipt.escalation} if receipt.escalation else {}),
         **estimated,
     }
 

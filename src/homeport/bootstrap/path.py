@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from homeport.bootstrap.admin import target_states, tier_states
+from homeport.bootstrap.cascade import build_cascade, build_judge
 from homeport.bootstrap.engines import read_endpoints
 from homeport.bootstrap.loops import LoopPager
 from homeport.bootstrap.money import Money
@@ -27,6 +28,7 @@ from homeport.engines.health import HealthMonitor
 from homeport.ledger.loops.guard import LoopGuard
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
+from homeport.pipeline.aside import Till
 from homeport.pipeline.breaker import BreakerPolicy
 from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
@@ -146,7 +148,7 @@ class RequestPath:
         self._routing = RouteStage(
             catalogue, policy, facts, Sessions(self._sessions, (tier.name for tier in settings.tiers))
         )
-        self.pipeline = self._assemble(settings)
+        self.pipeline = self._assemble(settings, facts)
         self.counting = TokenCounting(
             keys=self._keys,
             admission=self.admission,
@@ -164,7 +166,7 @@ class RequestPath:
         """
         return build_targets(settings, self._endpoints) != self._targets
 
-    def _assemble(self, settings: Settings) -> Pipeline:
+    def _assemble(self, settings: Settings, facts: ServedFacts) -> Pipeline:
         dispatcher = Dispatcher(
             upstreams=self._upstreams,
             health=self._health,
@@ -187,6 +189,13 @@ class RequestPath:
             observers=(self._metrics,),
             clock=self._clock,
             spending=self._money.spending(settings.budgets),
+            cascade=build_cascade(
+                settings,
+                build_judge(settings, self.router.calibration, self._targets),
+                till=Till(dispatcher, RateCard()),
+                facts=facts,
+                clock=self._clock,
+            ),
             holder=self._money.holder,
             use=self._use,
             hindsight=LookBack(self._targets, RateCard(), learn=settings.routing.learn.enabled),

@@ -8,10 +8,12 @@ from statistics import NormalDist
 
 from homeport.config.home import Home
 from homeport.core.errors import ConfigError, StorageError
+from homeport.routing.cascade import Calibration
+from homeport.routing.confidence import decode_confidence
 from homeport.routing.gap import GapModel, gap_model
 from homeport.routing.policies.base import Router
 from homeport.routing.thresholds import decode_thresholds
-from homeport.routing.versions import GAP, THRESHOLDS, Version, Versions
+from homeport.routing.versions import CONFIDENCE, GAP, THRESHOLDS, Version, Versions
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ class LoadedRouter:
 
     Attributes:
         router: as it was loaded last.
+        calibration: what the same version knows of confidences.
     """
 
     def __init__(self, home: Home, wall_ns: Callable[[], int]) -> None:
@@ -36,6 +39,7 @@ class LoadedRouter:
         self._seen = Version()
         self._told = ""
         self.router = shipped_router()
+        self.calibration = Calibration()
         self.changed()
 
     def changed(self) -> bool:
@@ -44,7 +48,8 @@ class LoadedRouter:
             version = self._versions.current()
             if version == self._seen:
                 return False
-            self.router = self._load(version)
+            calibration = self._calibrated(version)
+            self.router, self.calibration = self._load(version), calibration
             self._seen, self._told = version, ""
         except (StorageError, ConfigError) as error:
             self._tell(error.message)
@@ -56,6 +61,13 @@ class LoadedRouter:
 
     def _load(self, version: Version) -> Router:
         return _router(version, self._versions.read(version, GAP), self._versions.read(version, THRESHOLDS))
+
+    def _calibrated(self, version: Version) -> Calibration:
+        confidence, thresholds = self._versions.read(version, CONFIDENCE), self._versions.read(version, THRESHOLDS)
+        return Calibration(
+            confidence=decode_confidence(confidence) if confidence is not None else None,
+            thresholds=decode_thresholds(thresholds) if thresholds is not None else None,
+        )
 
     def _tell(self, why: str) -> None:
         if why != self._told:

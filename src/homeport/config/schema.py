@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_valida
 from homeport.config.alerts import AlertSettings
 from homeport.config.batch import BatchSettings
 from homeport.config.budgets import BudgetSettings
+from homeport.config.cascade import CascadeSettings
 from homeport.config.fields import (
     ApiKey,
     DatabaseUrl,
@@ -222,7 +223,8 @@ class TargetSettings(Section):
     capabilities: tuple[Capability, ...] | None = Field(
         default=None,
         description="What it can do: `tools`, `json` (an answer that follows a schema), `vision`, `files` (documents "
-        "and audio). Requests that need more are kept from it. Left out: what its engine says, else unknown, and "
+        "and audio), `logprobs` (it tells how sure it was of each token, which a cascade reads). "
+        "Requests that need more are kept from it. Left out: what its engine says, else unknown, and "
         "nothing is kept from it.",
     )
     max_outstanding_tokens: Whole | None = Field(
@@ -261,6 +263,9 @@ class RoutingSettings(Section):
     policy: Text = Field(default="static", description="Policy adapter. `static`: the order of this file.")
     options: Mapping[str, object] = Field(default_factory=dict, repr=False, description="Settings given to the policy.")
     learn: LearnSettings = Field(default_factory=LearnSettings, description="What a router may learn from.")
+    cascade: CascadeSettings = Field(
+        default_factory=CascadeSettings, description="How a policy that cascades looks at answers."
+    )
 
 
 class LoggingSettings(Section):

@@ -34,6 +34,7 @@ class Capability(StrEnum):
     JSON = "json"
     VISION = "vision"
     FILES = "files"
+    LOGPROBS = "logprobs"
 
 
 class DataClass(StrEnum):
@@ -339,7 +340,12 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller is told about an answered request; `cost` and what it is for, `usage`, once it is settled."""
+    """What the caller is told about an answered request; `cost` and what it is for, `usage`, once it is settled.
+
+    Attributes:
+        escalation: the answers of lower tiers that were not good enough, as `TARGET:REASON` with the confidence and
+            the threshold where they were compared, in order; `kept:` stands before one that was given all the same.
+    """
 
     request_id: str
     tier: str
@@ -347,6 +353,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     cost: Nano | None = None
     usage: Usage | None = None
+    escalation: str = ""
 
     @property
     def cost_usd(self) -> str:

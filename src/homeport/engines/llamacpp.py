@@ -17,7 +17,7 @@ from homeport.core.errors import ConfigError
 from homeport.core.types import Capability, Surface
 from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, Endpoint, EngineSetup, Launch, profile_of
 
-_TEXT_MODEL = frozenset({Capability.TOOLS, Capability.JSON})
+_TEXT_MODEL = frozenset({Capability.TOOLS, Capability.JSON, Capability.LOGPROBS})
 """It is started without what reads pictures and files."""
 
 

@@ -4,6 +4,9 @@ from homeport.core.types import Target
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.spending import Hold
 
+ESCALATED = "escalated_"
+"""How the code of an attempt begins that answered, and whose answer was not good enough."""
+
 
 class Try:
     """One call of one upstream, while it is made.

@@ -22,7 +22,7 @@ from homeport.core.ports import Clock, Health, Pricing, Upstream
 from homeport.core.routing import Decision
 from homeport.core.types import Attempt, Completion, DataClass, Frame, Outcome, Target, UpstreamCall, Usage
 from homeport.ledger.usage import estimate
-from homeport.pipeline.attempts import Rounds, Try
+from homeport.pipeline.attempts import ESCALATED, Rounds, Try
 from homeport.pipeline.balance import balanced
 from homeport.pipeline.deployments import NOT_READY, Deployment, Deployments
 from homeport.pipeline.exchange import Exchange
@@ -96,9 +96,13 @@ class Dispatcher:
     def release(self, exchange: Exchange) -> None:
         """The request is over: its tokens are no load any more."""
         if exchange.deployment is not None:
-            exchange.deployment.end(_tokens(exchange))
-            if exchange.outcome is Outcome.COMPLETED:
-                exchange.deployment.breaker.succeeded(self._clock.monotonic_ns())
+            self.ended(exchange, exchange.deployment, well=exchange.outcome is Outcome.COMPLETED)
+
+    def ended(self, exchange: Exchange, deployment: Deployment, *, well: bool) -> None:
+        """An answer is over: its tokens are no load any more."""
+        deployment.end(_tokens(exchange))
+        if well:
+            deployment.breaker.succeeded(self._clock.monotonic_ns())
 
     async def _first_answer(self, exchange: Exchange, decision: Decision, call: Call[Answer]) -> Answer:
         self._retries.deposit()
@@ -115,7 +119,8 @@ class Dispatcher:
                     if not error.retryable:
                         raise
                     self._learn(rounds, target, error)
-            if number + 1 == self._policy.retry.rounds or not await self._pause(rounds, number):
+            last = number + 1 == self._policy.retry.rounds or exchange.spare
+            if last or not await self._pause(rounds, number):
                 break
         return await self._after_restart(rounds, call)
 
@@ -171,7 +176,7 @@ class Dispatcher:
 
     async def _after_restart(self, rounds: Rounds, call: Call[Answer]) -> Answer:
         for target in rounds.waiting:
-            patience = min(self._policy.restart_wait, self._left_s(rounds.exchange))
+            patience = 0.0 if rounds.exchange.spare else min(self._policy.restart_wait, self._left_s(rounds.exchange))
             if patience > 0 and target.local and await self._health.wait_ready(target.upstream, patience):
                 try:
                     return await self._attempt(rounds.exchange, target, call)
@@ -358,8 +363,10 @@ async def _keeping_the_contract(answer: Awaitable[Answer]) -> Answer:
 
 
 def _give_reason(exchange: Exchange) -> None:
-    if exchange.attempts:
-        first = exchange.attempts[0]
+    # What a cascade went on from is told apart from what failed.
+    failed = [attempt for attempt in exchange.attempts if not attempt.error.startswith(ESCALATED)]
+    if failed:
+        first = failed[0]
         assert exchange.target is not None
         same = "restarted" if exchange.target.local else "again"
         how = same if first.target == exchange.target.name else "failover"

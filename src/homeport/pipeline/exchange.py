@@ -33,6 +33,8 @@ from homeport.pipeline.routing import Route
 from homeport.pipeline.spending import Tab
 from homeport.privacy.restoration.answer import Restoration
 
+Asking = Callable[[Target, Surface, Mapping[str, Raw]], Mapping[str, Raw]]
+
 _JSON = "application/json"
 _EVENTS = "text/event-stream; charset=utf-8"
 
@@ -45,6 +47,12 @@ class Exchange:
         token: the bearer token, or None.
         read_body: reads the body; raises `RequestTooLarge` beyond the bound.
         batch: a line of a batch asks.
+
+    Attributes:
+        told: nano-dollars of attempts whose upstreams said what they used; what others cost is a guess.
+        spare: there is an answer to give should no better one come, so nothing is waited for.
+        escalation: which answers were not good enough, and why; see `Receipt`.
+        asking: changes what a target is asked, given its fields in the words of a surface.
     """
 
     def __init__(
@@ -90,6 +98,9 @@ class Exchange:
         self.redaction: Redaction | None = None
         self.restoration: Restoration | None = None
         self.attempts: list[Attempt] = []
+        self.told = 0
+        self.spare = False
+        self.asking: Asking | None = None
         self.reason = ""
         self.completion: Completion | None = None
         self.body = b""
@@ -144,6 +155,8 @@ class Exchange:
         surface = target.answers(inference.surface)
         assert surface is not None, "eligibility let a target through that cannot answer"
         fields = self._told(target, surface)
+        if self.asking is not None:
+            fields = self.asking(target, surface, fields)
         return UpstreamCall(
             target=target,
             surface=surface,
@@ -197,6 +210,7 @@ class Exchange:
             reason=self.reason,
             cost=self.cost,
             usage=self.billed,
+            escalation=self.escalation,
         )
 
     def fail(self, error: HomeportError) -> None:
@@ -247,6 +261,8 @@ def _headers(receipt: Receipt) -> dict[str, str]:
         headers["x-homeport-model"] = receipt.model
     if receipt.reason:
         headers["x-homeport-reason"] = receipt.reason
+    if receipt.escalation:
+        headers["x-homeport-escalation"] = receipt.escalation
     if receipt.cost is not None:
         headers["x-homeport-cost"] = receipt.cost_usd
     return headers

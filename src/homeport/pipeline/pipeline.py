@@ -16,12 +16,13 @@ from homeport.core.errors import (
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, KeyRing, Limiter, Observer, Pricing, Recorder
-from homeport.core.types import CONVERSATIONS, Key, Outcome, Surface, Usage
+from homeport.core.types import Key, Outcome, Usage
 from homeport.ledger.pricing import price_source
-from homeport.ledger.usage import estimate, generated_chars
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.attribution import end_user, trace_id
 from homeport.pipeline.authenticate import authenticate, permit, scope_of
+from homeport.pipeline.billing import billable
+from homeport.pipeline.cascade import Cascade
 from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.dispatch import Dispatcher
 from homeport.pipeline.exchange import Exchange
@@ -37,14 +38,13 @@ from homeport.privacy.classify import classify
 
 logger = logging.getLogger(__name__)
 
-_GENERATING = CONVERSATIONS | {Surface.COMPLETION}
-
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
     """What the request path is made of; put together in bootstrap.py.
 
     Attributes:
         spending: None where there are no budgets.
+        cascade: None where no answer is looked at.
         holder: the name of this process in records and leases.
         use: entered by each request, for as long as it may need an upstream.
         hindsight: what is kept of a request that has ended, beside its bill.
@@ -62,6 +62,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     loops: LoopStage
     longest_s: float
     spending: Spending | None = None
+    cascade: Cascade | None = None
     holder: str = ""
     use: Occupancy = msgspec.field(default_factory=Occupancy)
     hindsight: LookBack = msgspec.field(default_factory=LookBack)
@@ -152,16 +153,17 @@ class Pipeline:
     async def _dispatch(self, exchange: Exchange) -> None:
         assert exchange.inference is not None
         assert exchange.decision is not None
+        cascade, decision = self._stages.cascade, exchange.decision
+        dispatch = cascade if cascade is not None and decision.cascade else self._stages.dispatcher
         if exchange.inference.stream:
-            first, rest = await self._stages.dispatcher.stream(exchange, exchange.decision)
+            first, rest = await dispatch.stream(exchange, decision)
             try:
                 await relay(exchange, first, rest, self._stages.clock.monotonic_ns)
             except UpstreamError as error:
                 self._stages.dispatcher.broke(exchange, error)
                 raise
         else:
-            answer = await self._stages.dispatcher.complete(exchange, exchange.decision)
-            exchange.completion = restored(exchange.restoration, answer)
+            exchange.completion = restored(exchange.restoration, await dispatch.complete(exchange, decision))
             exchange.usage = exchange.completion.usage
             exchange.body = exchange.writer.whole(exchange.completion)
 
@@ -170,7 +172,7 @@ class Pipeline:
         if exchange.key is None:
             return
         now = self._stages.clock.monotonic_ns()
-        usage = exchange.billed = self._billable(exchange, now)
+        usage = exchange.billed = billable(exchange, now)
         if exchange.target is not None:
             cost = self._stages.pricing.cost(exchange.target, usage, now - exchange.dispatched_ns)
             if exchange.tab is not None and (ceiling := exchange.tab.ceiling(exchange.target)) is not None:
@@ -196,19 +198,6 @@ class Pipeline:
             exchange.route.answered_by(exchange.target)
         for observer in self._stages.observers:
             observer.observe(event)
-
-    def _billable(self, exchange: Exchange, now: int) -> Usage:
-        if exchange.target is None or exchange.inference is None:
-            return Usage()
-        whole = exchange.completion
-        if exchange.tab is not None and not exchange.target.local and not exchange.saw_the_end:
-            lasted = now - exchange.dispatched_ns
-            return exchange.tab.presumed(None, exchange.target, exchange.usage, exchange.events, lasted)
-        if exchange.usage is not None:
-            return exchange.usage
-        # A vector is long, but nobody generated its digits.
-        chars = generated_chars(whole.body) if whole and exchange.surface in _GENERATING else 0
-        return estimate(exchange.inference.input_chars, exchange.events, chars)
 
 
 def _lost(exchange: Exchange) -> int:
@@ -252,7 +241,7 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str,
         cache_write_tokens=usage.cache_write_tokens,
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        estimated=usage.estimated or lost > 0,
+        estimated=usage.estimated or lost > exchange.told,
         cost=Nano((cost or Nano(0)) if target else lost),
         price_source=exchange.price_source or (price_source(target, usage)[:160] if target else ""),
         latency_ns=latency,

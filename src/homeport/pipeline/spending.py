@@ -129,6 +129,7 @@ class Tab:
         held: of each account, in nano-dollars; all of it is settled at the end.
         needed: the part of it that calls may cost: those in progress, and those that were lost.
         remote: names of the targets that were held for.
+        answering: the hold of the call whose answer the caller gets.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class Tab:
         self._shorter: dict[Asked, int] = {}
         self._paid_tokens = 0
         self._holds = 0
-        self._answering: Hold | None = None
+        self.answering: Hold | None = None
         self._latest: Hold | None = None
         self._last: tuple[Target, Quote] | None = None
         self.held = 0
@@ -217,16 +218,16 @@ class Tab:
 
     def answers(self, hold: Hold) -> None:
         """This call is the one whose answer the caller gets."""
-        self._answering = hold
+        self.answering = hold
         self._paid_tokens = (hold.tokens + SLACK_TOKENS) * self._ask.choices
 
     async def pays_for(self, events: int, usage: Usage | None) -> bool:
         """Whether a stream may go on: an upstream that ignores its bound is paid as long as there is money."""
-        if self._answering is None or not self._answering.quote.token:
+        if self.answering is None or not self.answering.quote.token:
             return True
         produced = max(events, usage.output_tokens if usage else 0)
         while produced > self._paid_tokens:
-            more = -(-self._answering.quote.token * _EXTENSION_TOKENS // 1_000)
+            more = -(-self.answering.quote.token * _EXTENSION_TOKENS // 1_000)
             try:
                 self.held += await self._spending.wallet.reserve(
                     self._purses, need=more, good=more, want=more, patience_s=0
@@ -254,7 +255,7 @@ class Tab:
         if self._ask.output:
             tokens = usage.output_tokens // self._ask.choices
             output = self._output(target)
-            if self._answering is not None and self._answering.tokens <= tokens < output:
+            if self.answering is not None and self.answering.tokens <= tokens < output:
                 tokens = min(2 * tokens, output)  # Cut by our bound: it would have been longer.
             histories.outputs.note(self._route(target), tokens)
 

@@ -41,33 +41,36 @@ class CascadeRules(msgspec.Struct, frozen=True, kw_only=True):
     right_answer_worth: Nano | None = None
 
 
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """What a router's version knows of confidences; None where it knows nothing."""
+
+    confidence: Confidence | None = None
+    thresholds: Thresholds | None = None
+
+
 class CascadeJudge:
     """`Judge`.
 
     Args:
-        confidence: the calibrators of the router's version; None where none was fitted.
-        thresholds: of the same version.
         targets: of the configuration, in the order of its tiers: the next tier is what an escalation costs.
     """
 
     def __init__(
         self,
         rules: CascadeRules | None = None,
-        *,
-        confidence: Confidence | None = None,
-        thresholds: Thresholds | None = None,
+        calibration: Calibration | None = None,
         targets: Sequence[Target] = (),
     ) -> None:
         self._rules = rules or CascadeRules()
-        self._confidence = confidence
-        self._thresholds = thresholds
+        self._calibration = calibration or Calibration()
         self._targets = tuple(targets)
 
     def judge(self, question: Question, target: Target, answer: Answer) -> Verdict:
         """See `Judge.judge`."""
         if wrong := defect(question, answer):
             return Verdict(accept=False, reason=wrong)
-        probability = self._confidence.probability(target.name, "", answer) if self._confidence else None
+        confidence = self._calibration.confidence
+        probability = confidence.probability(target.name, "", answer) if confidence else None
         if probability is not None:
             return self._weighed(question, target, probability)
         likely = mean_probability(answer)
@@ -88,7 +91,8 @@ class CascadeJudge:
     def _threshold(self, target: Target) -> float:
         if self._rules.min_confidence is not None:
             return self._rules.min_confidence
-        known = self._thresholds.accepts_from(target.name, target.tier) if self._thresholds else None
+        thresholds = self._calibration.thresholds
+        known = thresholds.accepts_from(target.name, target.tier) if thresholds else None
         return CALIBRATED if known is None else known
 
     def _break_even(self, question: Question, target: Target) -> float | None:

@@ -1,0 +1,36 @@
+"""The cascade of a process: what looks at the answers of lower tiers, and by which calibration."""
+
+from collections.abc import Sequence
+
+from homeport.config.schema import Settings
+from homeport.core.ports import Clock
+from homeport.core.routing import Facts
+from homeport.core.types import Target
+from homeport.pipeline.aside import Till
+from homeport.pipeline.cascade import Cascade, CascadePolicy
+from homeport.protocols.answers.readings import readings
+from homeport.routing.cascade import Calibration, CascadeJudge, CascadeRules
+
+_MIN_CONFIDENCE = "min_confidence"
+
+
+def build_judge(settings: Settings, calibration: Calibration, targets: Sequence[Target]) -> CascadeJudge:
+    """The judge of the configuration, with what the router's version in use was calibrated to."""
+    stated = settings.routing.options.get(_MIN_CONFIDENCE)
+    rules = CascadeRules(
+        min_confidence=float(stated) if isinstance(stated, int | float) else None,
+        right_answer_worth=settings.routing.cascade.right_answer_worth,
+    )
+    return CascadeJudge(rules, calibration, targets)
+
+
+def build_cascade(settings: Settings, judge: CascadeJudge, *, till: Till, facts: Facts, clock: Clock) -> Cascade:
+    chosen = settings.routing.cascade
+    return Cascade(
+        till=till,
+        judge=judge,
+        readings=readings(),
+        facts=facts,
+        clock=clock,
+        policy=CascadePolicy(commit_tokens=chosen.commit_tokens, commit_seconds=chosen.commit_seconds),
+    )
