@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from pathlib import Path
 
 import msgspec
@@ -62,6 +63,19 @@ def test_init_keeps_what_is_there(program: Program) -> None:
     assert "simulated" not in path.read_text()
     assert program.execute("init", str(path), "--force", "--hourly-cost", "much").returncode == 2
     assert program.execute("init", str(path), "--force", "--gguf", "missing.gguf").returncode == 2
+
+
+def test_feedback_counts_what_was_said_and_done(program: Program) -> None:
+    assert "Nothing was said" in program.run("feedback")
+    journal = Journal(program.home / "journal")
+    for number in range(4):
+        turn = finished(f"r{number}", started_at=time.time_ns() - (60 - 10 * number) * 10**9)
+        journal.record(msgspec.structs.replace(turn, prompt_id="ab", score=0.5))
+    (told,) = json.loads(program.run("feedback", "--json"))["tiers"]
+    assert (told["tier"], told["source"], told["rated"], told["answers"]) == ("local", "homeport.retry", 3, 4)
+    assert told["bad_share_of_answers"] == 0.75
+    assert "homeport.retry" in program.run("feedback")
+    assert program.execute("feedback", "--since", "soon").returncode == 2
 
 
 def test_cost_says_what_was_saved_where_it_can_be_told(program: Program) -> None:

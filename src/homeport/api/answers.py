@@ -339,6 +339,15 @@ class AnthropicError(Struct, kw_only=True):
     request_id: str
 
 
+class Feedback(Struct, kw_only=True):
+    """What is kept of what was said."""
+
+    object: Literal["feedback"]
+    request_id: str
+    source: str
+    score: float
+
+
 class UsageResult(Struct, kw_only=True):
     """What was used in a bucket; the group that was asked for is named, the others are null."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from homeport.api.operations import ADMIN, INFERENCE, Operation
+from homeport.api.operations import ADMIN, INFERENCE, USAGE, Operation
 from homeport.core.types import DataClass
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
 from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
@@ -19,7 +19,7 @@ _CODES = {
     "capability_not_supported upstream_rejected_request",
     "401": "missing_api_key invalid_api_key",
     "403": "not_permitted model_not_permitted private_model_is_remote",
-    "404": "model_not_found not_found",
+    "404": "model_not_found request_unknown not_found",
     "405": "method_not_allowed",
     "413": "request_too_large",
     "429": "upstream_rate_limited",
@@ -107,7 +107,7 @@ def _query_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
 
 
 def _headers(operation: Operation) -> Iterable[dict[str, Any]]:
-    if operation.has_body and operation.tag != ADMIN:
+    if operation.has_body and operation.tag not in (ADMIN, USAGE):
         yield _DATA_CLASS
     if operation.tag == INFERENCE:
         yield _DEADLINE

@@ -10,6 +10,7 @@ from homeport.api.admin import Rotation
 from homeport.api.anthropic import MessagePrompt, MessageRequest
 from homeport.api.batches import BatchListing, BatchRequest
 from homeport.api.budgets import BudgetFields
+from homeport.api.feedback import FeedbackFields
 from homeport.api.files import PURPOSE, FileListing
 from homeport.api.keys import KeyFields
 from homeport.api.moderations import ModerationRequest
@@ -149,6 +150,14 @@ OPERATIONS: tuple[Operation, ...] = (
     _op("GET /v1/models", "listModels", "What this key may name as model", MODELS, answers.ModelList),
     _op("GET /v1/models/{model}", "retrieveModel", "One of them", MODELS, answers.Model),
     _op("GET /v1/usage", "showUsage", "What the key has used", USAGE, answers.UsagePage, query=UsageQuery),
+    _op(
+        "POST /v1/feedback",
+        "giveFeedback",
+        "Say what an answer was worth",
+        USAGE,
+        answers.Feedback,
+        request=FeedbackFields,
+    ),
     _op("GET /v1/files", "listFiles", "The key's files", BATCHES, answers.FileList, query=FileListing),
     _op("POST /v1/files", "uploadFile", "Upload the input of a batch", BATCHES, answers.File, form=_UPLOAD),
     _op("GET /v1/files/{file}", "retrieveFile", "One of the files", BATCHES, answers.File),

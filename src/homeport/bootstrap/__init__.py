@@ -20,6 +20,7 @@ from homeport.bootstrap.packages import needed_packages, package_spec, pull_pack
 from homeport.bootstrap.path import load_policy
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.retention import watch_retention
+from homeport.bootstrap.signals import watch_signals
 from homeport.bootstrap.slo import watch_slo
 from homeport.bootstrap.spend import watch_spend
 from homeport.bootstrap.storage import (
@@ -66,6 +67,7 @@ __all__ = [
     "watch_budgets",
     "watch_engines",
     "watch_retention",
+    "watch_signals",
     "watch_slo",
     "watch_spend",
     "worker_argv",

@@ -14,6 +14,7 @@ from homeport.api.auth import StoredKeyRing
 from homeport.api.batches import Batches
 from homeport.api.count_tokens import CountTokens
 from homeport.api.dialects import dialects
+from homeport.api.feedback import FeedbackPaths
 from homeport.api.files import FileBounds, Files
 from homeport.api.routes import Paths
 from homeport.api.usage import UsagePaths
@@ -137,7 +138,8 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         admin = build_admin(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states, reload)
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns)
         usage = UsagePaths(self.keys, self.engine, self.clock)
-        return (uploads, batches, usage, CountTokens(self.path.counting), admin)
+        feedback = FeedbackPaths(self.keys, self.engine, self.clock)
+        return (uploads, batches, usage, feedback, CountTokens(self.path.counting), admin)
 
 
 async def _publish(metrics: Metrics) -> None:

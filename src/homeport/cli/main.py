@@ -19,6 +19,7 @@ from homeport.cli import (
     cost,
     cost_change,
     db,
+    feedback,
     forecast,
     init,
     keys,
@@ -44,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (up, init, check, chat, status, cost, cost_change, prices, forecast, run, serve, sim):
+for module in (up, init, check, chat, status, cost, cost_change, feedback, prices, forecast, run, serve, sim):
     module.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(package.app, name="package")

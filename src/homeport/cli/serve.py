@@ -95,6 +95,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 bootstrap.watch_engines(settings, state.home, engine, stop),
                 bootstrap.watch_spend(engine, stop),
                 bootstrap.watch_retention(settings, engine, stop),
+                bootstrap.watch_signals(settings, engine, stop),
                 bootstrap.deliver_alerts(settings, engine, stop),
             )
         watching.cancel()

@@ -19,8 +19,9 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     nano-dollars, 0 where that is not known. The rest is for those who learn from decisions, empty where nobody may:
     `decided` is the tier that the policy chose, with the probability `propensity`, by the `score` of the version
     `router_version` or, where `explored`, to learn; `escalation` is why a lower tier's answer was not given.
-    `prompt_id` is the same for the same conversation of the same key, and `follows` is the `prompt_id` of the turn
-    before; `reask`: what is said says that the answer before was wrong. `features` is what a router is fitted on.
+    `prompt_id` is the same for the same conversation of the same key and user, and `follows` is the `prompt_id` of
+    the turn before; `reask`: the last turn says that the answer before was wrong. `features` is what a router is
+    fitted on.
     """
 
     request_id: str

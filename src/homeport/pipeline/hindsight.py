@@ -105,7 +105,9 @@ class LookBack:
     def _with_traces(self, known: Hindsight, exchange: Exchange, key: Key) -> Hindsight:
         assert exchange.inference is not None
         prompt = read_prompt(exchange.inference)
-        chain = [fingerprint.hex() for fingerprint in fingerprints(exchange.inference, key.id)]
+        # Two users of one key who say the same are not one who says it again.
+        scope = f"{key.id}/{exchange.end_user}"
+        chain = [fingerprint.hex() for fingerprint in fingerprints(exchange.inference, scope)]
         return msgspec.structs.replace(
             known,
             prompt_id=chain[-1] if chain and not exchange.batch else "",
