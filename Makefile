@@ -15,7 +15,7 @@ up: .venv/runtime ## Set up what is missing and run the gateway; Ctrl-C stops it
 	@exec $(BIN)/homeport up
 
 test: .venv/dev .venv-clients/ready ## Set up what is missing and run every test.
-	@exec $(BIN)/python -m pytest
+	@exec $(BIN)/python tools/test.py $(ARGS)
 
 test-fast: .venv/dev ## The tests that start no engine.
 	@exec $(BIN)/python -m pytest -m "not slow"

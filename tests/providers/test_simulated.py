@@ -17,6 +17,7 @@ from homeport.transport.fallback import AiohttpTransport
 from tests.providers.calls import CHAT, call, chunks_of, setup, text_of
 
 SHORT = Timeouts(connect=5, first_token=0.05, between_tokens=0.05, total=20)
+SOON_STALLED = Timeouts(connect=5, first_token=20, between_tokens=0.5, total=60)
 
 
 def simulated(seed: int = 7, **options: Any) -> Simulated:
@@ -161,12 +162,12 @@ async def test_a_rate_limit() -> None:
 async def test_stalls() -> None:
     frames = []
     with pytest.raises(UpstreamTimeout) as caught:  # noqa: PT012  what came before the stall counts
-        async for frame in simulated(stall_rate=1).stream(call(stream=True)):
+        async for frame in simulated(stall_rate=1).stream(call(stream=True, timeouts=SOON_STALLED)):
             frames.append(frame)  # noqa: PERF401
     assert caught.value.code == "upstream_stalled"
     assert text_of(frames).startswith("Simulated")
     with pytest.raises(UpstreamTimeout):
-        await simulated(stall_rate=1).complete(call())
+        await simulated(stall_rate=1).complete(call(timeouts=SOON_STALLED))
 
 
 async def test_cuts() -> None:
@@ -285,5 +286,6 @@ def test_options_that_cannot_be_right(options: dict[str, Any]) -> None:
 
 async def test_only_upstream_errors_leave() -> None:
     provider = simulated(error_rate=0.3, stall_rate=0.3, cut_rate=0.3, missing_usage_rate=0.3)
-    fates = await asyncio.gather(*(provider.complete(call()) for _ in range(50)), return_exceptions=True)
+    calls = [call(timeouts=SOON_STALLED) for _ in range(50)]
+    fates = await asyncio.gather(*map(provider.complete, calls), return_exceptions=True)
     assert all(isinstance(fate, Completion | UpstreamError) for fate in fates)

@@ -1,0 +1,90 @@
+"""Runs every test in two pytest processes side by side: one waits for programs that it started, the other computes.
+
+python tools/test.py [OPTIONS OF PYTEST ...]
+
+Each process brings its own folders, ports, engines and PostgreSQL. Progress is told as it comes, failures when their
+process ends, and the totals of both last, as pytest tells them. The whole output of each is in build/tests/.
+"""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+WAITING = ("tests/clients", "tests/e2e", "docs", "README.md")
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "programs": WAITING,
+    "parts": ("tests", *(f"--ignore={path}" for path in WAITING if path.startswith("tests/"))),
+}
+NOTHING_COLLECTED = 5
+_OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
+_CLOSING = re.compile(r"^(?:=+ )?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s\b", re.MULTILINE)
+_PROGRESS = re.compile(r"\[ *\d+%\]$")
+
+
+def start(paths: tuple[str, ...], options: list[str]) -> subprocess.Popen[str]:
+    command = (sys.executable, "-u", "-m", "pytest", *paths, *options)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def follow(name: str, process: subprocess.Popen[str]) -> str:
+    """All that it says; progress is passed on line by line, the rest in one piece."""
+    said, held = [], []
+    with process, (ROOT / "build" / "tests" / f"{name}.log").open("w", encoding="utf-8") as log:
+        assert process.stdout is not None
+        for line in process.stdout:
+            log.write(line)
+            said.append(line)
+            if _PROGRESS.search(line.rstrip()):
+                print(f"{name:9}{line}", end="", flush=True)
+            else:
+                held.append(line)
+    print(f"{name}:\n{''.join(held)}", flush=True)
+    return "".join(said)
+
+
+def totals(outputs: list[str]) -> str | None:
+    """The closing lines of all as one; None where one of them has none, because its process broke down."""
+    counts: Counter[str] = Counter()
+    for output in outputs:
+        closings = _CLOSING.findall(output)
+        if not closings:
+            return None
+        for number, outcome in re.findall(r"(\d+) (\w+)", closings[-1]):
+            counts[{"warning": "warnings", "error": "errors"}.get(outcome, outcome)] += int(number)
+    return ", ".join(f"{counts[outcome]} {outcome}" for outcome in _OUTCOMES if counts[outcome]) or "no tests ran"
+
+
+def main(options: list[str]) -> int:
+    """The exit code of pytest: of the process that failed, if one did."""
+    started = time.monotonic()
+    (ROOT / "build" / "tests").mkdir(parents=True, exist_ok=True)
+    processes = {name: start(paths, options) for name, paths in PARTS.items()}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the two by itself; they tidy up, and we wait
+
+    def stop(*_: object) -> None:
+        for process in processes.values():
+            process.send_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, stop)
+    with ThreadPoolExecutor() as pool:
+        outputs = list(pool.map(follow, processes, processes.values()))
+    closing = totals(outputs)
+    seconds = time.monotonic() - started
+    print(f"{closing or 'pytest broke down'} in {seconds:.2f}s ({timedelta(seconds=int(seconds))})")
+    codes = {process.returncode for process in processes.values()}
+    failed = codes - {0, NOTHING_COLLECTED}
+    if closing is None or failed:
+        return max(failed, default=1)
+    return 0 if 0 in codes else NOTHING_COLLECTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
