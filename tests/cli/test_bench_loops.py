@@ -1,30 +1,17 @@
 """`homeport bench loops` as a person runs it."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import HOMEPORT
+from tests.cli.inside import Inside
 from tests.ledger.loops.test_recordings import LOOPING, turns
 
 
 def bench(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-        "HOMEPORT_HOME": str(folder),
-    }
-    return subprocess.run(
-        (*HOMEPORT, "bench", "loops", *options),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return Inside(folder / "home").execute("bench", "loops", *options)
 
 
 def test_it_says_what_is_stopped_where_and_why(tmp_path: Path) -> None:

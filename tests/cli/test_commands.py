@@ -10,50 +10,57 @@ import pytest
 
 from homeport.storage.journal import Journal
 from homeport.storage.tables import SCHEMA_HEAD
+from tests.cli.inside import Inside
 from tests.e2e.program import Program
 from tests.storage.events import finished
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    program = Program(tmp_path / "home")
+def program(tmp_path: Path) -> Inside:
+    program = Inside(tmp_path / "home")
     program.run("init", str(program.home / "homeport.yaml"))
     return program
 
 
-def test_help_names_every_command(program: Program) -> None:
-    said = program.run("--help")
+@pytest.fixture
+def process(program: Inside) -> Program:
+    """The same state folder, with a process for each command."""
+    return Program(program.home)
+
+
+def test_help_names_every_command(process: Program) -> None:
+    said = process.run("--help")
     for command in ("up", "init", "check", "chat", "status", "keys", "cost", "package", "db", "run"):
         assert f" {command} " in said
-    assert program.execute().returncode == 2
-    assert program.run("--version") == "homeport 0.1.0\n"
+    assert process.execute().returncode == 2
+    assert process.run("--version") == "homeport 0.1.0\n"
 
 
-def test_an_error_is_two_lines_and_no_traceback(program: Program) -> None:
-    (program.home / "homeport.yaml").write_text("tiers:\n  - nam: local\n")
-    done = program.execute("cost")
+def test_an_error_is_two_lines_and_no_traceback(process: Program) -> None:
+    (process.home / "homeport.yaml").write_text("tiers:\n  - nam: local\n")
+    done = process.execute("cost")
     assert done.returncode == 2
     assert "homeport.yaml:2:5" in done.stderr
     assert "did you mean name" in done.stderr.replace('"', "").replace("'", "")
     assert "Traceback" not in done.stderr
-    assert "Traceback" in program.execute("--debug", "cost").stderr
+    assert "Traceback" in process.execute("--debug", "cost").stderr
 
 
-def test_a_missing_configuration_says_what_to_type(program: Program) -> None:
+def test_a_missing_configuration_says_what_to_type(program: Inside) -> None:
     (program.home / "homeport.yaml").unlink()
     done = program.execute("keys", "list")
     assert done.returncode == 2
     assert "homeport up" in done.stderr
 
 
-def test_commands_that_need_a_gateway_say_so(program: Program) -> None:
+def test_commands_that_need_a_gateway_say_so(program: Inside) -> None:
     for command in (("status",), ("chat", "hello")):
         done = program.execute(*command)
         assert done.returncode == 1
         assert "gateway_not_running" in done.stderr
 
 
-def test_init_keeps_what_is_there(program: Program) -> None:
+def test_init_keeps_what_is_there(program: Inside) -> None:
     path = program.home / "homeport.yaml"
     path.write_text("mine")
     done = program.execute("init", str(path))
@@ -65,7 +72,7 @@ def test_init_keeps_what_is_there(program: Program) -> None:
     assert program.execute("init", str(path), "--force", "--gguf", "missing.gguf").returncode == 2
 
 
-def test_feedback_counts_what_was_said_and_done(program: Program) -> None:
+def test_feedback_counts_what_was_said_and_done(program: Inside) -> None:
     assert "Nothing was said" in program.run("feedback")
     journal = Journal(program.home / "journal")
     for number in range(4):
@@ -78,7 +85,7 @@ def test_feedback_counts_what_was_said_and_done(program: Program) -> None:
     assert program.execute("feedback", "--since", "soon").returncode == 2
 
 
-def test_cost_says_what_was_saved_where_it_can_be_told(program: Program) -> None:
+def test_cost_says_what_was_saved_where_it_can_be_told(program: Inside) -> None:
     journal = Journal(program.home / "journal")
     journal.record(finished("r1", cost=1_000))
     assert program.cost()["saved_usd"] is None
@@ -92,7 +99,7 @@ def test_cost_says_what_was_saved_where_it_can_be_told(program: Program) -> None
     assert "0.000050000" in program.run("cost")
 
 
-def test_cost_counts_what_only_the_journal_has(program: Program) -> None:
+def test_cost_counts_what_only_the_journal_has(program: Inside) -> None:
     empty = program.cost()
     assert (empty["requests"], empty["cost_nanodollars"], empty["groups"]) == (0, 0, [])
     journal = Journal(program.home / "journal")
@@ -108,7 +115,7 @@ def test_cost_counts_what_only_the_journal_has(program: Program) -> None:
     assert program.execute("cost", "--since", "yesterday").returncode == 2
 
 
-def test_keys(program: Program) -> None:
+def test_keys(program: Inside) -> None:
     token = json.loads(program.run("keys", "create", "bot", "--data-class", "private", "--days", "3", "--json"))["key"]
     (key,) = json.loads(program.run("keys", "list", "--json"))
     assert (key["name"], key["data_class"], key["state"]) == ("bot", "private", "live")
@@ -121,7 +128,7 @@ def test_keys(program: Program) -> None:
     assert program.execute("keys", "create", " ").returncode == 1
 
 
-def test_keys_are_changed_and_rotated(program: Program) -> None:
+def test_keys_are_changed_and_rotated(program: Inside) -> None:
     made = json.loads(program.run("keys", "create", "bot", "--rpm", "60", "--tier", "local", "--json"))
     changed = json.loads(
         program.run(
@@ -145,7 +152,7 @@ def test_keys_are_changed_and_rotated(program: Program) -> None:
     assert "Changed" in program.run("keys", "update", made["id"], "--days", "1")
 
 
-def test_db(program: Program) -> None:
+def test_db(program: Inside) -> None:
     assert program.execute("db", "status").returncode == 1
     assert "Upgraded" in program.run("db", "upgrade")
     assert "Already" in program.run("db", "upgrade")
@@ -156,7 +163,7 @@ def test_db(program: Program) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_packages(program: Program) -> None:
+def test_packages(program: Inside) -> None:
     assert json.loads(program.run("package", "list", "--json")) == []
     for command in ("pull", "verify"):
         done = program.execute("package", command, "nothing")
@@ -164,7 +171,7 @@ def test_packages(program: Program) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_check_says_how_to_mend(program: Program) -> None:
+def test_check_says_how_to_mend(program: Inside) -> None:
     findings = json.loads(program.run("check", "--json"))
     mend = {finding["subject"]: finding["mend"] for finding in findings}
     assert mend["packages.smollm2"] == "homeport package pull smollm2"
@@ -180,7 +187,7 @@ def test_check_says_how_to_mend(program: Program) -> None:
     assert wrong == {"engines.smollm2", "providers.demo", "routing", "price of gpt-5.4", "price of simulated-gpt-5.4"}
 
 
-def test_check_looks_into_the_profile(program: Program) -> None:
+def test_check_looks_into_the_profile(program: Inside) -> None:
     path = program.home / "homeport.yaml"
     path.write_text(path.read_text().replace("slots: 1 ", "slots: 0 "))
     done = program.execute("check")
@@ -188,22 +195,22 @@ def test_check_looks_into_the_profile(program: Program) -> None:
     assert "engines.smollm2.profile" in done.stdout
 
 
-def test_a_place_in_the_file_is_no_emoji(program: Program) -> None:
+def test_a_place_in_the_file_is_no_emoji(program: Inside) -> None:
     (program.home / "homeport.yaml").write_text("#\n" * 99 + "zzz: 1\n")
     assert "homeport.yaml:100:1" in program.execute("check").stderr
 
 
-def test_a_folder_that_cannot_be_written_is_said(program: Program) -> None:
-    (program.home / "run").mkdir(exist_ok=True)
-    (program.home / "run" / "up.lock").mkdir()
-    done = program.execute("up")
+def test_a_folder_that_cannot_be_written_is_said(process: Program) -> None:
+    (process.home / "run").mkdir(exist_ok=True)
+    (process.home / "run" / "up.lock").mkdir()
+    done = process.execute("up")
     assert done.returncode == 1
     assert "state_folder_unusable" in done.stderr
     assert "up.lock" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_key_is_limited_to_what_there_is(program: Program) -> None:
+def test_a_key_is_limited_to_what_there_is(program: Inside) -> None:
     for option in ("--tier", "--model"):
         done = program.execute("keys", "create", "bot", option, "nope")
         assert done.returncode == 2

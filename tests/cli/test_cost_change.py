@@ -8,7 +8,7 @@ import pytest
 
 from homeport.ledger.months import Month
 from homeport.storage.journal import Journal
-from tests.e2e.program import Program
+from tests.cli.inside import Inside
 from tests.ledger.requests import DAY
 from tests.storage.events import finished
 
@@ -16,8 +16,8 @@ NOVEMBER = Month(2026, 11).start_ns
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    program = Program(tmp_path / "home")
+def program(tmp_path: Path) -> Inside:
+    program = Inside(tmp_path / "home")
     program.run("init", str(program.home / "homeport.yaml"))
     journal = Journal(program.home / "journal")
     for place, (day, cost) in enumerate([(0, 100), (1, 100), (7, 900), (8, 900)]):
@@ -27,7 +27,7 @@ def program(tmp_path: Path) -> Program:
     return program
 
 
-def test_two_weeks(program: Program) -> None:
+def test_two_weeks(program: Inside) -> None:
     week = ("--from", "2026-11-08", "--to", "2026-11-15T00:00+00:00")
     found = json.loads(program.run("cost-change", *week, "--json"))
     assert (found["before_nanodollars"], found["after_nanodollars"], found["change_nanodollars"]) == (200, 1800, 1600)
@@ -48,7 +48,7 @@ def test_two_weeks(program: Program) -> None:
         ("--to", "2026-11-08\udcff"),
     ],
 )
-def test_what_is_no_period(program: Program, arguments: tuple[str, ...]) -> None:
+def test_what_is_no_period(program: Inside, arguments: tuple[str, ...]) -> None:
     done = program.execute("cost-change", *arguments)
     assert done.returncode == 2
     assert "period_invalid" in done.stderr

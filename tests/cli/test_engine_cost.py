@@ -9,18 +9,18 @@ import pytest
 from homeport.storage.db import open_database, sqlite_url
 from homeport.storage.engine_hours import HOUR_NS, Pool, note_presence
 from homeport.storage.journal import Journal
-from tests.e2e.program import Program
+from tests.cli.inside import Inside
 from tests.ledger.test_engine_report import POOL, START, asked
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    program = Program(tmp_path / "home")
+def program(tmp_path: Path) -> Inside:
+    program = Inside(tmp_path / "home")
     program.run("init", str(program.home / "homeport.yaml"))
     return program
 
 
-def test_the_bill_of_a_pool(program: Program) -> None:
+def test_the_bill_of_a_pool(program: Inside) -> None:
     assert "No engine has a bill yet" in program.run("cost", "--engines")
     assert json.loads(program.run("cost", "--engines", "--json")) == {"engines": []}
     journal = Journal(program.home / "journal")

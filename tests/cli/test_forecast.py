@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from homeport.storage.journal import Journal
-from tests.e2e.program import Program
+from tests.cli.inside import Inside
 from tests.ledger.requests import DAY
 from tests.storage.events import finished
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    program = Program(tmp_path / "home")
+def program(tmp_path: Path) -> Inside:
+    program = Inside(tmp_path / "home")
     program.run("init", str(program.home / "homeport.yaml"))
     return program
 
 
-def test_an_empty_ledger(program: Program) -> None:
+def test_an_empty_ledger(program: Inside) -> None:
     found = json.loads(program.run("forecast", "--json"))
     assert (found["method"], found["expected_usd"], found["low_nanodollars"]) == (
         "no requests yet",
@@ -29,7 +29,7 @@ def test_an_empty_ledger(program: Program) -> None:
     assert "no requests yet" in program.run("forecast")
 
 
-def test_a_dollar_a_day(program: Program) -> None:
+def test_a_dollar_a_day(program: Inside) -> None:
     journal, now = Journal(program.home / "journal"), time.time_ns()
     for day in range(20):
         at = (now // DAY - day) * DAY
@@ -44,7 +44,7 @@ def test_a_dollar_a_day(program: Program) -> None:
     assert "80% of the time" in said
 
 
-def test_a_recording_is_replayed_and_a_wrong_one_named(program: Program, tmp_path: Path) -> None:
+def test_a_recording_is_replayed_and_a_wrong_one_named(program: Inside, tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     lines = [{"timestamp": at * 500, "input_length": 100 + at * 37 % 90, "output_length": 10} for at in range(900)]
     trace.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -63,13 +63,13 @@ def test_a_recording_is_replayed_and_a_wrong_one_named(program: Program, tmp_pat
         assert "Traceback" not in done.stderr
 
 
-def test_no_recording_at_all(program: Program, tmp_path: Path) -> None:
+def test_no_recording_at_all(program: Inside, tmp_path: Path) -> None:
     program.environment["HOMEPORT_DATA"] = str(tmp_path)
     assert "trace_missing" in program.execute("bench", "forecast").stderr
 
 
 @pytest.mark.parametrize("command", ["forecast", "cost-change"])
-def test_a_project_that_no_terminal_prints(program: Program, command: str) -> None:
+def test_a_project_that_no_terminal_prints(program: Inside, command: str) -> None:
     for name in ("a\udcff", "a\n"):
         done = program.execute(command, "--project", name)
         assert done.returncode == 2

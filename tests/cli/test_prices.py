@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.program import Program
+from tests.cli.inside import Inside
 
 CONFIG = """\
 engines:
@@ -30,19 +30,19 @@ currencies:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    program = Program(tmp_path_factory.mktemp("prices") / "home")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Inside:
+    program = Inside(tmp_path_factory.mktemp("prices") / "home")
     program.home.mkdir()
     Path(program.home / "homeport.yaml").write_text(CONFIG)
     return program
 
 
-def told(program: Program, *arguments: str) -> dict[str, Any]:
+def told(program: Inside, *arguments: str) -> dict[str, Any]:
     found = json.loads(program.run("prices", *arguments, "--json"))
     return {price.pop("model"): price for price in found["prices"]}
 
 
-def test_every_model_of_the_configuration(program: Program) -> None:
+def test_every_model_of_the_configuration(program: Inside) -> None:
     found = told(program, "--at", "2026-11-22")
     assert found["gpt-4.1"]["input_usd_per_mtok"] == "1.8"
     assert found["gpt-4.1"]["source"] == "genai-prices:openai:gpt-4.1"
@@ -58,7 +58,7 @@ def test_every_model_of_the_configuration(program: Program) -> None:
     assert found["home"]["usd_per_hour"] == "1.500000000"
 
 
-def test_another_day_and_a_model_that_is_not_configured(program: Program) -> None:
+def test_another_day_and_a_model_that_is_not_configured(program: Inside) -> None:
     assert told(program, "big", "--at", "2027-01-01")["big"]["slots"] == 8
     assert told(program, "gpt-4.1", "--at", "2026-09-30")["gpt-4.1"]["input_usd_per_mtok"] == "2"
     assert (
@@ -67,7 +67,7 @@ def test_another_day_and_a_model_that_is_not_configured(program: Program) -> Non
     )
 
 
-def test_the_table_says_where_a_price_is_from(program: Program) -> None:
+def test_the_table_says_where_a_price_is_from(program: Inside) -> None:
     said = program.run("prices")
     assert "homeport.yaml:acme:big" in said
     assert "no price is known" in said
@@ -83,14 +83,14 @@ def test_the_table_says_where_a_price_is_from(program: Program) -> None:
         (("--at", "2026-W01-1"), "day_invalid"),
     ],
 )
-def test_what_cannot_be_told(program: Program, arguments: tuple[str, ...], code: str) -> None:
+def test_what_cannot_be_told(program: Inside, arguments: tuple[str, ...], code: str) -> None:
     done = program.execute("prices", *arguments)
     assert done.returncode == 2
     assert code in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_check_tells_of_what_is_missing(program: Program) -> None:
+def test_check_tells_of_what_is_missing(program: Inside) -> None:
     found = json.loads(program.run("check", "--json"))
     [missing] = [finding for finding in found if finding["subject"] == "price of unknown"]
     assert missing["level"] == "warning"

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.cli.inside import Inside
 from tests.e2e.program import HOMEPORT
 
 
@@ -75,15 +76,12 @@ def test_it_runs_by_itself_and_stops_when_told(tmp_path: Path) -> None:
         (("--host", "192.0.2.1"), "port_unavailable"),
     ],
 )
-def test_what_cannot_be_right_is_two_lines(options: tuple[str, ...], code: str) -> None:
-    done = subprocess.run(
-        (*HOMEPORT, "sim", "--port", "0", *options), capture_output=True, text=True, timeout=60, check=False
-    )
+def test_what_cannot_be_right_is_two_lines(options: tuple[str, ...], code: str, tmp_path: Path) -> None:
+    done = Inside(tmp_path / "home").execute("sim", "--port", "0", *options)
     assert done.returncode == 2
     assert code in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_faults_can_be_listed() -> None:
-    done = subprocess.run((*HOMEPORT, "sim", "--list-faults"), capture_output=True, text=True, timeout=60, check=True)
-    assert "\nretry-after " in done.stdout
+def test_the_faults_can_be_listed(tmp_path: Path) -> None:
+    assert "\nretry-after " in Inside(tmp_path / "home").run("sim", "--list-faults")

@@ -18,7 +18,7 @@ from homeport.ledger.objectives import Indicator, Objective, Promise, Route
 from homeport.ledger.sla import KeyTotal, Line, ObjectiveReport, Report
 from homeport.ledger.slo import Tally
 from homeport.storage.journal import Journal
-from tests.e2e.program import Program
+from tests.cli.inside import Inside
 from tests.ledger.requests import failed, request
 
 CONFIG = """\
@@ -37,21 +37,21 @@ OCTOBER = Month(2026, 10).start_ns
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    program = Program(tmp_path / "home")
+def program(tmp_path: Path) -> Inside:
+    program = Inside(tmp_path / "home")
     program.home.mkdir()
     (program.home / "homeport.yaml").write_text(CONFIG)
     return program
 
 
-def record(program: Program, *events: RequestFinished) -> None:
+def record(program: Inside, *events: RequestFinished) -> None:
     journal = Journal(program.home / "journal")
     for place, event in enumerate(events):
         journal.record(msgspec.structs.replace(event, request_id=f"r{place}"))
     journal.close()
 
 
-def test_status_of_an_empty_ledger(program: Program) -> None:
+def test_status_of_an_empty_ledger(program: Inside) -> None:
     rows = json.loads(program.run("sla", "status", "--json"))
     assert [(row["objective"], row["indicator"], row["window"]) for row in rows] == [
         ("everything", "availability", "30d"),
@@ -62,7 +62,7 @@ def test_status_of_an_empty_ledger(program: Program) -> None:
     assert "budget left" in program.run("sla", "status")
 
 
-def test_a_report_of_what_only_the_journal_has(program: Program) -> None:
+def test_a_report_of_what_only_the_journal_has(program: Inside) -> None:
     kept = [request(OCTOBER + place, cost=1_005) for place in range(3)]
     record(program, *kept, failed(OCTOBER + 3), failed(OCTOBER - 1), request(OCTOBER + 4, key_id="key_2", cost=7))
     found = json.loads(program.run("sla", "report", "--month", "2026-10", "--json"))
@@ -85,7 +85,7 @@ def test_a_report_of_what_only_the_journal_has(program: Program) -> None:
     assert "so far" not in text
 
 
-def test_a_report_of_one_key(program: Program) -> None:
+def test_a_report_of_one_key(program: Inside) -> None:
     program.run("keys", "create", "bot")
     (key,) = [key for key in json.loads(program.run("keys", "list", "--json")) if key["name"] == "bot"]
     record(program, request(OCTOBER, key_id=key["id"]), request(OCTOBER, key_id="key_other"))
@@ -106,14 +106,14 @@ def test_a_report_of_one_key(program: Program) -> None:
         (("--key", "nobody"), "key_unknown"),
     ],
 )
-def test_what_cannot_be_reported(program: Program, arguments: tuple[str, ...], code: str) -> None:
+def test_what_cannot_be_reported(program: Inside, arguments: tuple[str, ...], code: str) -> None:
     done = program.execute("sla", "report", *arguments)
     assert done.returncode == (1 if code == "key_unknown" else 2)
     assert code in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_without_objectives_it_says_what_to_add(program: Program) -> None:
+def test_without_objectives_it_says_what_to_add(program: Inside) -> None:
     (program.home / "homeport.yaml").write_text(CONFIG.partition("slo:")[0])
     for command in ("status", "report"):
         done = program.execute("sla", command)
