@@ -1,7 +1,5 @@
 """Runs every test in two pytest processes side by side: one waits for programs that it started, the other computes.
 
-python tools/test.py [OPTIONS OF PYTEST ...]
-
 Each process brings its own folders, ports, engines and PostgreSQL. Progress is told as it comes, failures when their
 process ends, and the totals of both last, as pytest tells them. The whole output of each is in build/tests/.
 """
@@ -12,16 +10,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-WAITING = ("tests/clients", "tests/e2e", "docs", "README.md")
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "programs": WAITING,
-    "parts": ("tests", *(f"--ignore={path}" for path in WAITING if path.startswith("tests/"))),
+LOGS = ROOT / "build" / "tests"
+PARTS = {
+    "programs": ("tests/clients", "tests/e2e", "docs", "README.md"),
+    "parts": ("tests", "--ignore=tests/clients", "--ignore=tests/e2e"),
 }
 NOTHING_COLLECTED = 5
 _OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
@@ -31,13 +28,14 @@ _PROGRESS = re.compile(r"\[ *\d+%\]$")
 
 def start(paths: tuple[str, ...], options: list[str]) -> subprocess.Popen[str]:
     command = (sys.executable, "-u", "-m", "pytest", *paths, *options)
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=subprocess.STDOUT, text=True, errors="replace")
 
 
 def follow(name: str, process: subprocess.Popen[str]) -> str:
     """All that it says; progress is passed on line by line, the rest in one piece."""
     said, held = [], []
-    with process, (ROOT / "build" / "tests" / f"{name}.log").open("w", encoding="utf-8") as log:
+    with process, (LOGS / f"{name}.log").open("w", encoding="utf-8") as log:
         assert process.stdout is not None
         for line in process.stdout:
             log.write(line)
@@ -65,25 +63,17 @@ def totals(outputs: list[str]) -> str | None:
 def main(options: list[str]) -> int:
     """The exit code of pytest: of the process that failed, if one did."""
     started = time.monotonic()
-    (ROOT / "build" / "tests").mkdir(parents=True, exist_ok=True)
+    LOGS.mkdir(parents=True, exist_ok=True)
     processes = {name: start(paths, options) for name, paths in PARTS.items()}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the two by itself; they tidy up, and we wait
-
-    def stop(*_: object) -> None:
-        for process in processes.values():
-            process.send_signal(signal.SIGINT)
-
-    signal.signal(signal.SIGTERM, stop)
     with ThreadPoolExecutor() as pool:
-        outputs = list(pool.map(follow, processes, processes.values()))
-    closing = totals(outputs)
+        closing = totals(list(pool.map(follow, processes, processes.values())))
     seconds = time.monotonic() - started
     print(f"{closing or 'pytest broke down'} in {seconds:.2f}s ({timedelta(seconds=int(seconds))})")
     codes = {process.returncode for process in processes.values()}
-    failed = codes - {0, NOTHING_COLLECTED}
-    if closing is None or failed:
-        return max(failed, default=1)
-    return 0 if 0 in codes else NOTHING_COLLECTED
+    if codes <= {0, NOTHING_COLLECTED} and closing:
+        return min(codes)
+    return max(map(abs, codes)) or 1
 
 
 if __name__ == "__main__":

@@ -152,13 +152,13 @@ def test_keys_are_changed_and_rotated(program: Inside) -> None:
     assert "Changed" in program.run("keys", "update", made["id"], "--days", "1")
 
 
-def test_db(program: Inside) -> None:
-    assert program.execute("db", "status").returncode == 1
-    assert "Upgraded" in program.run("db", "upgrade")
-    assert "Already" in program.run("db", "upgrade")
-    assert json.loads(program.run("db", "status", "--json"))["schema"] == SCHEMA_HEAD
-    (program.home / "homeport.db").write_bytes(b"broken" * 1000)
-    done = program.execute("cost")
+def test_db(process: Program) -> None:
+    assert process.execute("db", "status").returncode == 1
+    assert "Upgraded" in process.run("db", "upgrade")
+    assert "Already" in process.run("db", "upgrade")
+    assert json.loads(process.run("db", "status", "--json"))["schema"] == SCHEMA_HEAD
+    (process.home / "homeport.db").write_bytes(b"broken" * 1000)
+    done = process.execute("cost")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
 
