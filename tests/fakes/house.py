@@ -9,6 +9,7 @@ import msgspec
 
 from homeport.api.app import App
 from homeport.api.count_tokens import CountTokens
+from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
 from homeport.config.loops import LoopSettings
 from homeport.core.alerts import LoopStopped
@@ -31,6 +32,7 @@ from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
+from homeport.pipeline.preview import Preview
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.pipeline.sessions import Sessions
@@ -142,9 +144,8 @@ class House:
         )
         facts = ServedFacts(pricing=RateCard(), deployments=self.deployments, health=self.health, clock=self.clock)
         self.sessions = MemorySessions()
-        routing = RouteStage(
-            catalogue, policy or Static(), facts, Sessions(self.sessions, {target.tier for target in placed})
-        )
+        self.policy = policy or Static()
+        routing = RouteStage(catalogue, self.policy, facts, Sessions(self.sessions, {target.tier for target in placed}))
         dispatcher = Dispatcher(
             upstreams=self._by_upstream,
             health=self.health,
@@ -198,7 +199,7 @@ class House:
             readiness=lambda: (self.ready, {"engines": {}}),
             clock=self.clock,
             max_body=max_body,
-            families=(*families, CountTokens(counting)),
+            families=(*families, CountTokens(counting), RoutePath(Preview(stages, "static"))),
         )
 
     async def _sleep(self, seconds: float) -> None:

@@ -47,11 +47,13 @@ class Caller:
         log: list[str] | None = None,
     ) -> None:
         self.listening = asyncio.Event()
+        path, _, query = path.partition("?")
         self.scope = _Scope(self.listening)
         self.scope |= {
             "type": "http",
             "method": method,
             "path": path,
+            "query_string": query.encode("latin-1"),
             "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
         }
         pieces = list(body) or [b""]

@@ -16,9 +16,11 @@ from homeport.api.keys import KeyFields
 from homeport.api.moderations import ModerationRequest
 from homeport.api.openai import REQUESTS
 from homeport.api.rerank import RerankRequest
+from homeport.api.route import RouteQuery
 from homeport.api.usage import AdminUsageQuery, UsageQuery
 from homeport.core.types import Surface
 from homeport.protocols.responses.wire import ResponseRequest
+from homeport.routing.explain import Told
 
 Body = type[msgspec.Struct]
 
@@ -147,6 +149,15 @@ OPERATIONS: tuple[Operation, ...] = (
         answers.Moderations,
     ),
     _infer(Surface.RERANK, "rerank", "Sort documents by how well they answer a query", RerankRequest, answers.Rankings),
+    _op(
+        "POST /v1/route",
+        "explainRoute",
+        "What would answer a request, and why; nothing is sent",
+        INFERENCE,
+        Told,
+        request=REQUESTS[Surface.CHAT],
+        query=RouteQuery,
+    ),
     _op("GET /v1/models", "listModels", "What this key may name as model", MODELS, answers.ModelList),
     _op("GET /v1/models/{model}", "retrieveModel", "One of them", MODELS, answers.Model),
     _op("GET /v1/usage", "showUsage", "What the key has used", USAGE, answers.UsagePage, query=UsageQuery),

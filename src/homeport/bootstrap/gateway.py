@@ -16,6 +16,7 @@ from homeport.api.count_tokens import CountTokens
 from homeport.api.dialects import dialects
 from homeport.api.feedback import FeedbackPaths
 from homeport.api.files import FileBounds, Files
+from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
 from homeport.api.usage import UsagePaths
 from homeport.bootstrap.admin import build_admin
@@ -139,7 +140,8 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns)
         usage = UsagePaths(self.keys, self.engine, self.clock)
         feedback = FeedbackPaths(self.keys, self.engine, self.clock)
-        return (uploads, batches, usage, feedback, CountTokens(self.path.counting), admin)
+        dry_runs = RoutePath(self.path.preview)
+        return (uploads, batches, usage, feedback, CountTokens(self.path.counting), dry_runs, admin)
 
 
 async def _publish(metrics: Metrics) -> None:

@@ -38,6 +38,7 @@ from homeport.pipeline.hindsight import LookBack
 from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
+from homeport.pipeline.preview import Preview
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.pipeline.sessions import Sessions
@@ -87,7 +88,7 @@ class RequestPath:
         engine: the database that budgets are in.
 
     Attributes:
-        catalogue, admission, counting: for what stands beside the path.
+        catalogue, admission, counting, preview: for what stands beside the path.
         router: the version that scoring policies go by.
     """
 
@@ -200,6 +201,7 @@ class RequestPath:
             use=self._use,
             hindsight=LookBack(self._targets, RateCard(), learn=settings.routing.learn.enabled),
         )
+        self.preview = Preview(stages, settings.routing.policy)
         return Pipeline(stages)
 
     @contextlib.asynccontextmanager

@@ -59,6 +59,21 @@ class Wallet:
         """The purses of accounts, in the order of their names. Raises StorageError where one cannot be made."""
         return tuple(self._purse(account) for account in accounts)
 
+    async def look(self, account: Account) -> Purse:
+        """How an account stands: as it is known here, else as the bank tells it. Nothing is leased.
+
+        Raises:
+            StorageError: the bank cannot be asked.
+        """
+        known = self._purses.get((account.budget.id, account.instance))
+        if known is not None and known.grant is not None:
+            return known
+        now, none = self._clock.monotonic_ns(), Nano(0)
+        found, trade = Purse(account, 0, now), self._bank.trade
+        grant = await self._in_thread(trade, self.holder, account, settled=none, returned=none, need=none, want=none)
+        found.learn(grant, now)
+        return found
+
     async def reserve(self, purses: Sequence[Purse], *, need: int, good: int, want: int, patience_s: float) -> int:
         """Take the same amount from each purse, at least `need` and at most `want`; the amount.
 

@@ -247,6 +247,9 @@ class Exchange:
         headers[self.dialect.id_header] = self.request_id
         if self.tab is not None:
             headers.update(self.tab.headers())
+        why = self.decision.explanation if self.decision is not None else None
+        if why is not None and why.score is not None:
+            headers["x-homeport-router"] = str(why.version)
         if self.loop:
             headers["x-homeport-loop"] = self.loop
         if isinstance(self.error, RateLimited):

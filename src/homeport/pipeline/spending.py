@@ -171,6 +171,10 @@ class Tab:
             return Decision(candidates=local, reason=reason_of(error.budget))
         return decision
 
+    def least(self, target: Target) -> int:
+        """Nano-dollars without which a call of the target is not made. Raises NotPermitted."""
+        return self._quoted(target).least
+
     async def hold(self, target: Target) -> Hold:
         """Hold for a call that is about to be made.
 

@@ -1,0 +1,89 @@
+"""POST /v1/route: what would answer a request, and why. The body is the request itself."""
+
+from typing import Any
+
+import msgspec
+
+from homeport.api import bodies
+from homeport.api.anthropic import BETA, AnthropicDialect
+from homeport.api.connection import Connection
+from homeport.api.dialects import dialects
+from homeport.api.routes import Methods, read_query, reply, token_of
+from homeport.core.errors import InvalidRequest
+from homeport.core.ports import Dialect
+from homeport.core.types import Surface
+from homeport.pipeline.attribution import TRACE_HEADER, TRACEPARENT_HEADER, USER_HEADER, Attribution
+from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
+from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.preview import Preview
+from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
+
+PATH = "/v1/route"
+_FIELD = "surface"
+
+
+class RouteQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters. `surface`: the path below /v1 that the body is for."""
+
+    surface: str | None = None
+
+
+class RoutePath:
+    """`Paths` of one path."""
+
+    def __init__(self, preview: Preview) -> None:
+        self._preview = preview
+        self._dialects = dialects()
+
+    def find(self, path: str) -> Methods | None:
+        return {"POST": self._tell} if path == PATH else None
+
+    async def _tell(self, connection: Connection, request_id: str) -> None:
+        # Before the body is read, which has to be known here: its dialect may be written in it.
+        self._preview.authenticate(token_of(connection))
+        asked = read_query(connection, RouteQuery).surface
+        body = await connection.read_body()
+        surface, body = _surface_of(body) if asked is None else (_surface(asked), body)
+
+        async def read() -> bytes:
+            return body
+
+        exchange = Exchange(
+            request_id=request_id,
+            surface=surface,
+            token=token_of(connection),
+            timeout_header=connection.header(DEADLINE_HEADER.encode()),
+            data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
+            attribution=Attribution(
+                user=connection.header(USER_HEADER.encode()),
+                trace=connection.header(TRACE_HEADER.encode()),
+                traceparent=connection.header(TRACEPARENT_HEADER.encode()),
+            ),
+            read_body=read,
+            dialect=self._dialect(surface, connection),
+            wire=connection,
+        )
+        await reply(connection, await self._preview.tell(exchange))
+
+    def _dialect(self, surface: Surface, connection: Connection) -> Dialect:
+        dialect = self._dialects[surface]
+        return dialect.with_betas(connection.header(BETA)) if isinstance(dialect, AnthropicDialect) else dialect
+
+
+def _surface_of(body: bytes) -> tuple[Surface, bytes]:
+    """The surface that a body names in a field of ours, and the body without it; chats by default."""
+    if f'"{_FIELD}"'.encode() not in body:
+        return Surface.CHAT, body
+    try:
+        fields = bodies.FIELDS.decode(body)
+        said = msgspec.json.decode(fields.pop(_FIELD, b"null"))
+    except bodies.UNREADABLE:
+        return Surface.CHAT, body  # Its dialect tells what is wrong with it.
+    return Surface.CHAT if said is None else _surface(said), msgspec.json.encode(fields)
+
+
+def _surface(said: Any) -> Surface:
+    try:
+        return Surface(said)
+    except ValueError:
+        raise InvalidRequest(f"{_FIELD} must be one of: {', '.join(Surface)}", param=_FIELD) from None

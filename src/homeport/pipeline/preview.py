@@ -1,0 +1,71 @@
+"""What would become of a request, were it sent now: the request path up to its decision, and nothing done."""
+
+from homeport.core.privacy import Action, Assessment
+from homeport.core.types import DataClass
+from homeport.pipeline.attribution import end_user, trace_id
+from homeport.pipeline.authenticate import authenticate, permit, permit_inference, scope_of
+from homeport.pipeline.deadline import seconds_left
+from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.foresight import foresee
+from homeport.pipeline.pipeline import Stages
+from homeport.privacy.classify import classify
+from homeport.routing.explain import Told, explain
+
+
+class Preview:
+    """Dry runs. They take a place among the requests in progress, and use up, record and teach nothing.
+
+    Args:
+        stages: those of the requests themselves.
+        policy: the name of the policy.
+    """
+
+    def __init__(self, stages: Stages, policy: str) -> None:
+        self._stages = stages
+        self._policy = policy
+
+    def authenticate(self, token: str | None) -> None:
+        """Whether somebody with this token may ask at all. Raises NotAuthenticated, NotPermitted."""
+        permit_inference(authenticate(self._stages.keys, token))
+
+    async def tell(self, exchange: Exchange) -> Told:
+        """Where a request would go, and why.
+
+        Raises:
+            HomeportError: whatever would refuse the same request before it is sent anywhere, but for a key's limits
+                and the loop guard, which count only requests that are sent.
+        """
+        stages = self._stages
+        exchange.started_ns = stages.clock.monotonic_ns()
+        exchange.key = key = authenticate(stages.keys, exchange.token)
+        permit(key, scope_of(exchange.surface))
+        exchange.data_class = classify(key.data_class, exchange.data_class_header)
+        seconds = seconds_left(exchange.timeout_header, stages.longest_s)
+        exchange.deadline_ns = exchange.started_ns + round(seconds * 1e9)
+        with stages.use, stages.admission.admit(key):
+            exchange.inference = inference = exchange.dialect.decode(exchange.surface, await exchange.read_body())
+            route = stages.routing.consider(inference, key, exchange.data_class, exchange.told_to)
+            decision = route.decision
+            if stages.spending is not None:
+                decision = await foresee(
+                    stages.spending,
+                    key,
+                    inference,
+                    decision,
+                    end_user=end_user(exchange.attribution, inference.fields),
+                    trace_id=trace_id(exchange.attribution),
+                    deadline_ns=exchange.deadline_ns,
+                )
+            return explain(
+                route.question,
+                decision,
+                policy="pinned" if route.pinned else self._policy,
+                offered=route.offered,
+                removed=route.removed,
+                assessment=_assessment(exchange.data_class),
+            )
+
+
+def _assessment(data_class: DataClass) -> Assessment:
+    action = Action.LOCAL_ONLY if data_class is DataClass.PRIVATE else Action.ALLOW
+    return Assessment(action=action, data_class=data_class)
