@@ -26,6 +26,7 @@ from homeport.cli import (
     ledger,
     package,
     prices,
+    route,
     run,
     serve,
     sim,
@@ -55,6 +56,7 @@ app.add_typer(sla.app, name="sla")
 app.add_typer(budget.app, name="budget")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(bench.app, name="bench")
+app.add_typer(route.app, name="route")
 
 
 def _print_version(wanted: bool) -> None:

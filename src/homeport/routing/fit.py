@@ -163,7 +163,6 @@ def fit(samples: Sequence[Sample], configuration: Configuration) -> Fit:
     """Fit on samples, each of which counts as much as the others whatever its size."""
     import numpy as np
     from scipy.sparse import issparse, vstack
-    from scipy.sparse.linalg import lsqr
 
     features = np.vstack([sample.features[:, _columns(configuration)] for sample in samples])
     gaps = np.concatenate([sample.strong - sample.weak for sample in samples])
@@ -178,10 +177,28 @@ def fit(samples: Sequence[Sample], configuration: Configuration) -> Fit:
     designs = [empty.design(sample) for sample in samples]
     design: Any = vstack(designs, format="csr") if issparse(designs[0]) else np.vstack(designs)
     root = np.sqrt(share)
-    weighed = design.multiply(root[:, None]).tocsr() if issparse(design) else design * root[:, None]
-    bound = {"damp": configuration.penalty**0.5, "atol": _TOLERANCE, "btol": _TOLERANCE, "iter_lim": _MOST_STEPS}
-    weights = lsqr(weighed, (gaps - base) * root, **bound)[0]
-    return msgspec.structs.replace(empty, weights=weights)
+    if len(samples) == 1:
+        weighed = design
+    else:
+        weighed = design.multiply(root[:, None]).tocsr() if issparse(design) else design * root[:, None]
+    return msgspec.structs.replace(empty, weights=_ridge(weighed, (gaps - base) * root, configuration.penalty))
+
+
+def _ridge(design: Any, target: "Floats", penalty: float) -> "Floats":
+    """Weights w that make |design w - target|^2 + penalty |w|^2 least."""
+    import numpy as np
+    from scipy.sparse import issparse
+    from scipy.sparse.linalg import LinearOperator, cg
+
+    if not issparse(design):
+        few: Floats = np.linalg.solve(design.T @ design + penalty * np.eye(design.shape[1]), design.T @ target)
+        return few
+    # There are more words than rows: w = design^T a, with one unknown a row (Saunders et al., ICML 1998).
+    turned = design.T.tocsr()
+    rows = len(target)
+    kernel = LinearOperator((rows, rows), matvec=lambda vector: design @ (turned @ vector) + penalty * vector)
+    found: Floats = turned @ cg(kernel, target, rtol=_TOLERANCE, maxiter=_MOST_STEPS)[0]
+    return found
 
 
 def fit_curve(name: str, scores: "Floats", qualities: "Floats") -> Curve:

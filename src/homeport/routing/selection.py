@@ -15,7 +15,7 @@ from homeport.core.errors import ConfigError
 from homeport.routing.fit import CANDIDATES, Configuration, Sample, fit, fit_curve, read_sample
 from homeport.routing.gap import GapModel
 from homeport.routing.rows import Rows
-from homeport.stats.ranking import Ranking, apgr, compare
+from homeport.stats.ranking import Ranking, compare
 
 if TYPE_CHECKING:
     from homeport.routing.fit import Floats, Places
@@ -99,13 +99,13 @@ def choose(sample: Sample, *, seed: int, grouped: bool = False) -> Configuration
     """The candidate with the highest APGR in a cross-validation inside the sample; of equal ones the simplest."""
     import numpy as np
 
-    folds = _folds(sample, INNER_FOLDS, seed, grouped)
-    every, reached = np.arange(len(sample.groups)), []
-    for candidate in CANDIDATES:
-        scores = np.zeros(len(every))
-        for held in folds:
-            scores[held] = fit([sample.take(np.setdiff1d(every, held))], candidate).predict(sample.take(held))
-        reached.append(apgr(scores.tolist(), sample.weak.tolist(), sample.strong.tolist()))
+    every = np.arange(len(sample.groups))
+    scores = np.zeros((len(CANDIDATES), len(every)))
+    for held in _folds(sample, INNER_FOLDS, seed, grouped):
+        known, unseen = sample.take(np.setdiff1d(every, held)), sample.take(held)
+        for place, candidate in enumerate(CANDIDATES):
+            scores[place, held] = fit([known], candidate).predict(unseen)
+    reached = [_ranking(found, sample).apgr for found in scores]
     return CANDIDATES[int(np.argmax(reached))]
 
 
