@@ -16,11 +16,13 @@ import homeport.transport.sse
 from homeport.api.multipart import Upload
 from homeport.jobs import lines
 from homeport.pipeline import deadline
+from homeport.privacy import redact
 from homeport.protocols.anthropic import reading, request_to_chat, stream_from_chat
 from homeport.protocols.gemini import contents
 from homeport.protocols.gemini import stream as gemini_stream
 from homeport.protocols.responses import items
 from homeport.providers import frames, message_frames, response_frames
+from homeport.routing import prompt, thresholds
 from homeport.transport.connection import Connection
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.tries import seeded
@@ -62,6 +64,9 @@ BROKEN: dict[str, tuple[object, str, Any]] = {
     "server-multipart": (Upload, "part_data", _half_written),
     "server-deadline": (deadline, "_SECONDS", re.compile(r"\d{1,9}(\.\d{1,9})?")),
     "server-batch-lines": (lines, "_check_request", lambda number, request, endpoint, seen: None),
+    "redaction": (redact, "_lookalikes", lambda name, said: frozenset()),
+    "routing-prompts": (prompt, "_decoded", lambda raw: raw and msgspec.json.decode(raw)),
+    "routing-parts": (thresholds, "check_shares", lambda shares: None),
 }
 """Of each target: the one thing that is put wrong."""
 

@@ -131,3 +131,11 @@ def test_whatever_recognizers_are_called_there_is_a_grammar(names: list[str], te
     for name in map(name_of, names):
         assert [place for *_, place in grammar.find(written(name, 7))] == [place_of(name, 7)]
         assert Originals([name], {place_of(name, 7): "x"}).restored(f"a {written(name, 7)} b") == "a x b"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("after", ["", "\\", "]", "\\]", "\\share"])
+def test_a_backslash_of_the_text_itself_stays(after: str, as_json: bool) -> None:
+    before = "\\\\" if as_json else "\\"
+    told = f"{before}[IP_ADDRESS_1]{after}"
+    assert in_pieces(list(told), as_json=as_json) == f"{before}10.1.2.3{after}"

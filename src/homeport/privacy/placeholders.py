@@ -101,7 +101,9 @@ def _patterns(escape: str, alone: str) -> tuple[re.Pattern[str], re.Pattern[str]
     inner = r"(?P<within>[A-Za-z][A-Za-z\\_ -]{0,63})"
     number = r"(?P<number>[0-9]{1,6})"
     bare = rf"{alone}(?P<bare>[A-Z](?:[A-Z]|{escape}_(?=[A-Z])){{0,63}}){escape}_(?P<bare_number>[0-9]{{1,6}})(?!\w)"
-    whole = rf"{escape}\[ {{0,2}}{inner}{number} {{0,2}}{escape}\]|{bare}"
+    # A backslash before the bracket is an escape only where the other bracket has one: else it is the text's own.
+    closing = rf"(?(escape)(?!\]){escape}|{escape})\]"
+    whole = rf"(?P<escape>(?=\\){escape})?\[ {{0,2}}{inner}{number} {{0,2}}{closing}|{bare}"
     after = rf"{number} {{0,2}}{escape}\Z"
     in_brackets = rf"{escape}\[ {{0,2}}(?:\Z|{inner}(?:\Z|{after}))"
     bare_begun = rf"{alone}(?P<bare>[A-Z][A-Z\\_]{{0,63}}[0-9]{{0,6}})\Z"

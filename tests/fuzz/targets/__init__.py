@@ -2,7 +2,19 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.fuzz.targets import anthropic, depth, frames, gemini, http_client, providers, responses, server, sse
+from tests.fuzz.targets import (
+    anthropic,
+    depth,
+    frames,
+    gemini,
+    http_client,
+    privacy,
+    providers,
+    responses,
+    routing,
+    server,
+    sse,
+)
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "sse": sse.scanner,
@@ -30,4 +42,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "server-multipart": server.multipart,
     "server-deadline": server.deadline,
     "server-batch-lines": server.batch_lines,
+    "redaction": privacy.redaction,
+    "routing-prompts": routing.prompts,
+    "routing-parts": routing.parts,
 }
