@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend cascade-rows fuzz lock clean
+.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split cascade-rows fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -50,6 +50,9 @@ bench-ledger: .venv/dev ## Reports over a million rows, ingestion, the request p
 
 bench-overspend: .venv/dev ## 50 seeded runs against one cap on SQLite and on PostgreSQL: is any over? (45 minutes)
 	@exec $(BIN)/python -m bench.overspend $(ARGS)
+
+bench-split: .venv/dev ## Does a split hold while the traffic drifts, and a promise of quality? (4 minutes)
+	@exec $(BIN)/python -m bench.split $(ARGS)
 
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)

@@ -8,7 +8,7 @@ import msgspec
 from homeport.routing.confidence import MEAN, Confidence
 from homeport.routing.families import family_of_text
 from homeport.routing.recordings import Row
-from homeport.stats.calibration import Calibrator, brier, calibrate, ece
+from homeport.stats.calibration import Calibrator, brier, calibrate, ece, fit_isotonic
 
 _FAMILY_ROWS = 150
 """Fewer rows of a family do not get a curve of their own."""
@@ -78,7 +78,7 @@ def _curves(scores: Sequence[float], right: Sequence[int], families: Sequence[st
     found = {"": calibrate(scores, right)}
     for family in sorted(set(families)):
         own = [place for place, other in enumerate(families) if other == family]
-        if len(own) >= _FAMILY_ROWS and _better_alone(scores, right, own):
+        if _FAMILY_ROWS <= len(own) < len(scores) and _better_alone(scores, right, own):
             found[family] = calibrate([scores[place] for place in own], [right[place] for place in own])
     return found
 
@@ -91,7 +91,7 @@ def _better_alone(scores: Sequence[float], right: Sequence[int], own: Sequence[i
         inside = [place for place in own if place not in outside]
         rest = [place for place in range(len(scores)) if place not in outside]
         for place_rows, is_own in ((inside, True), (rest, False)):
-            curve = calibrate([scores[place] for place in place_rows], [right[place] for place in place_rows])
+            curve = fit_isotonic([scores[place] for place in place_rows], [right[place] for place in place_rows])
             loss = sum((curve.p(scores[place]) - right[place]) ** 2 for place in outside)
             alone, together = (alone + loss, together) if is_own else (alone, together + loss)
     return alone < together
