@@ -16,6 +16,7 @@ from homeport.stats.offpolicy import (
     doubly_robust,
     effective_size,
     ips,
+    lift,
     snips,
 )
 
@@ -127,6 +128,16 @@ def test_snips_stays_among_the_rewards(count: int, seed: int, least: float) -> N
     assert min(rewards) - 1e-9 <= value.estimate <= max(rewards) + 1e-9
     assert value.low <= value.estimate <= value.high
     assert LEAST_EFFECTIVE <= value.effective <= len(log) * (1 + 1e-9)
+
+
+def test_a_lift_is_over_what_was_taken() -> None:
+    """Its interval is narrower than the difference of two: most decisions are the same ones."""
+    log = world(random.Random(5), 20_000, 0.2)
+    taken = sum(one.reward for one in log) / len(log)
+    difference = doubly_robust(log).estimate - taken
+    assert lift(log).estimate == pytest.approx(difference)
+    same = [Logged(propensity=1.0, target=1.0, reward=one.reward) for one in log]
+    assert (lift(same).estimate, lift(same).low, lift(same).high) == (0.0, 0.0, 0.0)
 
 
 def test_weights_that_are_equal_count_in_full() -> None:

@@ -46,6 +46,7 @@ from homeport.privacy.recognize import load_recognizers
 from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.policies.base import PolicySetup, Router
+from homeport.routing.traces import trace
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
 from homeport.storage.sessions import SessionTable
@@ -199,7 +200,7 @@ class RequestPath:
             ),
             holder=self._money.holder,
             use=self._use,
-            hindsight=LookBack(self._targets, RateCard(), learn=settings.routing.learn.enabled),
+            hindsight=LookBack(self._targets, RateCard(), learn=settings.routing.learn.enabled, features=trace),
         )
         self.preview = Preview(stages, settings.routing.policy)
         return Pipeline(stages)

@@ -77,14 +77,14 @@ class LookBack:
         why = decision.explanation
         known = Hindsight(
             baseline_cost=self._baseline(exchange, exchange.key, usage),
-            escalation=exchange.escalation,
+            escalation=_code(exchange.escalation),
             propensity=decision.propensity,
             decided=decision.candidates[0].tier if why is not None or decision.propensity != 1.0 else "",
         )
         if why is None:
             return known
         scored = msgspec.structs.replace(known, router_version=why.version, score=why.score, explored=why.explored)
-        if not self._learn or exchange.data_class is not DataClass.OPEN:
+        if not self._learn or exchange.data_class is not DataClass.OPEN or exchange.redaction is not None:
             return scored
         return self._with_traces(scored, exchange, exchange.key)
 
@@ -122,3 +122,9 @@ def _from_the_top(targets: Sequence[Target]) -> tuple[Target, ...]:
     tiers = list(dict.fromkeys(target.tier for target in targets))
     priced = [target for target in targets if not target.local and target.price is not None]
     return tuple(target for tier in reversed(tiers) for target in priced if target.tier == tier)
+
+
+def _code(escalation: str) -> str:
+    """Why the last answer that was looked at was not good enough: the word after its target's name."""
+    told = escalation.rpartition(",")[2].split(":")
+    return told[-2] if "<" in told[-1] and len(told) > 1 else told[-1]

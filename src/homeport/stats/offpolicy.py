@@ -107,6 +107,20 @@ def doubly_robust(log: Sequence[Logged]) -> Value:
     return _mean(terms, weights)
 
 
+def lift(log: Sequence[Logged]) -> Value:
+    """By how much the policy's mean reward is above that of what was taken: doubly robust, decision by decision.
+
+    Raises:
+        TooLittleOverlap, ValueError: as `check`.
+    """
+    weights = check(log)
+    terms = [
+        one.expected + weight * (one.reward - one.expected_taken) - one.reward
+        for weight, one in zip(weights, log, strict=True)
+    ]
+    return _mean(terms, weights)
+
+
 def check(log: Sequence[Logged]) -> list[float]:
     """The weight of each decision.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, RowMapping, Select, and_, case, func, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, and_, case, func, select, true
 
 from homeport.core.types import DataClass, Outcome
 from homeport.storage.db import insert_new, upsert, writing
@@ -209,8 +209,12 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     score: float
 
 
-def labels(engine: Engine, since: int) -> list[Label]:
-    """What was said of open requests that a router decided since a time, oldest first; private ones never."""
+def labels(engine: Engine, since: int, *, signals: bool = False) -> list[Label]:
+    """What was said of open requests that a router decided since a time, oldest first; private ones never.
+
+    Args:
+        signals: with what Homeport noticed itself, which is never good news, so a mean of it says nothing.
+    """
     rank = case((feedback.c.source == JUDGE, 1), (feedback.c.source.startswith(OWN, autoescape=True), 2), else_=0)
     query = (
         select(
@@ -224,6 +228,7 @@ def labels(engine: Engine, since: int) -> list[Label]:
             decisions.c.started_at >= since,
             requests.c.data_class == DataClass.OPEN.value,
             requests.c.outcome == Outcome.COMPLETED.value,
+            true() if signals else feedback.c.source.not_in((RETRY, REASK)),
         )
         .order_by(decisions.c.started_at, decisions.c.request_id, rank, func.abs(feedback.c.score).desc())
     )
