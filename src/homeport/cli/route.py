@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from homeport.cli import route_calibrate, route_fit, route_versions
+from homeport.cli import route_calibrate, route_fit, route_refit, route_versions
 
 ASK = "ask"
 
@@ -30,5 +30,5 @@ app = typer.Typer(
     help="Router versions: fit or calibrate one, list them, go back to one.",
     no_args_is_help=True,
 )
-for module in (route_fit, route_calibrate, route_versions):
+for module in (route_fit, route_calibrate, route_refit, route_versions):
     module.register(app)
