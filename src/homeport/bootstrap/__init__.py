@@ -16,6 +16,7 @@ from homeport.bootstrap.engines import (
     write_endpoints,
 )
 from homeport.bootstrap.gateway import Gateway, build_gateway
+from homeport.bootstrap.offline import explain_offline
 from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
 from homeport.bootstrap.path import load_policy
 from homeport.bootstrap.reload import Reloader
@@ -48,6 +49,7 @@ __all__ = [
     "courier",
     "deliver_alerts",
     "ensure_own_keys",
+    "explain_offline",
     "free_port",
     "holder_registry",
     "key_registry",

@@ -34,9 +34,14 @@ def plan_engines(settings: Settings, home: Home) -> tuple[PlannedEngine, ...]:
 
 def try_engine(settings: Settings, name: str) -> None:
     """Render an engine's launch, as `homeport up` will, without its weights. Raises ConfigError."""
-    engine = settings.engines[name]
-    _render(name, engine, Path(engine.package) if engine.package else None, port=0)
+    _unstarted(name, settings.engines[name])
     try_surfaces(settings, name)
+
+
+def imagine_endpoints(settings: Settings) -> dict[str, Endpoint]:
+    """Every engine that a target uses, as it would be, were it started. Raises ConfigError."""
+    used = dict.fromkeys(active.target.engine for active in settings.active_targets() if active.target.engine)
+    return {name: _unstarted(name, settings.engines[name]) for name in used}
 
 
 def write_endpoints(home: Home, engines: tuple[PlannedEngine, ...]) -> None:
@@ -68,6 +73,10 @@ def free_port() -> int:
 def _plan_engine(name: str, engine: EngineSettings, home: Home) -> PlannedEngine:
     launch = _render(name, engine, _weights(home, engine.package), free_port())
     return PlannedEngine(name=name, package=engine.package, launch=launch)
+
+
+def _unstarted(name: str, engine: EngineSettings) -> Endpoint:
+    return _render(name, engine, Path(engine.package) if engine.package else None, port=0).endpoint
 
 
 def _render(name: str, engine: EngineSettings, weights: Path | None, port: int) -> Launch:

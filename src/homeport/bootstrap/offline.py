@@ -1,0 +1,61 @@
+"""What the configuration would do with a request, told without a gateway: no engine runs, and nothing is sent."""
+
+from homeport.api.dialects import dialects
+from homeport.bootstrap.engines import imagine_endpoints
+from homeport.bootstrap.path import SystemClock, load_policy
+from homeport.bootstrap.router import LoadedRouter
+from homeport.bootstrap.upstreams import build_targets
+from homeport.config.home import Home
+from homeport.config.schema import Settings
+from homeport.core.privacy import Action, Assessment
+from homeport.core.types import DataClass, Key, Surface
+from homeport.ledger.pricing import RateCard
+from homeport.pipeline.breaker import BreakerPolicy
+from homeport.pipeline.deployments import Deployments
+from homeport.pipeline.routing import RouteStage, ServedFacts
+from homeport.privacy.classify import classify
+from homeport.routing.eligibility import Catalogue
+from homeport.routing.explain import Told, explain
+
+_ANYONE = Key(id="offline", name="offline")
+
+
+class _AllUp:
+    """`Health` where nothing runs: what would be started is taken to be up."""
+
+    def ready(self, upstream: str) -> bool:
+        return True
+
+    def report_failure(self, upstream: str) -> None:
+        pass
+
+    async def wait_ready(self, upstream: str, timeout: float) -> bool:
+        return True
+
+
+def explain_offline(settings: Settings, home: Home, body: bytes, data_class: str | None = None) -> Told:
+    """Where a chat would go: by the configuration and the router's version in use, for a key that may do anything.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        RequestError: the gateway would refuse the request.
+    """
+    clock = SystemClock()
+    targets = build_targets(settings, imagine_endpoints(settings))
+    facts = ServedFacts(
+        pricing=RateCard(), deployments=Deployments(BreakerPolicy()), health=_AllUp(), clock=clock
+    )
+    policy = load_policy(settings, LoadedRouter(home, clock.wall_ns).router)
+    stage = RouteStage(Catalogue(targets, settings.resolved_aliases()), policy, facts)
+    found = classify(_ANYONE.data_class, data_class)
+    inference = dialects()[Surface.CHAT].decode(Surface.CHAT, body)
+    route = stage.consider(inference, _ANYONE, found)
+    action = Action.LOCAL_ONLY if found is DataClass.PRIVATE else Action.ALLOW
+    return explain(
+        route.question,
+        route.decision,
+        policy="pinned" if route.pinned else settings.routing.policy,
+        offered=route.offered,
+        removed=route.removed,
+        assessment=Assessment(action=action, data_class=found),
+    )
