@@ -42,9 +42,7 @@ def explain_offline(settings: Settings, home: Home, body: bytes, data_class: str
     """
     clock = SystemClock()
     targets = build_targets(settings, imagine_endpoints(settings))
-    facts = ServedFacts(
-        pricing=RateCard(), deployments=Deployments(BreakerPolicy()), health=_AllUp(), clock=clock
-    )
+    facts = ServedFacts(pricing=RateCard(), deployments=Deployments(BreakerPolicy()), health=_AllUp(), clock=clock)
     policy = load_policy(settings, LoadedRouter(home, clock.wall_ns).router)
     stage = RouteStage(Catalogue(targets, settings.resolved_aliases()), policy, facts)
     found = classify(_ANYONE.data_class, data_class)
@@ -58,4 +56,5 @@ def explain_offline(settings: Settings, home: Home, body: bytes, data_class: str
         offered=route.offered,
         removed=route.removed,
         assessment=Assessment(action=action, data_class=found),
+        catalogue=targets,
     )

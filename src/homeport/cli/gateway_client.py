@@ -3,7 +3,7 @@
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,9 +55,11 @@ class GatewayClient:
             return False
 
     @contextmanager
-    def post(self, path: str, body: dict[str, Any]) -> Iterator[http.client.HTTPResponse]:
+    def post(
+        self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
         try:
-            with self._open(path, msgspec.json.encode(body), seconds=600) as response:
+            with self._open(path, msgspec.json.encode(body), headers, seconds=600) as response:
                 yield response
         except urllib.error.HTTPError as error:
             with error:
@@ -65,9 +67,13 @@ class GatewayClient:
             hint = detail.get("hint") or ""
             raise HomeportError(detail["message"].removesuffix(f"; {hint}"), code=detail["code"], hint=hint) from None
 
-    def _open(self, path: str, body: bytes | None, seconds: float = _SECONDS) -> http.client.HTTPResponse:
+    def _open(
+        self, path: str, body: bytes | None, headers: Mapping[str, str] | None = None, seconds: float = _SECONDS
+    ) -> http.client.HTTPResponse:
         request = urllib.request.Request(self.url + path, data=body)  # noqa: S310 our own http address
         request.add_header("content-type", "application/json")
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
         if body is not None:
             request.add_header("authorization", f"Bearer {self.key}")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

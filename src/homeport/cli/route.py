@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from homeport.cli import route_calibrate, route_fit, route_refit, route_versions
+from homeport.cli import route_ask, route_calibrate, route_fit, route_refit, route_versions
 
 ASK = "ask"
 
@@ -27,8 +27,8 @@ class PromptGroup(TyperGroup):
 
 app = typer.Typer(
     cls=PromptGroup,
-    help="Router versions: fit or calibrate one, list them, go back to one.",
+    help='What would answer a prompt: homeport route "...". Router versions: fit or calibrate one, list them, go back.',
     no_args_is_help=True,
 )
-for module in (route_fit, route_calibrate, route_refit, route_versions):
+for module in (route_ask, route_fit, route_calibrate, route_refit, route_versions):
     module.register(app)

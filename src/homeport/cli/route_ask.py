@@ -35,7 +35,9 @@ def ask(
     Example: homeport route "Prove that there are infinitely many primes."
     """
     state: Context = context.obj
-    body = {"model": model, "messages": [{"role": "user", "content": " ".join(prompt)}]}
+    # What was no UTF-8 on the command line is in no JSON.
+    text = " ".join(prompt).encode("utf-8", "replace").decode()
+    body = {"model": model.encode("utf-8", "replace").decode(), "messages": [{"role": "user", "content": text}]}
     told, running = _told(state, body, DataClass.PRIVATE if private else None, offline=offline)
     if json:
         state.print_json(told)
@@ -54,23 +56,18 @@ def _told(state: Context, body: dict[str, Any], data_class: str | None, *, offli
         except HomeportError as error:
             if error.code != _GONE:
                 raise
-    # What was no UTF-8 on the command line is in no JSON.
-    text = msgspec.json.encode({**body, "messages": [_mended(message) for message in body["messages"]]})
-    return bootstrap.explain_offline(state.settings, state.home, text, data_class), False
-
-
-def _mended(message: dict[str, str]) -> dict[str, str]:
-    return {name: text.encode("utf-8", "replace").decode() for name, text in message.items()}
+    return bootstrap.explain_offline(state.settings, state.home, msgspec.json.encode(body), data_class), False
 
 
 def _show(state: Context, told: Told) -> None:
     """The decision, then the ladder, then what moved the score."""
     looked = ", and its answer is looked at" if told.cascade else ""
-    state.console.print(f"[bold]{escape(told.tier)}[/] · {escape(told.model)} answers{looked} [dim]({escape(told.reason)})[/]")
+    who = f"[bold]{escape(told.tier)}[/] · {escape(told.model)}"
+    state.console.print(f"{who} answers{looked} [dim]({escape(told.reason)})[/]")
     if told.counterfactual is not None:
-        dearest = told.counterfactual
-        against = f"{escape(dearest.tier)} · {escape(dearest.model)} {_dollars(dearest.cost_usd)}"
-        state.console.print(f"expected cost {_dollars(told.cost_usd)}, the dearest would cost {against}")
+        top = told.counterfactual
+        against = f"{escape(top.tier)} · {escape(top.model)} would cost {_dollars(top.cost_usd)}"
+        state.console.print(f"expected cost {_dollars(told.cost_usd)}; {against}")
     if told.privacy.action != "allow":
         why = ", ".join((told.privacy.reason, *told.privacy.recognizers)).strip(", ")
         state.console.print(f"[yellow]{escape(told.privacy.action)}[/] {escape(why)}")

@@ -63,6 +63,7 @@ class Preview:
                 offered=route.offered,
                 removed=route.removed,
                 assessment=_assessment(exchange.data_class),
+                catalogue=stages.routing.catalogue.targets,
             )
 
 

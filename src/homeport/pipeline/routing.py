@@ -91,10 +91,13 @@ class RouteStage:
     Args:
         facts: of the moment; all else is the configuration's.
         sessions: None where conversations are not remembered.
+
+    Attributes:
+        catalogue: what callers can name.
     """
 
     def __init__(self, catalogue: Catalogue, policy: Policy, facts: Facts, sessions: Sessions | None = None) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._policy = policy
         self._facts = facts
         self._sessions = sessions
@@ -134,7 +137,7 @@ class RouteStage:
         """
         conversation = self._sessions.of(inference, key) if self._steers and self._sessions is not None else None
         question = Question(inference, self._facts, conversation.tier if conversation is not None else "")
-        mask = eligible(self._catalogue, question, key, data_class)
+        mask = eligible(self.catalogue, question, key, data_class)
         targets, removed = tuple(sayable(mask.targets)), mask.removed
         if len(targets) < len(mask.targets):
             removed += tuple(Removed(target, NOT_SAYABLE) for target in mask.targets if target not in targets)

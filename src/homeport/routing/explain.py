@@ -111,6 +111,7 @@ def explain(
     offered: Sequence[Target],
     removed: Sequence[Removed],
     assessment: Assessment,
+    catalogue: Sequence[Target],
 ) -> Told:
     """Put a decision into words.
 
@@ -118,6 +119,7 @@ def explain(
         policy: its name, where the decision does not say it.
         offered: what the policy could choose from, in the order of the configuration.
         assessment: of the content.
+        catalogue: every target, in the order of the configuration: the last tier is taken to be the strongest.
     """
     first, why = decision.candidates[0], decision.explanation
     return Told(
@@ -144,7 +146,7 @@ def explain(
             reason=assessment.reason,
         ),
         router=_router(why),
-        counterfactual=_counterfactual(question, (*offered, *(one.target for one in removed))),
+        counterfactual=_counterfactual(question, (*offered, *(one.target for one in removed)), catalogue),
     )
 
 
@@ -180,13 +182,16 @@ def _router(why: Explanation | None) -> ToldRouter | None:
     return ToldRouter(version=why.version, score=why.score, features=features)
 
 
-def _counterfactual(question: Question, known: Sequence[Target]) -> ToldCounterfactual | None:
-    """The dearest of those with a price: without measurements, that is who is taken to be the strongest."""
-    costs = [(cost, target) for target in known if (cost := question.cost(target)) is not None]
-    if not costs:
-        return None
-    cost, target = max(costs, key=lambda pair: pair[0])
-    return ToldCounterfactual(tier=target.tier, model=target.name, cost_usd=_usd(cost))
+def _counterfactual(
+    question: Question, known: Sequence[Target], catalogue: Sequence[Target]
+) -> ToldCounterfactual | None:
+    """The strongest that has a price, of those that the caller may name."""
+    named = {id(target) for target in known}
+    for tier in reversed(dict.fromkeys(target.tier for target in catalogue)):
+        for target in catalogue:
+            if target.tier == tier and id(target) in named and (cost := question.cost(target)) is not None:
+                return ToldCounterfactual(tier=tier, model=target.name, cost_usd=_usd(cost))
+    return None
 
 
 def _usd(cost: Nano | None) -> str | None:
