@@ -1,6 +1,8 @@
 """Every recognizer, shipped or installed, must pass this suite. A new one adds its examples to `EXAMPLES`."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -336,3 +338,8 @@ def test_where_numbers_are_far_apart_each_is_found_in_its_place() -> None:
     numbers = ["4111 1111 1111 1111", "078-05-1120", "DE89 3704 0044 0532 0130 00"]
     text = (" x" * 500 + " ").join(["", *numbers, ""])
     assert [text[one.start : one.end] for one in ALL.find(text) if one.score > 0.8] == numbers
+
+
+def test_every_recognizer_is_on_its_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "recognizers.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(NAMES)

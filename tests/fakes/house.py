@@ -12,11 +12,12 @@ from homeport.api.count_tokens import CountTokens
 from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
 from homeport.config.loops import LoopSettings
+from homeport.config.privacy import PrivacySettings
 from homeport.core.alerts import LoopStopped
 from homeport.core.budgets import Budget
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
-from homeport.core.ports import Judge, KeyRing, Limiter, Policy, TokenCounter, Upstream
+from homeport.core.ports import Clock, Judge, KeyRing, Limiter, Policy, TokenCounter, Upstream
 from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
 from homeport.ledger.budgets import BudgetBook
 from homeport.ledger.loops.guard import LoopGuard
@@ -33,10 +34,14 @@ from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.preview import Preview
+from homeport.pipeline.privacy import PrivacyStage
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.pipeline.sessions import Sessions
 from homeport.pipeline.spending import Histories, Spending, SpendingRules
+from homeport.privacy.classes import Classes
+from homeport.privacy.classify import Classifier
+from homeport.privacy.recognize import Recognizers, load_recognizers
 from homeport.protocols.answers.readings import readings
 from homeport.routing.cascade import CascadeJudge
 from homeport.routing.eligibility import Catalogue
@@ -111,6 +116,7 @@ class House:
         rules: SpendingRules | None = None,
         judge: Judge | None = None,
         looks: CascadePolicy | None = None,
+        privacy: PrivacySettings | None = None,
     ) -> None:
         self.log: list[str] = []
         self.clock = ManualClock()
@@ -156,7 +162,9 @@ class House:
             dice=random.Random(1),
             sleep=self._sleep,
         )
+        self.privacy = privacy_stage(privacy, self.clock)
         stages = Stages(
+            privacy=self.privacy,
             keys=self.keys,
             admission=self.admission,
             limiter=limiter or NoLimits(),
@@ -188,6 +196,7 @@ class House:
             keys=self.keys,
             admission=self.admission,
             routing=routing,
+            privacy=self.privacy,
             counters={f"at-{name}": counter for name, counter in (counters or {}).items()},
             longest_s=600.0,
         )
@@ -251,6 +260,15 @@ class House:
     def calls(self) -> list[str]:
         """The names of the targets that were called; each is called with what it knows."""
         return [name for name, upstream in self.upstreams.items() for _ in upstream.calls]
+
+
+def privacy_stage(
+    settings: PrivacySettings | None, clock: Clock, recognizers: Recognizers | None = None
+) -> PrivacyStage:
+    """What a configuration makes of requests; `recognizers` in the place of those that it names."""
+    classes = Classes(settings)
+    found = recognizers or load_recognizers(classes.recognizers)
+    return PrivacyStage(classes, Classifier(found, clock.monotonic_ns, (settings or PrivacySettings()).timeout_seconds))
 
 
 def seen(upstream: ScriptedUpstream) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from homeport.pipeline.authenticate import authenticate, permit_inference
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.pipeline import Pipeline
-from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
+from homeport.privacy.classes import HEADER as DATA_CLASS_HEADER
 from homeport.routing.eligibility import Catalogue
 from homeport.telemetry.metrics import CONTENT_TYPE, Metrics
 

@@ -16,8 +16,8 @@ from homeport.core.money import format_usd
 from homeport.core.ports import KeyRing
 from homeport.core.types import DataClass, Key, Surface
 from homeport.pipeline.authenticate import permit, scope_of
-from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
-from homeport.privacy.classify import classify
+from homeport.privacy.classes import HEADER as DATA_CLASS_HEADER
+from homeport.privacy.classes import Classes
 from homeport.storage.batches import Batch, BatchStore, Tally, new_batch_id
 from homeport.storage.files import FileStore
 
@@ -69,6 +69,7 @@ class Batches:
         surfaces: Collection[Surface],
         max_open: int,
         wall_ns: Callable[[], int],
+        classes: Classes | None = None,
     ) -> None:
         self._keys = keys
         self._store = store
@@ -76,6 +77,7 @@ class Batches:
         self._surfaces = {f"/v1/{surface}": surface for surface in surfaces}
         self._max_open = max_open
         self._wall_ns = wall_ns
+        self._classes = classes or Classes()
 
     def find(self, path: str) -> Methods | None:
         if path == PATH:
@@ -112,7 +114,7 @@ class Batches:
 
     async def _create(self, connection: Connection, _: str) -> None:
         key = batch_key(self._keys, connection)
-        data_class = classify(key.data_class, connection.header(DATA_CLASS_HEADER.encode()))
+        data_class = self._classes.floor(key, connection.header(DATA_CLASS_HEADER.encode()))
         asked, _fields = read(await connection.read_body(), _decoder)
         self._check_endpoint(key, asked.endpoint)
         file = await asyncio.to_thread(self._files.get, key.id, asked.input_file_id)

@@ -6,7 +6,7 @@ from homeport.api.routes import Methods, reply, token_of
 from homeport.core.types import Inference
 from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
-from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
+from homeport.privacy.classes import HEADER as DATA_CLASS_HEADER
 
 _PATH = f"{PREFIX}/count_tokens"
 

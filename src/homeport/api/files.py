@@ -18,8 +18,8 @@ from homeport.core.errors import CapacityError, InvalidRequest, NotFound, Reques
 from homeport.core.ports import KeyRing
 from homeport.core.types import Key, Scope
 from homeport.pipeline.authenticate import authenticate, permit
-from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
-from homeport.privacy.classify import classify
+from homeport.privacy.classes import HEADER as DATA_CLASS_HEADER
+from homeport.privacy.classes import Classes
 from homeport.storage.files import Draft, FileStore, Quota, StoredFile, new_file_id, over_quota
 
 PATH = "/v1/files"
@@ -59,11 +59,19 @@ class _Expiry(Struct, frozen=True):
 class Files:
     """The paths of this family."""
 
-    def __init__(self, keys: KeyRing, store: FileStore, bounds: FileBounds, wall_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        keys: KeyRing,
+        store: FileStore,
+        bounds: FileBounds,
+        wall_ns: Callable[[], int],
+        classes: Classes | None = None,
+    ) -> None:
         self._keys = keys
         self._store = store
         self._bounds = bounds
         self._wall_ns = wall_ns
+        self._classes = classes or Classes()
         self._uploads = 0
 
     def find(self, path: str) -> Methods | None:
@@ -115,7 +123,7 @@ class Files:
 
     async def _upload(self, connection: Connection, _: str) -> None:
         key = self._key(connection)
-        data_class = classify(key.data_class, connection.header(DATA_CLASS_HEADER.encode()))
+        data_class = self._classes.floor(key, connection.header(DATA_CLASS_HEADER.encode()))
         room = await asyncio.to_thread(self._store.room, key.id, self._bounds.quota)
         with self._place(), _discarding(self._store.draft()) as draft:
             upload = await self._receive(connection, draft, room)

@@ -9,8 +9,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import Engine
 
 from homeport.api.auth import another_token, digest, new_token
+from homeport.config.privacy import CLASS_NAME
 from homeport.core.errors import ConfigError, InvalidRequest, NotFound
-from homeport.core.types import DEFAULT_PROJECT, DataClass, Key, RateLimits, Scope
+from homeport.core.types import DEFAULT_PROJECT, Key, RateLimits, Scope
 from homeport.storage.keys import StoredKey, add_key, change_key, list_keys
 
 MAX_GRACE_SECONDS = 30 * 86_400
@@ -27,6 +28,7 @@ class Offer(Struct, frozen=True):
 
     models: tuple[str, ...]
     tiers: tuple[str, ...]
+    classes: tuple[str, ...] = ("open", "private")
 
 
 class KeyFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +47,7 @@ class KeyFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scopes: Annotated[list[Scope], Meta(min_length=1)] | UnsetType = UNSET
     models: Names | UnsetType = UNSET
     tiers: Names | UnsetType = UNSET
-    data_class: DataClass | UnsetType = UNSET
+    data_class: Annotated[str, Meta(pattern=CLASS_NAME)] | UnsetType = UNSET
     expires_in: Annotated[float, Meta(gt=0, le=36_500 * 86_400)] | UnsetType | None = UNSET
     requests_per_minute: Limit | UnsetType | None = UNSET
     tokens_per_minute: Limit | UnsetType | None = UNSET
@@ -162,6 +164,12 @@ class KeyRegistry:
 
     def _check_names(self, said: dict[str, Any]) -> None:
         offer = self._offer()
+        if "data_class" in said and said["data_class"] not in offer.classes:
+            raise ConfigError(
+                f"there is no data class {said['data_class'][:64]!r}",
+                code="key_limit_unknown",
+                hint=f"use: {', '.join(offer.classes)}",
+            )
         for kind, known in (("model", offer.models), ("tier", offer.tiers)):
             for name in said.get(f"{kind}s", ()):
                 if name not in known:

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from homeport.api.operations import ADMIN, INFERENCE, USAGE, Operation
-from homeport.core.types import DataClass
+from homeport.config.privacy import CLASS_NAME
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
-from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
+from homeport.privacy.classes import HEADER as DATA_CLASS_HEADER
 
 Schemas = Mapping[type[msgspec.Struct], dict[str, Any]]
 
@@ -116,8 +116,9 @@ def _headers(operation: Operation) -> Iterable[dict[str, Any]]:
 _DATA_CLASS = {
     "name": DATA_CLASS_HEADER,
     "in": "header",
-    "description": "`private` keeps the request on your own engines; a key's own class cannot be loosened.",
-    "schema": {"type": "string", "enum": [str(kind) for kind in DataClass]},
+    "description": "`open`, `private`, which keeps the request on your own engines, or a class of the configuration. "
+    "A key's own class cannot be loosened.",
+    "schema": {"type": "string", "pattern": CLASS_NAME},
 }
 _DEADLINE = {
     "name": DEADLINE_HEADER,

@@ -16,7 +16,7 @@ from homeport.pipeline.attribution import TRACE_HEADER, TRACEPARENT_HEADER, USER
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.preview import Preview
-from homeport.privacy.classify import HEADER as DATA_CLASS_HEADER
+from homeport.privacy.classes import HEADER as DATA_CLASS_HEADER
 
 PATH = "/v1/route"
 _FIELD = "surface"

@@ -135,9 +135,10 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
             surfaces=dialects(),
             max_open=settings.batch.max_open,
             wall_ns=self.clock.wall_ns,
+            classes=self.path.classes,
         )
         admin = build_admin(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states, reload)
-        uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns)
+        uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns, self.path.classes)
         usage = UsagePaths(self.keys, self.engine, self.clock)
         feedback = FeedbackPaths(self.keys, self.engine, self.clock)
         dry_runs = RoutePath(self.path.preview)

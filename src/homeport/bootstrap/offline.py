@@ -1,19 +1,20 @@
 """What the configuration would do with a request, told without a gateway: no engine runs, and nothing is sent."""
 
+import asyncio
+
 from homeport.api.dialects import dialects
 from homeport.bootstrap.engines import imagine_endpoints
 from homeport.bootstrap.path import SystemClock, load_policy
+from homeport.bootstrap.privacy import build_privacy
 from homeport.bootstrap.router import LoadedRouter
 from homeport.bootstrap.upstreams import build_targets
 from homeport.config.home import Home
 from homeport.config.schema import Settings
-from homeport.core.privacy import Action, Assessment
-from homeport.core.types import DataClass, Key, Surface
+from homeport.core.types import Key, Surface
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.breaker import BreakerPolicy
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.routing import RouteStage, ServedFacts
-from homeport.privacy.classify import classify
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.explain import Told, explain
 
@@ -45,16 +46,16 @@ def explain_offline(settings: Settings, home: Home, body: bytes, data_class: str
     facts = ServedFacts(pricing=RateCard(), deployments=Deployments(BreakerPolicy()), health=_AllUp(), clock=clock)
     policy = load_policy(settings, LoadedRouter(home, clock.wall_ns).router)
     stage = RouteStage(Catalogue(targets, settings.resolved_aliases()), policy, facts)
-    found = classify(_ANYONE.data_class, data_class)
     inference = dialects()[Surface.CHAT].decode(Surface.CHAT, body)
-    route = stage.consider(inference, _ANYONE, found)
-    action = Action.LOCAL_ONLY if found is DataClass.PRIVATE else Action.ALLOW
+    privacy = build_privacy(settings.privacy, clock)
+    assessment = asyncio.run(privacy.examine(_ANYONE, data_class, inference, _ANYONE.id))
+    route = stage.consider(inference, _ANYONE, assessment.data_class)
     return explain(
         route.question,
         route.decision,
         policy="pinned" if route.pinned else settings.routing.policy,
         offered=route.offered,
         removed=route.removed,
-        assessment=Assessment(action=action, data_class=found),
+        assessment=assessment,
         catalogue=targets,
     )

@@ -15,6 +15,7 @@ from homeport.bootstrap.engines import read_endpoints
 from homeport.bootstrap.loops import LoopPager
 from homeport.bootstrap.money import Money
 from homeport.bootstrap.prices import tell_unpriced
+from homeport.bootstrap.privacy import build_privacy
 from homeport.bootstrap.retired import Retired, close_all
 from homeport.bootstrap.router import LoadedRouter, shipped_router
 from homeport.bootstrap.upstreams import Transports, build_targets, build_upstreams
@@ -89,7 +90,7 @@ class RequestPath:
         engine: the database that budgets are in.
 
     Attributes:
-        catalogue, admission, counting, preview: for what stands beside the path.
+        catalogue, admission, counting, preview, classes: for what stands beside the path.
         router: the version that scoring policies go by.
     """
 
@@ -131,6 +132,7 @@ class RequestPath:
         """
         targets = build_targets(settings, self._endpoints)
         upstreams = build_upstreams(settings, self._endpoints, self._transports)
+        privacy = build_privacy(settings.privacy, self._clock)
         local = {moderation.NAME: moderation.LocalModeration(load_recognizers())}
         catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
         self._deployments.adopt(_breaker_policy(settings.breaker))
@@ -150,11 +152,14 @@ class RequestPath:
         self._routing = RouteStage(
             catalogue, policy, facts, Sessions(self._sessions, (tier.name for tier in settings.tiers))
         )
+        self._privacy = privacy
+        self.classes = privacy.classes
         self.pipeline = self._assemble(settings, facts)
         self.counting = TokenCounting(
             keys=self._keys,
             admission=self.admission,
             routing=self._routing,
+            privacy=self._privacy,
             counters={name: one for name, one in self._upstreams.items() if isinstance(one, TokenCounter)},
             longest_s=settings.longest_seconds(),
             use=self._use,
@@ -188,6 +193,7 @@ class RequestPath:
             pricing=RateCard(),
             longest_s=settings.longest_seconds(),
             loops=LoopStage(self._loops, self._clock, asyncio.sleep, self._metrics.count_loop, self._pager.page),
+            privacy=self._privacy,
             observers=(self._metrics,),
             clock=self._clock,
             spending=self._money.spending(settings.budgets),

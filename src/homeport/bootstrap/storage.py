@@ -18,6 +18,7 @@ from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core.budgets import Budget
 from homeport.core.types import Key, Scope
+from homeport.privacy.classes import Classes
 from homeport.storage.budgets import list_budgets
 from homeport.storage.db import open_database, schema_version, sqlite_url, unusable, upgrade
 from homeport.storage.keys import list_keys
@@ -88,6 +89,7 @@ def offer_of(settings: Settings) -> Offer:
     return Offer(
         models=tuple(target.public_name for tier in settings.tiers for target in tier.targets),
         tiers=tuple(tier.name for tier in settings.tiers),
+        classes=Classes(settings.privacy).names,
     )
 
 

@@ -17,7 +17,7 @@ from homeport.cli.context import Context, Json
 from homeport.cli.spans import seconds_of
 from homeport.core.budgets import ScopeKind, Window
 from homeport.core.errors import ConfigError
-from homeport.core.types import DataClass, Scope
+from homeport.core.types import Scope
 
 app = typer.Typer(help="Make, list, change, rotate and revoke keys.", no_args_is_help=True)
 
@@ -37,7 +37,9 @@ Tiers = Annotated[
 Project = Annotated[
     str | None, typer.Option("--project", help="Where it stands: organisation/team/project, or fewer names.")
 ]
-Class = Annotated[DataClass | None, typer.Option("--data-class", help="private: its requests never leave home.")]
+Class = Annotated[
+    str | None, typer.Option("--data-class", help="private: its requests never leave home; or a class of `privacy`.")
+]
 Days = Annotated[int | None, typer.Option(min=0, max=36500, help="It expires after so many days. 0: never.")]
 Requests = Annotated[int | None, typer.Option("--rpm", min=0, max=10**9, help="Requests a minute. 0: no limit.")]
 Tokens = Annotated[int | None, typer.Option("--tpm", min=0, max=10**9, help="Tokens a minute. 0: no limit.")]
@@ -214,7 +216,7 @@ def _fields(
     scopes: list[Scope] | None,
     models: list[str] | None,
     tiers: list[str] | None,
-    data_class: DataClass | None,
+    data_class: str | None,
     days: int | None,
     limits: tuple[int | None, int | None, int | None],
     reserve: int | None,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from homeport.config.fields import NAME
 from homeport.config.issues import KeyPath, suggest
+from homeport.config.privacy import BUILT_IN
 from homeport.config.slo import EVERYTHING
 
 AUTO = "auto"
@@ -57,6 +58,7 @@ def check(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from _check_aliases(data)
     yield from _check_objectives(data)
     yield from _check_days(data)
+    yield from _check_project_classes(data)
 
 
 def _text(value: object) -> str | None:
@@ -208,6 +210,15 @@ def _check_days(data: Mapping[str, object]) -> Iterator[Problem]:
     for name in providers:
         discounts = _rows(_section(providers, name), "discounts", ("providers", name))
         yield from _check_one_a_day(discounts, "", "discount")
+
+
+def _check_project_classes(data: Mapping[str, object]) -> Iterator[Problem]:
+    privacy = _section(data, "privacy")
+    known = [*BUILT_IN, *_section(privacy, "classes")]
+    for project, name in _section(privacy, "projects").items():
+        if isinstance(name, str) and name not in known:
+            path = ("privacy", "projects", project)
+            yield Problem(path, f'"{name}" is not open, private or a class of privacy.classes{suggest(name, known)}')
 
 
 def _check_one_a_day(rows: Iterable[_Target], key: str, what: str) -> Iterator[Problem]:

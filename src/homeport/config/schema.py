@@ -32,6 +32,7 @@ from homeport.config.fields import (
 from homeport.config.loops import LoopSettings
 from homeport.config.machine import MachineSettings
 from homeport.config.prices import CurrencySettings, DiscountSettings, PriceSettings
+from homeport.config.privacy import PrivacySettings
 from homeport.config.resilience import BreakerSettings, HedgingSettings, RetrySettings
 from homeport.config.routing import LearnSettings
 from homeport.config.section import Section
@@ -312,6 +313,7 @@ class Settings(Section):
     loops: LoopSettings = Field(
         default_factory=LoopSettings, description="When an agent that repeats itself is stopped."
     )
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings, description="What may leave, and what may not.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Who is told of spending and of loops.")
     slo: tuple[ObjectiveSettings, ...] = Field(

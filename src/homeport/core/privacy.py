@@ -31,6 +31,11 @@ def strictest(actions: Iterable[Action]) -> Action:
     return max(actions, key=lambda action: action.strictness, default=Action.ALLOW)
 
 
+def data_class_of(action: Action) -> DataClass:
+    """What the mask looks at: whether it may leave, redacted or not."""
+    return DataClass.PRIVATE if action.strictness >= Action.LOCAL_ONLY.strictness else DataClass.OPEN
+
+
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a request's privacy before it is decided where it goes.
 

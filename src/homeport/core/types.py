@@ -225,6 +225,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         project: where it stands: up to three names, `organisation/team/project`.
+        data_class: the name of a class of the configuration, `open` or `private`; any other name counts as `private`.
         models, tiers: what it may use; empty means any.
         scopes: what it may do; empty means nothing.
         limits: None for a key without any, which then costs nothing to check.
@@ -235,7 +236,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     project: str = DEFAULT_PROJECT
-    data_class: DataClass = DataClass.OPEN
+    data_class: str = DataClass.OPEN
     models: frozenset[str] = frozenset()
     tiers: frozenset[str] = frozenset()
     scopes: frozenset[Scope] = frozenset({Scope.INFERENCE})

@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from homeport.core.errors import UpstreamError
 from homeport.core.ports import KeyRing, TokenCounter
-from homeport.core.types import DataClass, Inference, Scope, Surface, UpstreamCall
+from homeport.core.privacy import Action
+from homeport.core.types import Inference, Scope, Surface, UpstreamCall
 from homeport.ledger.usage import estimate
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.authenticate import authenticate, permit
 from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.occupancy import Occupancy
+from homeport.pipeline.privacy import PrivacyStage
 from homeport.pipeline.routing import RouteStage
-from homeport.privacy.classify import classify
 
 
 class TokenCounting:
@@ -29,6 +30,7 @@ class TokenCounting:
         keys: KeyRing,
         admission: Admission,
         routing: RouteStage,
+        privacy: PrivacyStage,
         counters: Mapping[str, TokenCounter],
         longest_s: float,
         use: Occupancy | None = None,
@@ -36,6 +38,7 @@ class TokenCounting:
         self._keys = keys
         self._admission = admission
         self._routing = routing
+        self._privacy = privacy
         self._counters = counters
         self._longest_s = longest_s
         self._use = use or Occupancy()
@@ -56,14 +59,16 @@ class TokenCounting:
         """
         key = authenticate(self._keys, token)
         permit(key, Scope.CHAT)
-        data_class = classify(key.data_class, data_class_header)
+        self._privacy.said(key, data_class_header)
         seconds = seconds_left(timeout_header, self._longest_s)
         with self._use, self._admission.admit(key):
             inference = await read()
+            assessment = await self._privacy.examine(key, data_class_header, inference, request_id)
+            data_class = assessment.data_class
             [target, *_] = self._routing.consider(inference, key, data_class).decision.candidates
             counter = self._counters.get(target.upstream) if Surface.MESSAGES in target.surfaces else None
-            # The mask keeps private data at home; a policy may be a third party's, so it is asked again here.
-            if counter is None or (data_class is DataClass.PRIVATE and not target.local):
+            # The mask keeps private data at home; a policy may be a third party's, and nothing is redacted here.
+            if counter is None or (assessment.action is not Action.ALLOW and not target.local):
                 return estimate(inference.input_chars, 0).input_tokens
             call = UpstreamCall(
                 target=target,

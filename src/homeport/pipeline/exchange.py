@@ -7,6 +7,7 @@ from msgspec import Raw
 from homeport.core.errors import HomeportError, InvalidRequest, RateLimited, RequestError, UpstreamRefused
 from homeport.core.money import Nano
 from homeport.core.ports import AnswerWriter, Dialect, Ticket, Wire
+from homeport.core.privacy import Assessment
 from homeport.core.routing import Decision
 from homeport.core.types import (
     Attempt,
@@ -86,6 +87,7 @@ class Exchange:
         self.streaming = False
         self.key: Key | None = None
         self.data_class = DataClass.OPEN
+        self.assessment: Assessment | None = None
         self.end_user = ""
         self.trace_id = ""
         self.inference: Inference | None = None

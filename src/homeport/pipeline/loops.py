@@ -15,7 +15,7 @@ from homeport.core import alerts
 from homeport.core.errors import LoopStopped
 from homeport.core.money import Nano
 from homeport.core.ports import Clock
-from homeport.core.types import Inference, Outcome, Surface, Usage
+from homeport.core.types import DataClass, Inference, Outcome, Surface, Usage
 from homeport.ledger.loops.guard import Level, LoopGuard, Verdict, split
 from homeport.ledger.loops.history import Signal
 from homeport.ledger.loops.messages import fact
@@ -82,7 +82,8 @@ class LoopStage:
         exchange.loop = header(verdict)
         if verdict.level is Level.STOP:
             exchange.watched = None
-            self._tell(exchange, verdict, name or short(_root(exchange, name, messages)))
+            hidden = exchange.data_class is DataClass.PRIVATE or not name
+            self._tell(exchange, verdict, short(_root(exchange, name, messages)) if hidden else name)
             raise self._stopped(exchange, verdict, name, messages)
         if verdict.level is Level.THROTTLE:
             await self._sleep(verdict.delay_s)
@@ -114,7 +115,9 @@ class LoopStage:
         finding, key = verdict.finding, exchange.key
         assert finding is not None
         assert key is not None
-        what = f"{finding.signal} {finding.name}".strip()
+        is_private = exchange.data_class is DataClass.PRIVATE
+        # A page leaves this machine, and a tool may be called as its patient is.
+        what = finding.signal if is_private else f"{finding.signal} {finding.name}".strip()
         told = {"key": key.id, "request": exchange.request_id, "what": what, "repeats": finding.repeats}
         cost = {"calls": verdict.calls, "cost_nanodollars": verdict.cost}
         logger.warning("a loop was stopped", extra={FIELDS: {**told, **cost}})

@@ -30,11 +30,11 @@ from homeport.pipeline.hindsight import Hindsight, LookBack
 from homeport.pipeline.limits import expected_tokens
 from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
+from homeport.pipeline.privacy import PrivacyStage
 from homeport.pipeline.redaction import restored
 from homeport.pipeline.routing import RouteStage
 from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab, reason_of
 from homeport.pipeline.stream import relay
-from homeport.privacy.classify import classify
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     observers: Sequence[Observer]
     clock: Clock
     loops: LoopStage
+    privacy: PrivacyStage
     longest_s: float
     spending: Spending | None = None
     cascade: Cascade | None = None
@@ -99,9 +100,9 @@ class Pipeline:
 
     async def _answer(self, exchange: Exchange) -> None:
         exchange.key = key = authenticate(self._stages.keys, exchange.token)
-        exchange.data_class = key.data_class
+        exchange.data_class = self._stages.privacy.said(key, None).data_class
         permit(key, scope_of(exchange.surface))
-        exchange.data_class = classify(key.data_class, exchange.data_class_header)
+        exchange.data_class = self._stages.privacy.said(key, exchange.data_class_header).data_class
         seconds = seconds_left(exchange.timeout_header, self._stages.longest_s)
         exchange.deadline_ns = exchange.started_ns + round(seconds * 1e9)
         with self._stages.admission.admit(key):
@@ -109,6 +110,7 @@ class Pipeline:
             if key.limits is not None:
                 exchange.ticket = self._stages.limiter.enter(key)
             await self._decode(exchange)
+            await self._stages.privacy.assess(exchange)
             await self._stages.loops.check(exchange)
             self._decide(exchange, key)
             await self._reserve_money(exchange, key)

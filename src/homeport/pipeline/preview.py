@@ -1,14 +1,12 @@
 """What would become of a request, were it sent now: the request path up to its decision, and nothing done."""
 
-from homeport.core.privacy import Action, Assessment
-from homeport.core.types import DataClass
+from homeport.core.privacy import Assessment
 from homeport.pipeline.attribution import end_user, trace_id
 from homeport.pipeline.authenticate import authenticate, permit, permit_inference, scope_of
 from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.foresight import foresee
 from homeport.pipeline.pipeline import Stages
-from homeport.privacy.classify import classify
 from homeport.routing.explain import Told, explain
 
 
@@ -39,11 +37,12 @@ class Preview:
         exchange.started_ns = stages.clock.monotonic_ns()
         exchange.key = key = authenticate(stages.keys, exchange.token)
         permit(key, scope_of(exchange.surface))
-        exchange.data_class = classify(key.data_class, exchange.data_class_header)
+        exchange.data_class = stages.privacy.said(key, exchange.data_class_header).data_class
         seconds = seconds_left(exchange.timeout_header, stages.longest_s)
         exchange.deadline_ns = exchange.started_ns + round(seconds * 1e9)
         with stages.use, stages.admission.admit(key):
             exchange.inference = inference = exchange.dialect.decode(exchange.surface, await exchange.read_body())
+            await stages.privacy.assess(exchange)
             route = stages.routing.consider(inference, key, exchange.data_class, exchange.told_to)
             decision = route.decision
             if stages.spending is not None:
@@ -62,11 +61,6 @@ class Preview:
                 policy="pinned" if route.pinned else self._policy,
                 offered=route.offered,
                 removed=route.removed,
-                assessment=_assessment(exchange.data_class),
+                assessment=exchange.assessment or Assessment(),
                 catalogue=stages.routing.catalogue.targets,
             )
-
-
-def _assessment(data_class: DataClass) -> Assessment:
-    action = Action.LOCAL_ONLY if data_class is DataClass.PRIVATE else Action.ALLOW
-    return Assessment(action=action, data_class=data_class)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine, RowMapping, insert, select, update
 
-from homeport.core.types import DataClass, Key, RateLimits, Scope
+from homeport.core.types import Key, RateLimits, Scope
 from homeport.storage.db import writing
 from homeport.storage.tables import keys
 
@@ -86,7 +86,7 @@ def _stored(row: RowMapping) -> StoredKey:
             id=row["id"],
             name=row["name"],
             project=row["project"],
-            data_class=DataClass(row["data_class"]),
+            data_class=row["data_class"],
             models=frozenset(msgspec.json.decode(row["models"], type=list[str])),
             tiers=frozenset(msgspec.json.decode(row["tiers"], type=list[str])),
             scopes=frozenset(msgspec.json.decode(row["scopes"], type=list[Scope])),

@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_HEAD = "0010"
+SCHEMA_HEAD = "0011"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -164,7 +164,7 @@ keys = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=True),
     Column("revoked_at", BigInteger, nullable=True),
-    Column("data_class", String(16), nullable=False),
+    Column("data_class", String(32), nullable=False),
     Column("models", Text, nullable=False, comment="JSON array; empty means any"),
     Column("tiers", Text, nullable=False, comment="JSON array; empty means any"),
     Column("scopes", Text, nullable=False, comment="JSON array; empty means nothing"),

@@ -1,0 +1,78 @@
+"""The section `privacy`: data classes, and what is done with requests in which something is found."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+
+from homeport.config.fields import Seconds
+from homeport.config.section import Section
+from homeport.core.privacy import Action
+
+CLASS_NAME = r"^[a-z0-9_-]{1,32}$"
+BUILT_IN = frozenset({"open", "private"})
+
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,51}(/[A-Za-z0-9][A-Za-z0-9._-]{0,51}){0,2}")
+
+ClassName = Annotated[str, StringConstraints(pattern=CLASS_NAME)]
+RecognizerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
+
+
+class FindSettings(Section):
+    """What is looked for in requests, and what is done where it is found."""
+
+    find: Mapping[RecognizerName, Action] = Field(
+        default_factory=dict,
+        max_length=200,
+        description="By recognizer: `allow`, `redact_and_restore`, `local_only` or `block`.",
+    )
+    min_score: float = Field(
+        default=0.5, gt=0, le=1, allow_inf_nan=False, description="The least score of a finding that counts."
+    )
+    attachments: Literal[Action.ALLOW, Action.LOCAL_ONLY] = Field(
+        default=Action.ALLOW,
+        description="`local_only` where images, sounds and files, which no recognizer reads, must not leave.",
+    )
+
+
+class ClassSettings(FindSettings):
+    """One data class."""
+
+    action: Action = Field(
+        default=Action.LOCAL_ONLY,
+        description="What is done with its requests: `allow`, `redact_and_restore`, `local_only` or `block`.",
+    )
+
+
+class PrivacySettings(FindSettings):
+    """What may leave. Without rules nothing is looked for, and nothing costs."""
+
+    classes: Mapping[ClassName, ClassSettings] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="Data classes beside `open` and `private`. A request belongs to those of its key, its project and "
+        "its header x-homeport-data-class.",
+    )
+    projects: Mapping[str, ClassName] = Field(
+        default_factory=dict,
+        max_length=10_000,
+        description="The class of a project, such as `acme/clinic`, and of all projects below it.",
+    )
+    timeout_seconds: Seconds = Field(
+        default=2.0, description="How long recognizers may work on one request. After that it stays at home."
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _keep_built_in(cls, classes: Mapping[str, ClassSettings]) -> Mapping[str, ClassSettings]:
+        if BUILT_IN & classes.keys():
+            raise ValueError("open and private mean what they mean; give the class another name")
+        return classes
+
+    @field_validator("projects")
+    @classmethod
+    def _name_projects(cls, projects: Mapping[str, str]) -> Mapping[str, str]:
+        if not all(_PROJECT.fullmatch(name) for name in projects):
+            raise ValueError("a project is up to three names with slashes between them, such as acme/clinic")
+        return projects
