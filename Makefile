@@ -57,6 +57,9 @@ bench-split: .venv/dev ## Does a split hold while the traffic drifts, and a prom
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)
 
+bench-scoring: .venv/dev ## What deciding costs a request of 32 kB (20 seconds).
+	@exec $(BIN)/python -m bench.scoring $(ARGS)
+
 fuzz: .venv/dev build/fuzz/ready ## Fuzz every parser for FUZZ_MINUTES (10) in all; ARGS names targets.
 	@PYTHONPATH=src:. exec build/fuzz/venv/bin/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
 

@@ -110,6 +110,7 @@ GOOD = model(words=array("f", [0.5, -0.5]).tobytes()).encode()
         GOOD.replace(b'"commas"', b'"colour"'),
         GOOD.replace(b'"deviation":2.0', b'"deviation":0'),
         GOOD.replace(b'"base":0.2', b'"base":1e999'),
+        model(spread=(0.2, 0.1)).encode(),
         model(words=b"\0" * 5).encode(),
         model(words=b"\0" * 12).encode(),
         model(words=array("f", [math.nan]).tobytes()).encode(),

@@ -94,7 +94,7 @@ def _router(version: Version, gap: bytes | None, thresholds: bytes | None) -> Ro
     return Router(
         version=version.number,
         scorer=model,
-        sketch=(found.sketch if found else ()) or _spread(model),
+        sketch=(found.sketch if found else ()) or model.spread or _spread(model),
         tiers=found.tiers if found else (),
         shares=found.shares if found else (),
     )

@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 MOST_CHARS = 1_024
-"""Of a text that are read, half of them from its beginning and half from its end; its length is that of all."""
+"""Of a text that are read where nothing else is said, half from its beginning and half from its end; its length is
+that of all."""
 
 Feature = Callable[["Text"], float]
 
 _WORD = re.compile(r"[A-Za-z']+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_UPPER = re.compile(r"[A-Z]")
-_DIGIT = re.compile(r"\d")
-_SIGN = re.compile(r"[^\w\s]")
-_OPERATOR = re.compile(r"[=+*/^<>]")
+_UPPER = re.compile(r"[A-Z]+")
+_DIGIT = re.compile(r"\d+")
+_SIGN = re.compile(r"[^\w\s]+")
+_OPERATOR = re.compile(r"[=+*/^<>]+")
 _SENTENCE = re.compile(r"[.!?](?:\s|$)")
 _LONG_WORD = 9
 
@@ -37,10 +38,10 @@ class Text:
         chars: of the whole text; `cut` is what is read of it.
     """
 
-    def __init__(self, text: str) -> None:
-        half = MOST_CHARS // 2
+    def __init__(self, text: str, most: int = MOST_CHARS) -> None:
+        half = most // 2
         self.chars = len(text)
-        self.cut = text if len(text) <= MOST_CHARS else f"{text[:half]}\n{text[-half:]}"
+        self.cut = text if len(text) <= most else f"{text[:half]}\n{text[-half:]}"
 
     @cached_property
     def lower(self) -> str:
@@ -62,9 +63,13 @@ class Text:
     def sentences(self) -> int:
         return len(_SENTENCE.findall(self.cut))
 
-    def share(self, pattern: re.Pattern[str]) -> float:
-        """Of the characters that are read, those that a pattern of one character finds."""
-        return len(pattern.findall(self.cut)) / max(len(self.cut), 1)
+    def count(self, runs: re.Pattern[str]) -> int:
+        """The characters in all runs that a pattern finds: quicker than to find each."""
+        return len("".join(runs.findall(self.cut)))
+
+    def share(self, runs: re.Pattern[str]) -> float:
+        """The same, of all characters that are read."""
+        return self.count(runs) / max(len(self.cut), 1)
 
     def said(self, words: tuple[str, ...]) -> int:
         """How often any of some words is there."""
@@ -96,7 +101,7 @@ FEATURES: Mapping[str, Feature] = {
     "many_numbers": lambda text: math.log1p(len(text.numbers)),
     "distinct_numbers": lambda text: len(set(text.numbers)),
     "longest_number": lambda text: max(map(len, text.numbers), default=0),
-    "operators": lambda text: len(_OPERATOR.findall(text.cut)),
+    "operators": lambda text: text.count(_OPERATOR),
     "slashes": lambda text: text.cut.count("/"),
     "per_cents": lambda text: text.cut.count("%"),
     "dollars": lambda text: "$" in text.cut,

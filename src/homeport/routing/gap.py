@@ -9,15 +9,14 @@ import math
 import sys
 from array import array
 from functools import cached_property
-from operator import mul
 from pathlib import Path
 
 import msgspec
 
 from homeport.core.errors import StorageError
 from homeport.core.routing import Prompt
-from homeport.routing.features import FEATURES, Text, measure
-from homeport.routing.grams import grams
+from homeport.routing.features import FEATURES, MOST_CHARS, Text, measure
+from homeport.routing.grams import MOST_TOKENS, weigh
 
 FORMAT = 1
 
@@ -71,6 +70,7 @@ class GapModel(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         base: the score of an average request.
         words: weights of words as little-endian 32-bit floats, by the places that `grams` gives; empty for none.
         success: of each model or tier of the rows, weakest first.
+        spread: evenly spaced quantiles of the scores of rows, by fits that had not seen them; empty where unknown.
     """
 
     about: str
@@ -78,6 +78,7 @@ class GapModel(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     features: tuple[Weighted, ...] = ()
     words: bytes = b""
     success: tuple[Curve, ...] = ()
+    spread: tuple[float, ...] = ()
     format: int = FORMAT
 
     @classmethod
@@ -93,6 +94,8 @@ class GapModel(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise _invalid(f"this version has no feature {unknown[0][:64]!r}")
         if any(feature.deviation <= 0 for feature in model.features):
             raise _invalid("a feature that never varies was weighed")
+        if list(model.spread) != sorted(model.spread):
+            raise _invalid("its quantiles fall")
         size = len(model.words)
         if size and (size % 4 or (size // 4) & (size // 4 - 1) or size > 4 * _MOST_DIMENSION):
             raise _invalid("its words have no place for each")
@@ -106,29 +109,31 @@ class GapModel(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def score(self, prompt: Prompt) -> Scored:
         """The score of a conversation: its latest user's turn, or an earlier one that asked for more.
 
-        Read are the user's first turn, which says what it is about, and the latest two, `MOST_CHARS` characters of
-        each. An earlier turn counts a tenth less, so "commit it" after a hard task is not an easy request. What the
-        application itself says each time (the system prompt) tells its requests not apart and is read only where
-        nobody else speaks.
+        Read are the user's first turn, which says what it is about, and the latest two: `MOST_CHARS` characters of
+        the last, half as many of the others. An earlier turn counts a tenth less, so "commit it" after a hard task
+        is not an easy request. What the application itself says each time (the system prompt) tells its requests
+        not apart and is read only where nobody else speaks.
         """
         *earlier, latest = _texts(prompt)
         best = self.score_text(latest)
         for text in earlier:
-            found = self.score_text(text, _EARLIER)
+            found = self._score(text, _EARLIER, 2)
             best = found if found.score > best.score else best
         return best
 
-    def score_text(self, text: str, share: float = 1.0) -> Scored:
-        """The score of one text; of its distance from an average request only a share."""
-        read = Text(text)
+    def score_text(self, text: str) -> Scored:
+        """The score of one text."""
+        return self._score(text, 1.0, 1)
+
+    def _score(self, text: str, share: float, part: int) -> Scored:
+        """Of its distance from an average request only a share, read from the `part`th part of what may be read."""
+        read = Text(text, MOST_CHARS // part)
         moved = [
             (feature.name, share * feature.weight * squash((value - feature.mean) / feature.deviation))
             for feature, value in zip(self.features, measure(read, self._names), strict=True)
         ]
         if self.words:
-            weights = self._weights
-            places, values = grams(read.lower, len(weights))
-            moved.append(("words_said", share * sum(map(mul, values, map(weights.__getitem__, places)))))
+            moved.append(("words_said", share * weigh(read.lower, self._weights, MOST_TOKENS // part)))
         total = sum(amount for _, amount in moved)
         moved.sort(key=lambda pair: -abs(pair[1]))
         return Scored(score=self.base + total, contributions=tuple(moved))

@@ -3,10 +3,11 @@
 Source: Weinberger et al., "Feature Hashing for Large Scale Multitask Learning" (ICML 2009), without the signs.
 """
 
-import itertools
 import math
 import re
+from array import array
 from collections import Counter
+from itertools import pairwise
 from operator import mul
 from zlib import crc32
 
@@ -32,12 +33,26 @@ def grams(lower: str, dimension: int) -> tuple[list[int], list[float]]:
         lower: the text, in lower case.
         dimension: places are below it; a power of 2, and at most 2^22.
     """
+    counts, values, length = _counted(lower, dimension, MOST_TOKENS)
+    return list(counts), [value / length for value in values]
+
+
+def weigh(lower: str, weights: "array[float]", most: int = MOST_TOKENS) -> float:
+    """The sum of values times the weights of their places; there are so many places as weights.
+
+    Args:
+        most: tokens that are read.
+    """
+    counts, values, length = _counted(lower, len(weights), most)
+    return sum(map(mul, values, map(weights.__getitem__, counts))) / length if counts else 0.0
+
+
+def _counted(lower: str, dimension: int, most: int) -> tuple[Counter[int], list[float], float]:
     last = dimension - 1
-    tokens = _TOKEN.findall(lower.encode("utf-8", "replace"))[:MOST_TOKENS]
+    tokens = _TOKEN.findall(lower.encode("utf-8", "replace"))[:most]
     words = [crc32(token) & last for token in tokens]
-    pairs = [(first * _MIX + second) & last for first, second in itertools.pairwise(words)]
+    pairs = [(first * _MIX + second) & last for first, second in pairwise(words)]
     threes = [(pair * _MIX + third) & last for pair, third in zip(pairs, words[2:], strict=False)]
     counts = Counter(words + pairs + threes)
     values = list(map(_LOGS.__getitem__, counts.values()))
-    length = math.sqrt(sum(map(mul, values, values)))
-    return list(counts), [value / length for value in values]
+    return counts, values, math.sqrt(sum(map(mul, values, values)))

@@ -7,7 +7,7 @@ import msgspec
 from homeport.routing.gap import GapModel, gap_model
 from homeport.routing.rows import Rows
 from homeport.routing.selection import FEWEST_ROWS, Fitted, fit_rows
-from homeport.routing.thresholds import decode_thresholds, encode_thresholds, sketch
+from homeport.routing.thresholds import decode_thresholds, encode_thresholds
 from homeport.routing.versions import GAP, THRESHOLDS, Version, Versions
 from homeport.stats.ranking import Estimate, Figures, Ranking, compare, measure
 
@@ -66,9 +66,7 @@ def refit(versions: Versions, rows: Rows, note: str, *, force: bool = False, see
     parts = {GAP: fitted.model.encode()}
     if (written := versions.read(current, THRESHOLDS)) is not None:
         # Scores of another model are spread in another way; what was promised of them is not known of these.
-        found = msgspec.structs.replace(
-            decode_thresholds(written), sketch=sketch(fitted.validation.scores.tolist()), promise=None
-        )
+        found = msgspec.structs.replace(decode_thresholds(written), sketch=fitted.model.spread, promise=None)
         parts[THRESHOLDS] = encode_thresholds(found)
     version = versions.add(parts, note, _metrics(known, judgement))
     promoted = force or judgement.no_worse

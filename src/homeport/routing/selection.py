@@ -15,6 +15,7 @@ from homeport.core.errors import ConfigError
 from homeport.routing.fit import CANDIDATES, Configuration, Sample, fit, fit_curve, read_sample
 from homeport.routing.gap import GapModel
 from homeport.routing.rows import Rows
+from homeport.routing.thresholds import sketch
 from homeport.stats.ranking import Ranking, compare
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def fit_rows(rows: Rows, about: str, *, seed: int = 0) -> Fitted:
         fit_curve(name, validation.scores, sample.qualities[:, place]) for place, name in enumerate(rows.models)
     )
     model = fit([sample], configuration).model(about, curves)
+    model = msgspec.structs.replace(model, spread=sketch(validation.scores.tolist()))
     return Fitted(model=model, configuration=configuration, validation=validation)
 
 

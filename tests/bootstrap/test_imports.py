@@ -1,0 +1,16 @@
+"""What a process that answers requests does not load."""
+
+import subprocess
+import sys
+
+import pytest
+
+_ASK = "import sys, homeport.bootstrap.gateway; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+
+
+@pytest.mark.slow
+def test_the_gateway_loads_no_numerical_library() -> None:
+    told = subprocess.run((sys.executable, "-c", _ASK), capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(told.stdout.split())
+    assert "homeport" in loaded
+    assert not loaded & {"numpy", "scipy", "pandas", "sklearn", "torch"}
