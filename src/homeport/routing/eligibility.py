@@ -23,6 +23,9 @@ _REASONS = {
 }
 
 
+_ALL = frozenset(Capability)
+
+
 class Eligible(msgspec.Struct, frozen=True, kw_only=True):
     """Targets that may answer, in configured order; `pinned`: the caller named exactly one.
 
@@ -137,7 +140,11 @@ def _kept(targets: list[Target], removed: list[Removed], why: Callable[[Target],
 
 
 def _able(targets: list[Target], removed: list[Removed], question: Question) -> list[Target]:
-    if all(target.capabilities is None for target in targets) or not (needed := needs(question)):
+    known = [target.capabilities for target in targets if target.capabilities is not None]
+    if not known or not (lacking := _ALL.difference(frozenset.intersection(*known))):
+        return targets
+    needed = needs(question, lacking)
+    if not needed:
         return targets
     left = _kept(targets, removed, lambda target: _lacks(target, needed))
     if not left:

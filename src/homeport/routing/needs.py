@@ -1,6 +1,7 @@
 """What a request needs of a model: abilities, and room for prompt and answer."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
 import msgspec
 from msgspec import Raw
@@ -11,30 +12,43 @@ from homeport.core.types import CONVERSATIONS, Capability, Inference, Surface, T
 _GENERATING = CONVERSATIONS | {Surface.COMPLETION}
 _SAID = ("messages", "input", "prompt")
 _ATTACHMENTS = (b"image", b"file", b"document", b"audio")
+_TYPED = re.compile(rb'"type"')
 _NOTHING = frozenset({b"", b"null", b"[]"})
 _JSON_FORMATS = (b"json_schema", b"json_object")
 _BOUNDS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _CHARS_PER_TOKEN = 4
 
 
-def needs(question: Question) -> frozenset[Capability]:
-    """What a model must be able to do to answer."""
+def needs(question: Question, among: Collection[Capability] = tuple(Capability)) -> frozenset[Capability]:
+    """What a model must be able to do to answer.
+
+    Args:
+        among: those that are asked about; what nobody lacks need not be looked for.
+    """
     fields = question.inference.fields
     if question.inference.surface not in _GENERATING:
         return frozenset()
     found = set()
-    if bytes(fields.get("tools", b"")) not in _NOTHING:
+    if Capability.TOOLS in among and bytes(fields.get("tools", b"")) not in _NOTHING:
         found.add(Capability.TOOLS)
-    wanted = bytes(fields.get("response_format", b"")) + bytes(fields.get("text", b""))
-    if any(kind in wanted for kind in _JSON_FORMATS):
-        found.add(Capability.JSON)
-    # A prompt is decoded only where one of these words is somewhere in it: most have none.
-    said = [bytes(fields[name]) for name in _SAID if name in fields]
-    if any(word in text for text in said for word in _ATTACHMENTS):
+    if Capability.JSON in among:
+        wanted = bytes(fields.get("response_format", b"")) + bytes(fields.get("text", b""))
+        found |= {Capability.JSON} if any(kind in wanted for kind in _JSON_FORMATS) else set()
+    if (Capability.VISION in among or Capability.FILES in among) and _may_attach(fields):
         prompt = question.prompt
         found |= {Capability.VISION} if prompt.images else set()
         found |= {Capability.FILES} if prompt.files else set()
     return frozenset(found)
+
+
+def _may_attach(fields: Mapping[str, Raw]) -> bool:
+    """Whether a prompt must be decoded to know of its attachments: each is in an object with a type."""
+    for name in _SAID:
+        if name in fields and _TYPED.search(memoryview(fields[name])):
+            text = bytes(fields[name])
+            if any(word in text for word in _ATTACHMENTS):
+                return True
+    return False
 
 
 def fits(inference: Inference, target: Target) -> bool:
