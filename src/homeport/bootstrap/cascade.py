@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from homeport.config.schema import Settings
 from homeport.core.ports import Clock
-from homeport.core.routing import Facts
 from homeport.core.types import Target
 from homeport.pipeline.aside import Till
 from homeport.pipeline.cascade import Cascade, CascadePolicy
@@ -24,13 +23,12 @@ def build_judge(settings: Settings, calibration: Calibration, targets: Sequence[
     return CascadeJudge(rules, calibration, targets)
 
 
-def build_cascade(settings: Settings, judge: CascadeJudge, *, till: Till, facts: Facts, clock: Clock) -> Cascade:
+def build_cascade(settings: Settings, judge: CascadeJudge, *, till: Till, clock: Clock) -> Cascade:
     chosen = settings.routing.cascade
     return Cascade(
         till=till,
         judge=judge,
         readings=readings(),
-        facts=facts,
         clock=clock,
         policy=CascadePolicy(commit_tokens=chosen.commit_tokens, commit_seconds=chosen.commit_seconds),
     )

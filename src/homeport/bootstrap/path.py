@@ -154,7 +154,7 @@ class RequestPath:
         )
         self._privacy = privacy
         self.classes = privacy.classes
-        self.pipeline = self._assemble(settings, facts)
+        self.pipeline = self._assemble(settings)
         self.counting = TokenCounting(
             keys=self._keys,
             admission=self.admission,
@@ -173,7 +173,7 @@ class RequestPath:
         """
         return build_targets(settings, self._endpoints) != self._targets
 
-    def _assemble(self, settings: Settings, facts: ServedFacts) -> Pipeline:
+    def _assemble(self, settings: Settings) -> Pipeline:
         dispatcher = Dispatcher(
             upstreams=self._upstreams,
             health=self._health,
@@ -201,7 +201,6 @@ class RequestPath:
                 settings,
                 build_judge(settings, self.router.calibration, self._targets),
                 till=Till(dispatcher, RateCard()),
-                facts=facts,
                 clock=self._clock,
             ),
             holder=self._money.holder,

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from homeport.core.errors import HomeportError, UpstreamError, UpstreamRefused
 from homeport.core.ports import AnswerReading, Clock, Judge
-from homeport.core.routing import Answer, Decision, Facts, Question, Verdict
+from homeport.core.routing import Answer, Decision, Verdict
 from homeport.core.types import Capability, Completion, DataClass, Frame, Surface, Target
 from homeport.pipeline.aside import Aside, Held, Till
 from homeport.pipeline.attempts import ESCALATED
@@ -42,7 +42,6 @@ class Cascade:
 
     Args:
         readings: of the surfaces whose answers can be looked at.
-        facts: of the moment.
     """
 
     def __init__(
@@ -51,14 +50,12 @@ class Cascade:
         till: Till,
         judge: Judge,
         readings: Mapping[Surface, AnswerReading],
-        facts: Facts,
         clock: Clock,
         policy: CascadePolicy | None = None,
     ) -> None:
         self._till = till
         self._judge = judge
         self._readings = readings
-        self._facts = facts
         self._clock = clock
         self._policy = policy or CascadePolicy()
         self._silent: set[str] = set()
@@ -164,10 +161,9 @@ class Cascade:
         reading = self._reading(exchange)
         if reading is None:
             return None
-        assert exchange.inference is not None
+        assert exchange.route is not None
         try:
-            said = _said(reading, answer)
-            return self._judge.judge(Question(exchange.inference, self._facts), target, said)
+            return self._judge.judge(exchange.route.question, target, _said(reading, answer))
         except Exception:  # a judge may be anybody's code; that it fails must not cost the caller the answer
             logger.exception("the answer of %s could not be judged, so it is given", target.name)
             return None

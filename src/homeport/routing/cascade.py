@@ -28,6 +28,9 @@ UNCALIBRATED = 0.6
 CALIBRATED = 0.5
 """Probability of being right that an answer must reach where nothing else was said: rather right than wrong."""
 
+_IMPOSSIBLE = -1_000.0
+"""A logarithm below it says no more; and none is above 0, whatever is told."""
+
 
 class CascadeRules(msgspec.Struct, frozen=True, kw_only=True):
     """When an answer is good enough.
@@ -113,4 +116,5 @@ def mean_probability(answer: Answer) -> float | None:
     """The geometric mean of the probabilities of the tokens, 0 to 1; None where they are not told."""
     if not answer.logprobs:
         return None
-    return math.exp(math.fsum(token.logprob for token in answer.logprobs) / len(answer.logprobs))
+    told = (min(max(token.logprob, _IMPOSSIBLE), 0.0) for token in answer.logprobs)
+    return math.exp(math.fsum(told) / len(answer.logprobs))

@@ -13,6 +13,7 @@ from homeport.protocols.answers.parts import (
     NULL,
     TOP,
     Fields,
+    Token,
     choices_without,
     data_events,
     field,
@@ -23,6 +24,7 @@ from homeport.protocols.answers.parts import (
     said,
     text_of,
     tokens_of,
+    told_tokens,
     value_of,
 )
 
@@ -43,6 +45,23 @@ class _Logprobs(Struct):
     content: Raw = NULL
 
 
+class _ToldLogprobs(Struct, gc=False):
+    content: tuple[Token, ...] | None = None
+
+
+class _ToldChoice(Struct):
+    index: int | None = None
+    message: Raw = NULL
+    delta: Raw = NULL
+    logprobs: _ToldLogprobs | None = None
+    finish_reason: str | None = None
+
+
+class _ToldAnswer(Struct):
+    choices: list[_ToldChoice] = []
+
+
+_TOLD = msgspec.json.Decoder(_ToldAnswer)
 _ANSWER = msgspec.json.Decoder(_Answer)
 _CHOICE = msgspec.json.Decoder(_Choice)
 _LOGPROBS = msgspec.json.Decoder(_Logprobs)
@@ -88,6 +107,7 @@ class ChatGrowing:
         self._finish = ""
         self._refused = False
         self._calls: dict[int, tuple[list[str], list[str]]] = {}
+        self._ids: dict[int, tuple[int, str]] = {}
         self._tokens: list[TokenLogprob] = []
 
     def feed(self, block: bytes) -> None:
@@ -95,36 +115,57 @@ class ChatGrowing:
             self.read(data)
 
     def read(self, data: bytes) -> None:
-        """One chunk, or a whole answer."""
+        """One chunk, or a whole answer: in one pass where it is as it should be, else field by field."""
+        if told := read(data, _TOLD):
+            for whole in told.choices:
+                if not whole.index:
+                    self._read_told(whole)
+            return
         answer = read(data, _ANSWER)
         for one in answer.choices if answer else ():
             choice = read(one, _CHOICE)
             if choice is not None and value_of(choice.index) in (0, None):
                 self._read_choice(choice)
 
+    def _read_told(self, choice: _ToldChoice) -> None:
+        self._read_said(value_of(choice.message if self._part == "message" else choice.delta))
+        self._finish = choice.finish_reason or self._finish
+        if choice.logprobs is not None:
+            self._tokens += told_tokens(choice.logprobs.content or ())
+
     def _read_choice(self, choice: _Choice) -> None:
-        told = value_of(choice.message if self._part == "message" else choice.delta)
-        self._texts.append(text_of(field(told, "content")))
-        self._refused = self._refused or bool(field(told, "refusal"))
-        for number, call in enumerate(listed(field(told, "tool_calls"))):
-            self._read_call(number, call)
+        self._read_said(value_of(choice.message if self._part == "message" else choice.delta))
         finish = value_of(choice.finish_reason)
         self._finish = finish if isinstance(finish, str) else self._finish
         if bytes(choice.logprobs) != b"null":
             logprobs = read(choice.logprobs, _LOGPROBS)
             self._tokens += tokens_of(logprobs.content) if logprobs else ()
 
+    def _read_said(self, told: Any) -> None:
+        self._texts.append(text_of(field(told, "content")))
+        self._refused = self._refused or bool(field(told, "refusal"))
+        for number, call in enumerate(listed(field(told, "tool_calls"))):
+            self._read_call(number, call)
+
     def _read_call(self, number: int, call: Any) -> None:
-        place = field(call, "index")
-        if not isinstance(place, int):
-            place = number if self._part == "message" else max(self._calls, default=0)
-        names, arguments = self._calls.setdefault(place, ([], []))
+        names, arguments = self._calls.setdefault(self._place(number, call), ([], []))
         function = field(call, "function")
         names.append(text_of(field(function, "name")))
         arguments.append(text_of(field(function, "arguments")))
 
+    def _place(self, number: int, call: Any) -> int:
+        """Which call is meant. Some servers number none in a stream, or all of them 0, but give each an id."""
+        if self._part == "message":
+            return number
+        index, told = field(call, "index"), field(call, "id")
+        known = self._ids.get(index) if isinstance(index, int) else next(reversed(self._ids.values()), None)
+        if known is None or (isinstance(told, str) and told and told != known[1]):
+            known = len(self._calls), told if isinstance(told, str) else ""
+            self._ids[index if isinstance(index, int) else -len(self._calls) - 1] = known
+        return known[0]
+
     def answer(self, *, whole: bool) -> Answer:
-        calls = [self._calls[place] for place in sorted(self._calls)]
+        calls = list(self._calls.values())
         return Answer(
             text="".join(self._texts),
             finish="content_filter" if self._refused else self._finish,

@@ -98,27 +98,25 @@ class CompletionGrowing:
         )
 
 
-def _tokens(logprobs: Raw) -> tuple[TokenLogprob, ...]:
+def _tokens(logprobs: Raw) -> list[TokenLogprob]:
     if bytes(logprobs) == b"null":
-        return ()
+        return []
     as_chat = read(logprobs, _LOGPROBS)
     if as_chat is not None and bytes(as_chat.content) != b"null":
         return tokens_of(as_chat.content)
     told = value_of(logprobs)
     tokens, probabilities = listed(field(told, "tokens")), listed(field(told, "token_logprobs"))
     tops = listed(field(told, "top_logprobs"))
-    return tuple(
-        TokenLogprob(
-            str(token), min(float(logprob), 0.0), _runner_up(token, tops[place] if place < len(tops) else None)
-        )
+    return [
+        TokenLogprob(str(token), float(logprob), _runner_up(token, tops[place] if place < len(tops) else None))
         for place, (token, logprob) in enumerate(zip(tokens, probabilities, strict=False))
         if _is_number(logprob)
-    )
+    ]
 
 
 def _runner_up(chosen: Any, top: Any) -> float | None:
     others = [float(logprob) for token, logprob in _pairs(top) if token != chosen and _is_number(logprob)]
-    return min(max(others), 0.0) if others else None
+    return max(others) if others else None
 
 
 def _pairs(top: Any) -> list[tuple[str, Any]]:

@@ -1,6 +1,6 @@
 """What the readings share: JSON from outside that never raises, tokens with their probabilities, events."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,18 +18,22 @@ Fields = Mapping[str, Raw]
 Value = TypeVar("Value")
 
 
-class _Top(Struct):
+class Top(Struct, gc=False):
+    """One of the likeliest tokens at a place."""
+
     token: str = ""
     logprob: float = 0.0
 
 
-class _Token(Struct):
+class Token(Struct, gc=False):
+    """A token as a chat's `logprobs.content` has it."""
+
     token: str = ""
     logprob: float | None = None
-    top_logprobs: list[_Top] | None = None
+    top_logprobs: tuple[Top, ...] | None = None
 
 
-_TOKENS = msgspec.json.Decoder(list[_Token])
+_TOKENS = msgspec.json.Decoder(list[Token])
 FIELDS = msgspec.json.Decoder(dict[str, Raw])
 ITEMS = msgspec.json.Decoder(list[Raw])
 
@@ -67,19 +71,24 @@ def text_of(value: Any) -> str:
     return "".join(text for part in listed(value) if isinstance(text := field(part, "text"), str))
 
 
-def tokens_of(raw: bytes) -> tuple[TokenLogprob, ...]:
-    """Tokens as a chat's `logprobs.content` has them; those without a probability are left out."""
-    found = read(raw, _TOKENS) or []
-    return tuple(
-        TokenLogprob(token.token, min(token.logprob, 0.0), _runner_up(token.token, token.top_logprobs))
-        for token in found
-        if token.logprob is not None
-    )
+def tokens_of(raw: bytes) -> list[TokenLogprob]:
+    """Tokens as a chat's `logprobs.content` has them; none where they cannot be read."""
+    found = read(raw, _TOKENS)
+    return told_tokens(found or [])
 
 
-def _runner_up(chosen: str, top: list[_Top] | None) -> float | None:
-    others = [other.logprob for other in top or () if other.token != chosen]
-    return min(max(others), 0.0) if others else None
+def told_tokens(tokens: Sequence[Token]) -> list[TokenLogprob]:
+    """Those whose probability is told. One loop: an answer may have thousands."""
+    found = []
+    for token in tokens:
+        if token.logprob is None:
+            continue
+        runner_up: float | None = None
+        for other in token.top_logprobs or ():
+            if other.token != token.token and (runner_up is None or other.logprob > runner_up):
+                runner_up = other.logprob
+        found.append(TokenLogprob(token.token, token.logprob, runner_up))
+    return found
 
 
 def said(fields: Fields, name: str, decoder: "msgspec.json.Decoder[Value]") -> Value | None:
@@ -132,8 +141,10 @@ def choices_without(data: bytes, *, null: bool) -> bytes | None:
     if answer is None or choices is None:
         return None
     for choice in choices:
-        if choice.pop("logprobs", None) is not None and null:
+        if null and "logprobs" in choice:
             choice["logprobs"] = NULL
+        else:
+            choice.pop("logprobs", None)
     return msgspec.json.encode({**answer, "choices": choices})
 
 

@@ -71,7 +71,7 @@ class ResponsesGrowing:
             self._read(value_of(data))
 
     def _read(self, event: Any) -> None:
-        kind, place = field(event, "type"), field(event, "output_index")
+        kind, place = text_of(field(event, "type")), field(event, "output_index")
         if kind in _ENDS:
             self._texts, self._tokens, self._calls = [], [], {}
             self.end(field(event, "response"))
@@ -82,7 +82,7 @@ class ResponsesGrowing:
             self._refused = True
         elif kind == "response.output_item.added" and isinstance(place, int):
             self._add_call(place, field(event, "item"))
-        elif kind == "response.function_call_arguments.delta" and place in self._calls:
+        elif kind == "response.function_call_arguments.delta" and isinstance(place, int) and place in self._calls:
             self._calls[place][1].append(text_of(field(event, "delta")))
 
     def end(self, response: Any) -> None:
