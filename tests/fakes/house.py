@@ -175,7 +175,6 @@ class House:
                 till=Till(dispatcher, RateCard()),
                 judge=judge or CascadeJudge(targets=placed),
                 readings=readings(),
-                facts=facts,
                 clock=self.clock,
                 policy=looks,
             ),

@@ -1,5 +1,6 @@
 """A cascade: lower answers are looked at, better ones are asked for, and what was paid for is never lost."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from homeport.core.errors import ConnectFailed, StreamCut, UpstreamRefused
 from homeport.core.routing import Answer, Question, Verdict
 from homeport.core.types import Completion, Outcome, Surface, Target
+from homeport.pipeline.spending import SpendingRules
 from tests.fakes.bank import budget
 from tests.fakes.cascading import Climbing, SetJudge, answering, climbing_house, sure, text_of, unsure
 from tests.fakes.house import CHAT, EMBED, MID, OWN, PRIVATE, PROMPT, STREAM, TOP, House, seen, target
@@ -208,6 +210,41 @@ async def test_a_remote_lower_tier_is_settled_with_what_it_used(body: dict[str, 
     assert (it.event.cost, it.event.estimated) == (2 * COST, False)
     await it.balanced()
     assert it.bank.spent["bud_search", ""] == 2 * COST
+
+
+@BOTH
+async def test_what_the_lower_answer_did_not_use_pays_for_the_better_one(body: dict[str, Any]) -> None:
+    """Each call may cost 2 million; the first one cost 1.25, and there are 3.6 in all."""
+    it = climbing_house(MID, TOP, budgets=[budget(limit=3_600_000)])
+    for name in ("mid", "top"):
+        it.upstreams[name].script(answering(body, name))
+    caller = await it.ask({**body, "max_tokens": 500})
+    assert text_of(body, caller) == "top"
+    await it.balanced()
+
+
+@BOTH
+async def test_a_caller_who_leaves_while_there_is_no_money_yet_pays_for_what_was_answered(body: dict[str, Any]) -> None:
+    it = climbing_house(budgets=[budget(limit=2_200_000)], rules=SpendingRules(patience=5.0))
+    it.upstreams["own"].script(answering(body, "own"))
+    it.upstreams["own"].working = lambda: it.clock.advance(1_000_000_000)
+    it.upstreams["mid"].script(Hang())
+    first = it.caller({**CHAT, "model": "mid", "max_tokens": 500})
+    holding = first.start(it.app)
+    await it.upstreams["mid"].hanging.wait()
+    caller = it.caller({**body, "max_tokens": 500})
+    task = caller.start(it.app)
+    while not it.upstreams["own"].ended:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.02)
+    assert not task.done()
+    caller.leave()
+    await task
+    [event] = it.recorder.events
+    assert (event.outcome, event.target, event.cost) == (Outcome.CANCELLED, "", 50_000)
+    assert [attempt.error for attempt in event.attempts] == ["escalated_low_confidence"]
+    first.leave()
+    await holding
 
 
 @BOTH

@@ -80,6 +80,32 @@ async def test_an_open_stream_goes_on_where_no_better_one_comes() -> None:
     await it.balanced()
 
 
+class Gated(ScriptedUpstream):
+    """Says one word, and the others when a gate is opened."""
+
+    def __init__(self, gate: asyncio.Event, answer: Any) -> None:
+        super().__init__(answer)
+        self._gate = gate
+
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Frame, None]:
+        async for frame in super().stream(call):
+            yield frame
+            await self._gate.wait()
+
+
+async def test_who_reads_on_for_nobody_stops_when_somebody_listens() -> None:
+    it, gate = climbing_house(MID, TOP, looks=CascadePolicy(commit_tokens=1)), asyncio.Event()
+    it.serve("at-mid", Gated(gate, spoken("a", "b", "c")))
+    it.upstreams["top"].script(ConnectFailed("x"))
+    caller = it.caller(STREAM)
+    task = caller.start(it.app)
+    while not caller.pieces:
+        await asyncio.sleep(0.001)
+    gate.set()
+    await task
+    assert text_of(STREAM, caller) == "abc"
+
+
 async def test_an_open_stream_that_breaks_after_all_is_told() -> None:
     it = climbing_house(MID, TOP, looks=CascadePolicy(commit_tokens=1))
     it.upstreams["mid"].script([*spoken("a", "b")[:2], StreamCut("x")])

@@ -1,0 +1,105 @@
+"""The judge: free checks, then calibrated confidence, then a rule of thumb; costs where they are to be weighed."""
+
+import math
+from typing import Any
+
+import pytest
+
+from homeport.core.money import Nano
+from homeport.core.routing import Answer, Question, TokenLogprob, Verdict
+from homeport.core.types import Inference, Surface
+from homeport.routing.cascade import Calibration, CascadeJudge, CascadeRules, mean_probability
+from homeport.routing.confidence import Confidence
+from homeport.routing.thresholds import Thresholds
+from homeport.stats.calibration import Isotonic
+from tests.fakes.facts import SetFacts
+from tests.fakes.house import MID, OWN, TOP
+
+HALF = math.log(0.5)
+CURVE = Isotonic(knots=(-3.0, -1.0, 0.0), values=(0.1, 0.4, 0.9), lowest=0.1)
+CALIBRATED = Calibration(confidence=Confidence(models={"own": {"": CURVE}}))
+
+
+def ask(costs: dict[str, int] | None = None) -> Question:
+    inference = Inference(
+        surface=Surface.CHAT,
+        model="auto",
+        stream=False,
+        wants_usage=False,
+        input_chars=9,
+        deterministic=False,
+        fields={},
+    )
+    return Question(inference, SetFacts(costs=costs))
+
+
+def answer(*logprobs: float, text: str = "Clause 9.") -> Answer:
+    return Answer(text=text, finish="stop", logprobs=tuple(TokenLogprob("x", logprob) for logprob in logprobs))
+
+
+def judge(verdict_of: Answer, rules: CascadeRules | None = None, calibration: Calibration | None = None) -> Verdict:
+    return CascadeJudge(rules, calibration).judge(ask(), OWN, verdict_of)
+
+
+def test_free_checks_come_first() -> None:
+    found = judge(answer(-0.001, text=""), calibration=CALIBRATED)
+    assert found == Verdict(accept=False, reason="empty_answer")
+
+
+def test_without_probabilities_an_answer_is_given() -> None:
+    assert judge(answer(), calibration=CALIBRATED) == Verdict(accept=True, reason="no_confidence_told")
+
+
+def test_without_a_calibrator_the_mean_of_the_tokens_decides() -> None:
+    found = judge(answer(HALF, 2 * HALF))
+    assert (found.accept, found.reason, found.threshold) == (False, "low_logprob", 0.6)
+    assert found.confidence == pytest.approx(0.5**1.5)
+    assert judge(answer(HALF / 2)).reason == "likely_tokens"
+    assert judge(answer(HALF), CascadeRules(min_confidence=0.4)).accept
+
+
+def test_a_calibrator_of_another_model_says_nothing() -> None:
+    assert CascadeJudge(calibration=CALIBRATED).judge(ask(), MID, answer(-2.0)).reason == "low_logprob"
+
+
+def test_a_calibrated_confidence() -> None:
+    low = judge(answer(-2.0), calibration=CALIBRATED)
+    assert (low.accept, low.reason, low.threshold) == (False, "low_confidence", 0.5)
+    assert low.confidence is not None
+    assert 0.1 <= low.confidence <= 0.4
+    assert judge(answer(-0.01), calibration=CALIBRATED).reason == "confident"
+
+
+def test_whose_threshold_holds() -> None:
+    def thresholds(**accept: float) -> Calibration:
+        known = Thresholds(tiers=("home", "mid"), shares=(0.5, 0.5), accept=accept)
+        return Calibration(confidence=CALIBRATED.confidence, thresholds=known)
+
+    assert judge(answer(-2.0), calibration=thresholds(home=0.05)).accept, "the tier's"
+    assert not judge(answer(-0.01), calibration=thresholds(home=0.05, own=0.95)).accept, "the model's own goes first"
+    stated = CascadeRules(min_confidence=0.7)
+    assert judge(answer(-2.0), stated, thresholds(home=0.05)).threshold == 0.7, "what is configured wins"
+
+
+@pytest.mark.parametrize(
+    ("cost", "accept", "reason"),
+    [(5, False, "low_confidence"), (95, True, "not_worth_it"), (200, True, "not_worth_it")],
+)
+def test_costs_are_weighed(cost: int, accept: bool, reason: str) -> None:
+    """A right answer is worth 100; the answer is right with probability 0.1 to 0.4."""
+    rules = CascadeRules(right_answer_worth=Nano(100))
+    it = CascadeJudge(rules, CALIBRATED, targets=(OWN, MID, TOP))
+    found = it.judge(ask({"mid": cost, "top": 1}), OWN, answer(-2.0))
+    assert (found.accept, found.reason) == (accept, reason)
+
+
+def test_without_a_price_nothing_is_weighed() -> None:
+    it = CascadeJudge(CascadeRules(right_answer_worth=Nano(100)), CALIBRATED, targets=(OWN, MID))
+    assert it.judge(ask(), OWN, answer(-2.0)).reason == "low_confidence"
+
+
+@pytest.mark.parametrize("logprob", [0.0, 5.0, 1e308, -1e308])
+def test_probabilities_that_are_none(logprob: float) -> None:
+    found: Any = mean_probability(answer(logprob, logprob))
+    assert 0.0 <= found <= 1.0
+    judge(answer(logprob), calibration=CALIBRATED)
