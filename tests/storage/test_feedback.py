@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select
 from homeport.core.events import RequestFinished
 from homeport.core.types import Outcome
 from homeport.storage.db import writing
-from homeport.storage.feedback import JUDGE, REASK, RETRY, Said, labels, notice, rate, said_of_tiers
+from homeport.storage.feedback import JUDGE, REASK, RETRY, Said, forget, labels, notice, rate, said_of_tiers
 from homeport.storage.ingest import insert_events
 from homeport.storage.tables import feedback
 from tests.storage.events import finished
@@ -100,3 +100,11 @@ def test_what_is_never_learned_from(engine: Engine, changes: dict[str, Any]) -> 
     rate(engine, "r1", "user", 1.0, "", "", 5)
     rate(engine, "r2", "user", 1.0, "", "", 5)
     assert [label.request_id for label in labels(engine, 0)] == ["r2"]
+
+
+def test_old_words_are_forgotten_the_oldest_first(engine: Engine) -> None:
+    for at in range(5):
+        rate(engine, "r1", f"source-{at}", 1.0, "", "", at)
+    assert [forget(engine, 4, 3) for _ in range(3)] == [3, 1, 0]
+    with engine.connect() as connection:
+        assert connection.execute(select(feedback.c.source)).scalars().all() == ["source-4"]

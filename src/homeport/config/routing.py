@@ -14,7 +14,9 @@ class LearnSettings(Section):
         description="Keep fingerprints and features of open requests: hashes and counts, never a text. "
         "Nothing of a private request is kept.",
     )
-    keep_days: Whole = Field(default=90, ge=1, le=3_650, description="How long they are kept, in days.")
+    keep_days: Whole = Field(
+        default=90, ge=1, le=3_650, description="How long they, and what was said of answers, are kept, in days."
+    )
     retry_seconds: Whole = Field(
         default=300,
         ge=1,

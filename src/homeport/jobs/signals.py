@@ -5,7 +5,7 @@ import logging
 from sqlalchemy import Engine
 
 from homeport.storage.decisions import prune
-from homeport.storage.feedback import notice
+from homeport.storage.feedback import forget, notice
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ _FIRST_LOOK_NS = 24 * 3_600 * 1_000_000_000
 _OVERLAP_NS = 10 * 60 * 1_000_000_000
 """Rows come a little after their requests began: each round looks at the last minutes again."""
 
-_PRUNED = 2_000
+_PRUNED = 500
 
 
 class Signals:
@@ -22,7 +22,7 @@ class Signals:
 
     Args:
         retry_ns: the same conversation, sent again within so long of its answer, counts against the answer.
-        keep_ns: how long decisions are kept.
+        keep_ns: how long decisions, and what was said of answers, are kept.
     """
 
     def __init__(self, engine: Engine, *, retry_ns: int, keep_ns: int) -> None:
@@ -36,8 +36,9 @@ class Signals:
         last = now - _FIRST_LOOK_NS if self._looked_at is None else self._looked_at
         new = notice(self._engine, last - _OVERLAP_NS, self._retry_ns, now)
         self._looked_at = now
-        while prune(self._engine, now - self._keep_ns, _PRUNED) == _PRUNED:
-            pass
+        for remove in (prune, forget):
+            while remove(self._engine, now - self._keep_ns, _PRUNED) == _PRUNED:
+                pass
         if new:
             logger.info("%d answers were asked for again or refused", new)
         return new

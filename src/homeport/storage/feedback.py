@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, RowMapping, Select, and_, case, func, select, true
+from sqlalchemy import Connection, Engine, RowMapping, Select, and_, case, delete, func, select, true, tuple_
 
 from homeport.core.types import DataClass, Outcome
 from homeport.storage.db import insert_new, upsert, writing
@@ -53,6 +53,18 @@ def rate(engine: Engine, request_id: str, source: str, score: float, comment: st
     }
     with writing(engine) as connection:
         connection.execute(upsert(connection, feedback), [row])
+
+
+def forget(engine: Engine, before: int, most: int) -> int:
+    """Forget the oldest words of before a time (nanoseconds since the epoch); how many, at most `most`."""
+    key = (feedback.c.request_id, feedback.c.source)
+    old = select(*key).where(feedback.c.at < before).order_by(feedback.c.at).limit(most)
+    with engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(old)]
+    if rows:
+        with writing(engine) as connection:
+            connection.execute(delete(feedback).where(tuple_(*key).in_(rows), feedback.c.at < before))
+    return len(rows)
 
 
 def notice(engine: Engine, since: int, retry_ns: int, now: int) -> int:
