@@ -123,6 +123,15 @@ async def test_of_private_requests_and_where_it_is_off_nothing_is_kept(token: st
     assert (event.prompt_id, event.follows, event.reask, event.features) == ("", "", False, b"")
 
 
+class Redacting(LookBack):
+    """As if what left had been redacted."""
+
+    def of(self, exchange: Exchange, usage: Usage) -> Hindsight:
+        assert exchange.inference is not None
+        exchange.redaction = Redaction(exchange.inference, redact(exchange.inference, ()), exchange.dialect)
+        return super().of(exchange, usage)
+
+
 async def test_a_fixed_route_leaves_nothing_but_its_baseline() -> None:
     told = House(OWN, FRONTIER)
     told.pipeline._stages = msgspec.structs.replace(
