@@ -7,10 +7,12 @@ import pytest
 
 from homeport.core.errors import BadAnswer
 from homeport.core.money import PicoRate
+from homeport.core.privacy import Action, Assessment
 from homeport.core.routing import Decision, Explanation, Prompt, Question
-from homeport.core.types import Key, Outcome, Surface, Target, TokenPrice
+from homeport.core.types import Key, Outcome, Surface, Target, TokenPrice, Usage
 from homeport.ledger.pricing import RateCard
-from homeport.pipeline.hindsight import LookBack
+from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.hindsight import Hindsight, LookBack
 from tests.fakes.house import CHAT, MID, OPEN, OWN, PRIVATE, STREAM, TOP, House, target
 from tests.fakes.keyring import FixedKeyRing
 from tests.fakes.upstream import spoken, whole
@@ -123,13 +125,50 @@ async def test_of_private_requests_and_where_it_is_off_nothing_is_kept(token: st
     assert (event.prompt_id, event.follows, event.reask, event.features) == ("", "", False, b"")
 
 
-class Redacting(LookBack):
-    """As if what left had been redacted."""
+class Found(LookBack):
+    """As if something had been found in the request that is to be hidden."""
 
     def of(self, exchange: Exchange, usage: Usage) -> Hindsight:
-        assert exchange.inference is not None
-        exchange.redaction = Redaction(exchange.inference, redact(exchange.inference, ()), exchange.dialect)
+        exchange.assessment = Assessment(action=Action.REDACT_AND_RESTORE, found=("email",))
         return super().of(exchange, usage)
+
+
+async def test_of_what_is_redacted_nothing_is_kept() -> None:
+    told = house(OWN, FRONTIER)
+    back = Found((OWN, FRONTIER), RateCard(), learn=True, features=features)
+    told.pipeline._stages = msgspec.structs.replace(told.pipeline._stages, hindsight=back)
+    await told.ask({**CHAT, "messages": FALLEN})
+    event = told.event
+    assert (event.baseline_cost, event.score) == (12_500_000, 0.25)
+    assert (event.prompt_id, event.follows, event.reask, event.features) == ("", "", False, b"")
+
+
+class Escalated(LookBack):
+    """As if a cascade had looked at an answer."""
+
+    told = ""
+
+    def of(self, exchange: Exchange, usage: Usage) -> Hindsight:
+        exchange.escalation = self.told
+        return super().of(exchange, usage)
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ("", ""),
+        ("own:low_confidence:0.42<0.55", "low_confidence"),
+        ("qwen2:7b:refusal", "refusal"),
+        ("own:refusal,kept:mid:low_confidence:0.42<0.55", "low_confidence"),
+    ],
+)
+async def test_an_escalation_leaves_its_reason(told: str, code: str) -> None:
+    asked = house(OWN, MID)
+    back = Escalated((OWN, MID), RateCard())
+    back.told = told
+    asked.pipeline._stages = msgspec.structs.replace(asked.pipeline._stages, hindsight=back)
+    await asked.ask()
+    assert asked.event.escalation == code
 
 
 async def test_a_fixed_route_leaves_nothing_but_its_baseline() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from homeport.core.ports import Pricing
+from homeport.core.privacy import Action
 from homeport.core.routing import Prompt
 from homeport.core.types import CONVERSATIONS, DataClass, Key, Outcome, Surface, Target, Usage
 from homeport.pipeline.exchange import Exchange
@@ -84,7 +85,7 @@ class LookBack:
         if why is None:
             return known
         scored = msgspec.structs.replace(known, router_version=why.version, score=why.score, explored=why.explored)
-        if not self._learn or exchange.data_class is not DataClass.OPEN or exchange.redaction is not None:
+        if not self._learn or not _may_be_learned_from(exchange):
             return scored
         return self._with_traces(scored, exchange, exchange.key)
 
@@ -122,6 +123,13 @@ def _from_the_top(targets: Sequence[Target]) -> tuple[Target, ...]:
     tiers = list(dict.fromkeys(target.tier for target in targets))
     priced = [target for target in targets if not target.local and target.price is not None]
     return tuple(target for tier in reversed(tiers) for target in priced if target.tier == tier)
+
+
+def _may_be_learned_from(exchange: Exchange) -> bool:
+    """Open, and nothing in it is to be hidden from anybody."""
+    if exchange.assessment is None or exchange.redaction is not None:
+        return False
+    return exchange.data_class is DataClass.OPEN and exchange.assessment.action is Action.ALLOW
 
 
 def _code(escalation: str) -> str:
