@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeport.core.routing import Answer, Prompt, Question
@@ -74,6 +74,7 @@ JSON = {"response_format": {"type": "json_object"}}
         (said("Clause 9."), {"tools": TOOLS, "tool_choice": {"type": "any"}}, "no_tool_call"),
         (said("Clause 9."), {"tools": TOOLS, "tool_choice": "auto"}, ""),
         (said("Clause 9."), {"tool_choice": "required"}, ""),
+        (said("Clause 9."), {"tools": TOOLS, "tool_choice": {"type": [[]]}}, ""),
     ],
 )
 def test_defects(answer: Answer, fields: dict[str, Any], code: str) -> None:
@@ -127,6 +128,7 @@ def test_a_list_is_no_loop() -> None:
     assert not repeats("\n".join(f"{number}. Item number {number}" for number in range(60)))
 
 
+@settings(max_examples=300)
 @given(
     text=st.text(max_size=400) | st.sampled_from(["I'm sorry, " * 200, "'" * 5_000, " " * 5_000, "as an ai " * 600]),
     finish=st.sampled_from(["stop", "length", "", "tool_calls", "x"]),

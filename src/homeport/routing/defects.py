@@ -122,9 +122,8 @@ def _wrong_call(inference: Inference, answer: Answer) -> str:
 
 def _must_call(inference: Inference) -> bool:
     choice = _value(inference.fields.get("tool_choice"))
-    return (choice.get("type") if isinstance(choice, dict) else choice) in _MUST_CALL and bool(
-        _value(inference.fields.get("tools"))
-    )
+    kind = choice.get("type") if isinstance(choice, dict) else choice
+    return isinstance(kind, str) and kind in _MUST_CALL and bool(_value(inference.fields.get("tools")))
 
 
 def _offered(fields: Mapping[str, Raw]) -> Iterator[tuple[str, Sequence[str]]]:
