@@ -10,6 +10,7 @@ log-probabilities or a probability, gives the same result. Several ways to predi
 cross-validation on training rows alone.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,6 +30,10 @@ _FOLDS = 5
 _HINGES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
 _CROSSED = 12
 _SURE, _RIDGE, _MIXED = "confidence", "ridge", "ridge+trees"
+_FAILS, _HALF = "fails by ", "half fails by "
+_USUAL = f"{_HALF}{_RIDGE} 0.75"
+"""Rarely far from the best, so that another must be clearly better: of many candidates the best is often lucky."""
+
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 """How much of what a model says is believed, over what the confidence says alone: few rows teach little."""
 
@@ -60,38 +65,47 @@ class Chosen(msgspec.Struct, frozen=True):
     tried: Mapping[str, float]
 
 
-Predictor = Callable[[Rows], "Mapping[str, Floats]"]
-Measure = Callable[["Floats", Rows], float]
+Scores = Mapping[str, "Floats"]
+"""By candidate: the higher, the more is gained by asking on."""
 
 
 class Scorer:
-    """Scores rows for one purpose: the higher, the more is gained by asking on.
+    """The candidates, fitted.
 
     Args:
         train: the rows to fit on.
-        target: what is predicted, from the labels of rows.
-        measure: how good scores are, on rows; higher is better.
         blind: confidence is not read, and a ridge regression alone is tried: what prompts tell is little.
+
+    Attributes:
+        held_out: scores of the training rows, each by what was fitted on the other folds.
     """
 
-    def __init__(
-        self, train: Rows, target: "Callable[[Rows], Floats]", measure: Measure, *, blind: bool = False, seed: int = 0
-    ) -> None:
-        self._target, self._blind, self._seed = target, blind, seed
-        held_out = self._cross(train)
-        tried = {name: measure(scores, train) for name, scores in held_out.items()}
-        name = max(tried, key=lambda one: (tried[one], one == _SURE))
-        self.chosen = Chosen(name, tried)
-        self.held_out = held_out[name]
+    def __init__(self, train: Rows, *, blind: bool = False, seed: int = 0) -> None:
+        self._train, self._blind, self._seed = train, blind, seed
+        self.held_out = self._cross()
         self._predict = self._fit(train)
 
-    def score(self, rows: Rows) -> "Floats":
-        return self._predict(rows)[self.chosen.name]
+    def choose(self, measure: "Callable[[Floats, Rows], Floats]") -> Chosen:
+        """The candidate whose held-out scores are best; `_USUAL` where that is not better by a standard error.
 
-    def _cross(self, train: Rows) -> "Mapping[str, Floats]":
-        """Scores of each row by what was fitted on the other folds."""
+        Args:
+            measure: what each row adds to the figure that should be high.
+        """
+        parts = {name: measure(scores, self._train) for name, scores in self.held_out.items()}
+        tried = {name: float(part.sum()) for name, part in parts.items()}
+        best = max(tried, key=lambda name: tried[name])
+        if _USUAL in parts:
+            more = parts[best] - parts[_USUAL]
+            best = best if float(more.sum()) > float(more.std()) * math.sqrt(len(more)) else _USUAL
+        return Chosen(best, tried)
+
+    def score(self, rows: Rows) -> Scores:
+        return self._predict(rows)
+
+    def _cross(self) -> Scores:
         import numpy as np
 
+        train = self._train
         folds = np.random.default_rng(self._seed).permutation(len(train)) % _FOLDS
         found: dict[str, Floats] = {}
         for fold in range(_FOLDS):
@@ -101,27 +115,39 @@ class Scorer:
                 found.setdefault(name, np.zeros(len(train)))[outside] = scores
         return found
 
-    def _fit(self, train: Rows) -> Predictor:
-        import numpy as np
-
+    def _fit(self, train: Rows) -> Callable[[Rows], Scores]:
         design = Design(train, blind=self._blind, seed=self._seed)
-        target = self._target(train)
-        ridge = fit_ridge(design.columns(train), target)
-        if not design.told:
-            return lambda rows: {_RIDGE: ridge.predict(design.columns(rows))}
-        trees, curve = boost(design.plain(train), target), fit_ridge(design.bent(train), target)
-        sign = np.sign((design.rank(train) - 0.5) @ (target - target.mean()))
+        targets = {"": train.strong - train.weak, _FAILS: 1 - train.weak}
+        fits = [_fit_target(design, train, name, target) for name, target in targets.items()]
 
-        def predict(rows: Rows) -> "Mapping[str, Floats]":
-            flat, sure = ridge.predict(design.columns(rows)), curve.predict(design.bent(rows))
-            mixed = (flat + trees.predict(design.plain(rows))) / 2
-            scores = {_SURE: sign * design.rank(rows)}
-            for share in _SHARES:
-                scores[f"{_RIDGE} {share}"] = sure + share * (flat - sure)
-                scores[f"{_MIXED} {share}"] = sure + share * (mixed - sure)
+        def predict(rows: Rows) -> Scores:
+            scores = {name: found for fit in fits for name, found in fit(rows).items()}
+            if design.told:
+                # Half of each: where the models are nearly equal, failing is the louder part of the gap.
+                scores |= {f"{_HALF}{name}": (scores[name] + scores[_FAILS + name]) / 2 for name in _fitted_names()}
+                scores[_SURE] = -design.rank(rows)
             return scores
 
         return predict
+
+
+def _fitted_names() -> list[str]:
+    return [f"{kind} {share}" for kind in (_RIDGE, _MIXED) for share in _SHARES]
+
+
+def _fit_target(design: "Design", train: Rows, prefix: str, target: "Floats") -> Callable[[Rows], Scores]:
+    """A ridge regression, trees, and how much of what they say is believed."""
+    ridge = fit_ridge(design.columns(train), target)
+    if not design.told:
+        return lambda rows: {f"{prefix}{_RIDGE}": ridge.predict(design.columns(rows))}
+    trees, curve = boost(design.plain(train), target), fit_ridge(design.bent(train), target)
+
+    def predict(rows: Rows) -> Scores:
+        flat, sure = ridge.predict(design.columns(rows)), curve.predict(design.bent(rows))
+        said = {_RIDGE: flat, _MIXED: (flat + trees.predict(design.plain(rows))) / 2}
+        return {f"{prefix}{kind} {share}": sure + share * (said[kind] - sure) for kind in said for share in _SHARES}
+
+    return predict
 
 
 class Design:
@@ -182,12 +208,3 @@ class Design:
         ordered, values = self._sorted[place], rows.sure[:, place]
         low, high = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
         return np.asarray((low + high) / (2 * len(ordered)), float)
-
-
-def gap(rows: Rows) -> "Floats":
-    """What asking on gains: 1, 0 or -1."""
-    return rows.strong - rows.weak
-
-
-def weak_is_right(rows: Rows) -> "Floats":
-    return rows.weak

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from homeport.core.errors import ConfigError
-from homeport.routing.escalation import Rows, Scorer, gap, weak_is_right
+from homeport.routing.escalation import Rows, Scorer, Scores
 from homeport.routing.prompt_columns import PromptColumns
 from homeport.routing.recordings import Recording, Row
 from homeport.stats.ranking import Estimate, Ranking, auroc, measure
@@ -86,7 +86,7 @@ class Rehearsal:
         found = PromptColumns([row.prompt for row in self.train], seed)
         self._prompts = [found.measure([row.prompt for row in rows]) for rows in (self.train, self.test)]
         self.right = [[_right(rows, model) for model in self.models] for rows in (self.train, self.test)]
-        self._known: dict[tuple[int, tuple[float, ...], bool], tuple[Scorer, Floats]] = {}
+        self._known: dict[tuple[int, tuple[float, ...], bool], tuple[Scorer, Scores]] = {}
         self._cost = [_cost(self.test, model) for model in self.models]
 
     def step(self, place: int, shares: Sequence[float]) -> "tuple[Rows, Rows]":
@@ -95,14 +95,10 @@ class Rehearsal:
 
     def standing(self, *, blind: bool = False) -> Standing:
         """From the first model straight to the last."""
-        train, test = self.step(0, self._straight())
+        _, test = self.step(0, self._straight())
         scorer, scores = self._fitted(0, self._straight(), blind=blind)
-        surer = Scorer(train, weak_is_right, _told_apart, blind=blind, seed=self._seed)
-        return Standing(
-            auroc=_auroc(surer.score(test), test.weak),
-            apgr=self._apgr(scores, test),
-            chosen=scorer.chosen.name,
-        )
+        gains, fails = scorer.choose(_gained).name, scorer.choose(_told_apart).name
+        return Standing(auroc=_auroc(-scores[fails], test.weak), apgr=self._apgr(scores[gains], test), chosen=gains)
 
     def by_confidence(self) -> Standing:
         """The same by the first model's log-probability alone."""
@@ -164,14 +160,15 @@ class Rehearsal:
     def _scores(self, place: int, shares: Sequence[float]) -> "tuple[Floats, Floats]":
         """Of training rows by what was not fitted on them, and of test rows."""
         scorer, scores = self._fitted(place, shares)
-        return scorer.held_out, scores
+        name = scorer.choose(_gained).name
+        return scorer.held_out[name], scores[name]
 
-    def _fitted(self, place: int, shares: Sequence[float], *, blind: bool = False) -> "tuple[Scorer, Floats]":
+    def _fitted(self, place: int, shares: Sequence[float], *, blind: bool = False) -> "tuple[Scorer, Scores]":
         above = tuple(shares[place + 1 :])
         key = (place, tuple(share / (math.fsum(above) or 1.0) for share in above), blind)
         if key not in self._known:
             train, test = self.step(place, shares)
-            scorer = Scorer(train, gap, _gained, blind=blind, seed=self._seed)
+            scorer = Scorer(train, blind=blind, seed=self._seed)
             self._known[key] = (scorer, scorer.score(test))
         return self._known[key]
 
@@ -251,19 +248,14 @@ def _ranked(values: "Floats") -> "Floats":
     return rankdata(values) / len(values)  # type: ignore[no-any-return]  # SciPy has no types
 
 
-def _gained(scores: "Floats", rows: Rows) -> float:
-    """The area under what escalating gains: APGR without its denominator, which a difference can do without."""
-    import numpy as np
-
-    order = np.random.default_rng(0).permutation(len(scores))
-    order = order[np.argsort(-scores[order], kind="stable")]
-    gained = np.cumsum((rows.strong - rows.weak)[order])
-    return float(gained.mean() / len(scores))
+def _gained(scores: "Floats", rows: Rows) -> "Floats":
+    """What rows add to the area under what escalating gains: APGR without its denominator."""
+    return (rows.strong - rows.weak) * _ranked(scores) / len(scores)
 
 
-def _told_apart(scores: "Floats", rows: Rows) -> float:
-    found = _auroc(scores, rows.weak)
-    return found.value if found else 0.5
+def _told_apart(scores: "Floats", rows: Rows) -> "Floats":
+    """What rows add to AUROC, but for a constant: wrong answers are to have the high scores."""
+    return (1 - rows.weak) * _ranked(scores) / len(scores)
 
 
 def _auroc(scores: "Floats", right: "Floats") -> Estimate | None:
