@@ -1,5 +1,6 @@
 """What is remembered of private conversations: by every process, for its time, whatever happens to the files."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 
 from homeport.core.errors import StorageError
 from homeport.core.privacy import Action
-from homeport.storage import taints
 from homeport.storage.taints import RECORD, TaintStore
 from tests.fakes.clock import ManualClock
 
@@ -43,6 +43,15 @@ def test_the_strictest_sticks(tmp_path: Path) -> None:
     one.remember([A], REDACT)
     assert one.of([A]) is other.of([A]) is opened(tmp_path).of([A]) is LOCAL
     assert files(tmp_path)[0].stat().st_size == 2 * RECORD
+
+
+def test_a_conversation_is_kept_once(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.remember([A], LOCAL)
+    store.remember([B], LOCAL, unless=[A, B])
+    assert store.of([B]) is Action.ALLOW
+    store.remember([C], Action.BLOCK, unless=[A])
+    assert store.of([C]) is Action.BLOCK
 
 
 def test_it_is_forgotten_in_time_and_not_before(tmp_path: Path) -> None:
@@ -133,7 +142,7 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(tmp_path)
     store.of([A])
-    monkeypatch.setattr(taints.os, "write", lambda file, data: len(data) - 1)
+    monkeypatch.setattr(os, "write", lambda file, data: len(data) - 1)
     with pytest.raises(StorageError):
         store.remember([A], LOCAL)
     monkeypatch.undo()
@@ -147,7 +156,7 @@ def test_whoever_holds_the_lock_too_long_is_told(tmp_path: Path) -> None:
     [path] = files(tmp_path)
     file = os.open(path, os.O_RDWR)
     try:
-        taints.fcntl.flock(file, taints.fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(StorageError):
             store.remember([B], LOCAL)
         assert store.of([A]) is LOCAL

@@ -9,6 +9,7 @@ from homeport.core.budgets import Account, Grant
 from homeport.core.errors import HomeportError
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
+from homeport.core.privacy import Action
 from homeport.core.routing import Answer, Decision, Question, Verdict
 from homeport.core.types import (
     Allowance,
@@ -164,6 +165,27 @@ class AnswerReading(Protocol):
 
     def bare_events(self, block: bytes) -> bytes:
         """Events of a stream without log-probabilities; all that holds none is as it came."""
+
+
+class Taints(Protocol):
+    """What is remembered of conversations that may not leave, by fingerprint; the same in every process."""
+
+    def of(self, fingerprints: Sequence[bytes]) -> Action:
+        """The strictest action that is remembered of any of them; ALLOW where none is.
+
+        Raises:
+            StorageError: nobody can say what is remembered.
+        """
+
+    def remember(self, fingerprints: Sequence[bytes], action: Action, *, unless: Sequence[bytes] = ()) -> None:
+        """Keep an action for each of them, durably before it returns; a stricter one that is remembered stays.
+
+        Args:
+            unless: where one of these is kept already, for long enough, nothing more is.
+
+        Raises:
+            StorageError: it cannot be kept, or nobody can say what is remembered.
+        """
 
 
 class Pricing(Protocol):

@@ -32,11 +32,6 @@ class Trail(msgspec.Struct, frozen=True):
         """Whatever may have been remembered of an earlier turn, or of this one."""
         return (*self.chain, *self.names)
 
-    @property
-    def to_remember(self) -> Sequence[bytes]:
-        """What later turns will be known by."""
-        return (*self.chain[-1:], *self.names)
-
 
 def trail(inference: Inference, scope: str) -> Trail:
     """The trail of a request. Conversations of different scopes have nothing to do with each other."""

@@ -60,15 +60,18 @@ class TaintStore:
         found = (self._known.get(self._keyed(fingerprint)) for fingerprint in fingerprints)
         return strictest(action for told in found if told is not None and self._lives(told, now) for action in told[1:])
 
-    def remember(self, fingerprints: Sequence[bytes], action: Action) -> None:
+    def remember(self, fingerprints: Sequence[bytes], action: Action, *, unless: Sequence[bytes] = ()) -> None:
         """Keep an action for each of them; a stricter one that is remembered stays.
+
+        Args:
+            unless: where one of these is kept already, for long enough, nothing more is.
 
         Raises:
             StorageError: it cannot be kept, or nobody can say what is remembered.
         """
         now = self._catch_up()
         new = [keyed for keyed in map(self._keyed, fingerprints) if not self._is_kept(keyed, action, now)]
-        if not new:
+        if not new or any(self._is_kept(self._keyed(one), action, now) for one in unless):
             return
         records = b"".join(_record(keyed, now, action) for keyed in new)
         try:
