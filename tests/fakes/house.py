@@ -17,7 +17,7 @@ from homeport.core.alerts import LoopStopped
 from homeport.core.budgets import Budget
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
-from homeport.core.ports import Clock, Judge, KeyRing, Limiter, Policy, TokenCounter, Upstream
+from homeport.core.ports import Clock, Judge, KeyRing, Limiter, Policy, Taints, TokenCounter, Upstream
 from homeport.core.types import DataClass, Key, MachinePrice, Price, Surface, Target, TokenPrice
 from homeport.ledger.budgets import BudgetBook
 from homeport.ledger.loops.guard import LoopGuard
@@ -39,6 +39,7 @@ from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.pipeline.sessions import Sessions
 from homeport.pipeline.spending import Histories, Spending, SpendingRules
+from homeport.pipeline.taint import Conversations
 from homeport.privacy.classes import Classes
 from homeport.privacy.classify import Classifier
 from homeport.privacy.recognize import Recognizers, load_recognizers
@@ -54,6 +55,7 @@ from tests.fakes.keyring import FixedKeyRing
 from tests.fakes.limiter import NoLimits
 from tests.fakes.recorder import MemoryRecorder, Observed
 from tests.fakes.sessions import MemorySessions
+from tests.fakes.taints import MemoryTaints
 from tests.fakes.upstream import ScriptedUpstream
 from tests.fakes.wire import Caller
 
@@ -162,7 +164,8 @@ class House:
             dice=random.Random(1),
             sleep=self._sleep,
         )
-        self.privacy = privacy_stage(privacy, self.clock)
+        self.taints = MemoryTaints()
+        self.privacy = privacy_stage(privacy, self.clock, taints=self.taints)
         stages = Stages(
             privacy=self.privacy,
             keys=self.keys,
@@ -262,12 +265,16 @@ class House:
 
 
 def privacy_stage(
-    settings: PrivacySettings | None, clock: Clock, recognizers: Recognizers | None = None
+    settings: PrivacySettings | None,
+    clock: Clock,
+    recognizers: Recognizers | None = None,
+    taints: Taints | None = None,
 ) -> PrivacyStage:
     """What a configuration makes of requests; `recognizers` in the place of those that it names."""
     classes = Classes(settings)
     found = recognizers or load_recognizers(classes.recognizers)
-    return PrivacyStage(classes, Classifier(found, clock.monotonic_ns, (settings or PrivacySettings()).timeout_seconds))
+    classifier = Classifier(found, clock.monotonic_ns, (settings or PrivacySettings()).timeout_seconds)
+    return PrivacyStage(classes, classifier, Conversations(taints))
 
 
 def seen(upstream: ScriptedUpstream) -> dict[str, Any]:

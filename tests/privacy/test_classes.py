@@ -16,7 +16,7 @@ SETTINGS = PrivacySettings.model_validate(
     {
         "classes": {
             "hipaa": {"action": "local_only"},
-            "gdpr": {"action": "redact_and_restore"},
+            "gdpr": {"action": "redact_and_restore", "find": {"email": "redact_and_restore"}},
             "pci": {"action": "block"},
             "public": {"action": "allow"},
         },

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from homeport.api.auth import read_pepper
 from homeport.bootstrap.admin import target_states, tier_states
 from homeport.bootstrap.cascade import build_cascade, build_judge
 from homeport.bootstrap.engines import read_endpoints
@@ -43,6 +44,7 @@ from homeport.pipeline.preview import Preview
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.pipeline.sessions import Sessions
+from homeport.pipeline.taint import Conversations
 from homeport.privacy.recognize import load_recognizers
 from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
@@ -51,6 +53,7 @@ from homeport.routing.traces import trace
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
 from homeport.storage.sessions import SessionTable
+from homeport.storage.taints import TaintStore
 from homeport.telemetry.metrics import Metrics
 from homeport.transport.probe import HttpProbe
 
@@ -110,6 +113,12 @@ class RequestPath:
         self._journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
         self._limiter = SharedLimiter(home.limits)
         self._sessions = SessionTable(home.sessions, self._clock.wall_ns)
+        self._taints = TaintStore(
+            home.taints,
+            secret=read_pepper(home.pepper),
+            days=settings.privacy.taint_days,
+            wall_ns=self._clock.wall_ns,
+        )
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
         self._loops = LoopGuard(settings.loops)
@@ -132,7 +141,8 @@ class RequestPath:
         """
         targets = build_targets(settings, self._endpoints)
         upstreams = build_upstreams(settings, self._endpoints, self._transports)
-        privacy = build_privacy(settings.privacy, self._clock)
+        privacy = build_privacy(settings.privacy, self._clock, Conversations(self._taints))
+        self._taints.days = settings.privacy.taint_days
         local = {moderation.NAME: moderation.LocalModeration(load_recognizers())}
         catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
         self._deployments.adopt(_breaker_policy(settings.breaker))

@@ -61,6 +61,11 @@ class Home:
         return self.root / "router"
 
     @property
+    def taints(self) -> Path:
+        """Fingerprints of conversations that were private."""
+        return self.root / "taints"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from homeport.config.fields import Seconds
+from homeport.config.fields import Seconds, Whole
 from homeport.config.section import Section
 from homeport.core.privacy import Action
 
@@ -63,6 +63,10 @@ class PrivacySettings(FindSettings):
         default=2.0, description="How long recognizers may work on one request. After that it stays at home."
     )
 
+    taint_days: Whole = Field(
+        default=30, ge=1, le=365, description="How many days a conversation that was private is remembered to be."
+    )
+
     @field_validator("classes")
     @classmethod
     def _keep_built_in(cls, classes: Mapping[str, ClassSettings]) -> Mapping[str, ClassSettings]:
@@ -76,3 +80,15 @@ class PrivacySettings(FindSettings):
         if not all(_PROJECT.fullmatch(name) for name in projects):
             raise ValueError("a project is up to three names with slashes between them, such as acme/clinic")
         return projects
+
+    @model_validator(mode="after")
+    def _look_for_something(self) -> "PrivacySettings":
+        blind = [
+            name
+            for name, one in self.classes.items()
+            if one.action is Action.REDACT_AND_RESTORE
+            and not any(action is not Action.ALLOW for action in (*one.find.values(), *self.find.values()))
+        ]
+        if blind:
+            raise ValueError(f"{blind[0]} is to be redacted, and nothing is looked for: name recognizers in its `find`")
+        return self

@@ -32,6 +32,7 @@ from homeport.pipeline.limits import rate_headers
 from homeport.pipeline.redaction import Redaction
 from homeport.pipeline.routing import Route
 from homeport.pipeline.spending import Tab
+from homeport.pipeline.taint import Sequel
 from homeport.privacy.restoration.answer import Restoration
 
 Asking = Callable[[Target, Surface, Mapping[str, Raw]], Mapping[str, Raw]]
@@ -99,6 +100,7 @@ class Exchange:
         self.deployment: Deployment | None = None
         self.redaction: Redaction | None = None
         self.restoration: Restoration | None = None
+        self.sequel: Sequel | None = None
         self.attempts: list[Attempt] = []
         self.told = 0
         self.spare = False

@@ -168,6 +168,8 @@ class Pipeline:
             exchange.completion = restored(exchange.restoration, await dispatch.complete(exchange, decision))
             exchange.usage = exchange.completion.usage
             exchange.body = exchange.writer.whole(exchange.completion)
+            if exchange.sequel is not None:
+                exchange.sequel.tell(exchange.body)
 
     def _settle(self, exchange: Exchange) -> None:
         """Price the request, make it durable, tell the observers. Nobody to bill: nothing to record."""

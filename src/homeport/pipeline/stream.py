@@ -52,6 +52,8 @@ async def _pass_on(exchange: Exchange, frame: Frame, wants_usage: bool, monotoni
         return
     data = exchange.writer.frame(frame)
     if data:
+        if exchange.sequel is not None:
+            exchange.sequel.tell(data)
         if frame.events and not exchange.first_byte_ns:  # a comment that keeps the connection awake is no answer
             exchange.first_byte_ns = monotonic_ns()
         await exchange.wire.send(data)

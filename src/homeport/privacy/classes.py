@@ -92,6 +92,10 @@ class Classes:
         names = {one.name for one in members}
         return (self._everywhere, *(rules for name, rules in self._rules.items() if name in names))
 
+    def all_rules(self) -> tuple[Rules, ...]:
+        """Whatever is looked for in any request."""
+        return (self._everywhere, *self._rules.values())
+
     def _of_project(self, project: str) -> Iterator[Member]:
         parts = project.split("/")
         for length in range(1, len(parts) + 1) if self._projects else ():

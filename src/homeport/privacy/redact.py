@@ -23,6 +23,7 @@ Find = Callable[[Text], Iterable[Finding]]
 _LAST = ("messages", "input", "prompt")
 _ROUNDS = 3
 _MOST = 999_999
+_APART, _ROOMS = 1_000, 900
 
 
 class Unredactable(Exception):
@@ -45,8 +46,19 @@ class _Span(msgspec.Struct, frozen=True):
     weight: tuple[int, float]
 
 
-def redact(fields: Mapping[str, Raw], find: Find) -> Redacted | None:
+def first_number(names: Sequence[bytes]) -> int:
+    """The first number of placeholders in a request that goes on with what others keep, by its fingerprints; else 1.
+
+    There are placeholders in what they keep that stand for something else. So numbers begin somewhere else each time.
+    """
+    return 1 + _APART * (1 + int.from_bytes(names[-1][:4]) % _ROOMS) if names else 1
+
+
+def redact(fields: Mapping[str, Raw], find: Find, first: int = 1) -> Redacted | None:
     """Replace all that is found; None where nothing is.
+
+    Args:
+        first: number of the placeholders of each name.
 
     Raises:
         Unreadable: the fields cannot be read whole.
@@ -58,7 +70,7 @@ def redact(fields: Mapping[str, Raw], find: Find) -> Redacted | None:
     found = {text.path: spans for text in said if (spans := [*_spans(find(text))])}
     if not found:
         return None
-    numbers = _Numbers(said)
+    numbers = _Numbers(said, first)
     changes = {text.path: _replaced(text, found[text.path], find, numbers) for text in said if text.path in found}
     return Redacted(_rewritten(fields, value, changes), numbers.originals())
 
@@ -66,8 +78,9 @@ def redact(fields: Mapping[str, Raw], find: Find) -> Redacted | None:
 class _Numbers:
     """Gives placeholders to values: never one that any text of the request may be taken for."""
 
-    def __init__(self, said: Sequence[Text]) -> None:
+    def __init__(self, said: Sequence[Text], first: int) -> None:
         self._said = said
+        self._before = first - 1
         self._taken: dict[str, Set[Place]] = {}
         self._last: dict[str, int] = {}
         self._given: dict[tuple[str, str], str] = {}
@@ -85,7 +98,7 @@ class _Numbers:
     def _next(self, name: str, letters: str) -> int:
         if name not in self._taken:
             self._taken[name] = _lookalikes(name, self._said)
-        number = self._last.get(letters, 0) + 1
+        number = self._last.get(letters, self._before) + 1
         while any((letters, number) in taken for taken in self._taken.values()):
             number += 1
         if number > _MOST:
