@@ -51,7 +51,9 @@ class Conversations:
             return None
         known = trail(inference, key.id)
         self._taints.remember(known.names, assessment.action)
-        if not _again(assessment):
+        goes_on = assessment.reason.startswith(CONVERSATION) and known.names
+        # What goes on with what others keep says only what is new: that alone is no conversation.
+        if not goes_on and not _again(assessment):
             self._taints.remember(known.chain[-1:], assessment.action, unless=known.chain)
         return Sequel(self._taints, key, assessment.action) if inference.surface is Surface.RESPONSES else None
 
