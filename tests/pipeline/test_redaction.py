@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from homeport.providers.message_frames import MessageFramer
 from homeport.providers.response_frames import ResponseFramer
 from homeport.transport.fallback import AiohttpTransport
 from tests.fakes.house import ALL, API_PRICE, OPEN, House, target
-from tests.fakes.upstream import USAGE, Hang, spoken, whole
+from tests.fakes.upstream import USAGE, Hang, said, spoken, whole
 from tests.fakes.wire import Caller
 from tests.privacy.answers import stream, understood
 from tests.providers.calls import setup
@@ -40,7 +40,6 @@ MEANT = {
     "called": json.dumps({"to": EMAIL, "text": CARD}),
 }
 STREAMED = [Surface.CHAT, Surface.COMPLETION, Surface.MESSAGES, Surface.RESPONSES]
-FRAMERS = {Surface.MESSAGES: MessageFramer, Surface.RESPONSES: ResponseFramer}
 
 
 class Cutter(Protocol):
@@ -49,6 +48,9 @@ class Cutter(Protocol):
     def feed(self, chunk: bytes) -> Any: ...
 
     def close(self) -> Any: ...
+
+
+FRAMERS: dict[Surface, Callable[[], Cutter]] = {Surface.MESSAGES: MessageFramer, Surface.RESPONSES: ResponseFramer}
 
 
 def meant(surface: Surface) -> dict[str, str]:
@@ -207,18 +209,17 @@ async def test_another_model_begins_afresh() -> None:
 @pytest.mark.parametrize("end", [StreamCut("x"), None])
 async def test_what_was_held_is_told_when_a_stream_breaks(end: Exception | None) -> None:
     here = house()
-    steps: list[Any] = [one for one in spoken("to [EMAIL_1], [EMAI") if not one.closing]  # type: ignore[union-attr]
+    steps: list[Any] = [said("to [EMAIL_1], [EMAI")]
     here.upstreams["mid"].script([*steps, end] if end else steps)
     caller = await here.ask(asked(Surface.CHAT))
-    said = [json.loads(line[6:]) for line in caller.body.splitlines() if line.startswith(b'data: {"choices"')]
-    assert "".join(one["choices"][0]["delta"]["content"] for one in said) == f"to {EMAIL}, [EMAI"
+    told = [json.loads(line[6:]) for line in caller.body.splitlines() if line.startswith(b'data: {"choices"')]
+    assert "".join(one["choices"][0]["delta"]["content"] for one in told) == f"to {EMAIL}, [EMAI"
     assert (b'"error"' in caller.body) == (end is not None)
 
 
 async def test_a_caller_who_leaves_is_no_trouble() -> None:
     here = house()
-    first = next(one for one in spoken("to [EMAI") if isinstance(one, Frame))
-    here.upstreams["mid"].script([first, Hang()])
+    here.upstreams["mid"].script([said("to [EMAI"), Hang()])
     caller = here.caller(asked(Surface.CHAT))
     running = caller.start(here.app)
     await here.upstreams["mid"].hanging.wait()
@@ -230,10 +231,11 @@ async def test_a_caller_who_leaves_is_no_trouble() -> None:
 
 async def test_nothing_found_costs_nothing() -> None:
     here = house()
-    frames = spoken("[EMAIL_1] as it is")
-    here.upstreams["mid"].script(frames)
+    first, *others = spoken("[EMAIL_1] as it is")
+    assert isinstance(first, Frame)
+    here.upstreams["mid"].script([first, *others])
     caller = await here.ask({"model": "auto", "stream": True, "messages": [{"role": "user", "content": "Hello"}]})
-    assert frames[0].data in caller.body  # type: ignore[union-attr]
+    assert first.data in caller.body
 
 
 async def test_what_cannot_be_redacted_stays_at_home(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,7 +196,7 @@ def test_however_a_conversation_goes_on(turns_taken: list[tuple[str, bool, str]]
     for number, (way, pinned, surface) in enumerate(turns_taken):
         text = "card 4111 1111 1111 1111" if way == "found" else f"turn {number} for {EMAIL}"
         history.append(user(text))
-        body = {"model": "mid" if pinned else "auto", "max_tokens": 9}
+        body: dict[str, Any] = {"model": "mid" if pinned else "auto", "max_tokens": 9}
         body |= {"input": history} if surface == "responses" else {"messages": history}
         private = private or way in ("private", "found")
         before = len(here.upstreams["mid"].calls)
