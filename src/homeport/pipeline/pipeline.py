@@ -165,7 +165,9 @@ class Pipeline:
                 self._stages.dispatcher.broke(exchange, error)
                 raise
         else:
-            exchange.completion = restored(exchange.restoration, await dispatch.complete(exchange, decision))
+            answer = await dispatch.complete(exchange, decision)
+            # Only now it is known whose answer it is, and how it is put right.
+            exchange.completion = restored(exchange.restoration, answer)
             exchange.usage = exchange.completion.usage
             exchange.body = exchange.writer.whole(exchange.completion)
             if exchange.sequel is not None:
