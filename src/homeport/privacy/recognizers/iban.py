@@ -12,7 +12,7 @@ from homeport.privacy.recognizers.identifiers import said_before, words
 NEEDS = NUMBERS
 
 _CANDIDATE = re.compile(
-    r"(?<![a-zA-Z0-9])(?:(?<=IBAN)|(?<=iban)|(?<!\w))[A-Za-z]{2}[ -]?\d{2}(?:[ \n-]?[A-Za-z0-9]){11,30}", re.ASCII
+    r"(?:(?<!\w)|(?<=IBAN)|(?<=iban))[A-Za-z]{2}[ .-]?\d{2}(?:[ \n.-]?[A-Za-z0-9]){11,30}", re.ASCII
 )
 _SAID = words("iban", r"account(?: (?:number|no\.?))?")
 # The lengths of SWIFT's IBAN registry.

@@ -14,9 +14,8 @@ NEEDS = NUMBERS
 
 _GROUPS = (
     r"\d{12,19}",
-    r"[2-6]\d{3}([ .\n-]{1,2})\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?",  # 4-4-4-4, 4-4-4-4-3
-    r"[2-6]\d{3}([ .\n-]{1,2})\d{4,6}\2\d{4,5}",  # 4-6-5, 4-6-4, 4-4-4
-    r"[2-6](?:[ -]?\d){11,18}",
+    r"(?P<core>\d{4}(?P<one> ?[ .\n-] ?)\d{4}(?P=one)\d{4}(?:(?P=one)\d{1,4})?)(?:(?P=one)\d{1,3})?",
+    r"\d{4}(?P<other> ?[ .\n-] ?)\d{6}(?P=other)\d{4,5}",
 )
 _NUMBER = re.compile(rf"(?<![\w-])(?<!\d[.,/])(?:{'|'.join(_GROUPS)})(?![\w-])(?![.,/]\d)", re.ASCII)
 # Visa, Mastercard, American Express, Diners Club, JCB, Discover, UnionPay, RuPay, Mir, Maestro.
@@ -35,12 +34,15 @@ _SAID = words(
 def find(text: str) -> Iterator[Span]:
     """See `RecognizerModule.find`. One number in ten passes the checksum by chance."""
     for match in _NUMBER.finditer(text):
-        digits = "".join(filter(str.isdigit, match.group()))
-        if score := _score(text, match, digits):
-            yield Span(match.start(), match.end(), score)
+        # A group of up to three digits after the fourth group may be a part of it, or its security code.
+        for end in dict.fromkeys((match.end(), match.end("core") if match["core"] else match.end())):
+            if score := _score(text, match.start(), end):
+                yield Span(match.start(), end, score)
+                break
 
 
-def _score(text: str, match: re.Match[str], digits: str) -> float:
+def _score(text: str, start: int, end: int) -> float:
+    digits = "".join(filter(str.isdigit, text[start:end]))
     if same_digits(digits):
         return 0.0
     networks, agrees = _NETWORK.fullmatch(digits) is not None, luhn(digits)
@@ -48,6 +50,6 @@ def _score(text: str, match: re.Match[str], digits: str) -> float:
         return 0.95
     if not (agrees or networks):
         return 0.0
-    if said_before(text, match.start(), _SAID) or said_after(text, match.end(), _SAID):
+    if said_before(text, start, _SAID) or said_after(text, end, _SAID):
         return 0.9 if agrees else 0.6
     return 0.3 if agrees else 0.0

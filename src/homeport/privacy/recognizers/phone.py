@@ -28,11 +28,13 @@ _GROUPS = re.compile(
     re.ASCII,
 )
 _DATE = re.compile(
-    r"(?:\d{4}([./-])\d{1,2}\1\d{1,2}|\d{1,2}([./ -])\d{1,2}\2(?:19|20)\d{2})(?!\d)"
+    r"(?:(?:19|20)\d{2}([./-])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])"
+    r"|\d{1,2}([./ -])\d{1,2}\2(?:19|20)\d{2})(?!\d)"
     r"|(?:19|20)\d{2}-(?:19|20)\d{2}\Z",
     re.ASCII,
 )
-_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z", re.ASCII)
+# Four pairs of digits are more often a number of France than an address.
+_ADDRESS = re.compile(r"(?!\d\d(?:\.\d\d){3}\Z)\d{1,3}(?:\.\d{1,3}){3}\Z", re.ASCII)
 _SSN = re.compile(r"\d{3}-\d{2}-\d{4}\Z", re.ASCII)
 _BEFORE = words(
     r"(?:tele)?phone", r"tel\.?", "telefono?", r"t[eé]l[eé]phone", r"t[eé]l[eé]fono", "telefon", "mobile", "mob",

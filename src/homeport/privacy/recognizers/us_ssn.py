@@ -18,7 +18,11 @@ def _could_be(digits: str) -> bool:
 
 
 _KIND = Identifier(
-    form=number(r"\d{3}(?:([ .-])\d{2}\1|\n\d{2}\n|\d{2})\d{4}"), check=_could_be, words=_SAID, grouped=0.85, alone=0.0
+    form=number(r"\d{3}(?:( ?[ .-] ?)\d{2}\1|\n\d{2}\n|\d{2})\d{4}"),
+    check=_could_be,
+    words=_SAID,
+    grouped=0.85,
+    alone=0.0,
 )
 
 
