@@ -13,7 +13,7 @@ from homeport.core.types import Key, Outcome, Surface, Target, TokenPrice, Usage
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.hindsight import Hindsight, LookBack
-from tests.fakes.house import CHAT, MID, OPEN, OWN, PRIVATE, STREAM, TOP, House, target
+from tests.fakes.house import API_PRICE, CHAT, MID, OPEN, OWN, PRIVATE, STREAM, TOP, House, target
 from tests.fakes.keyring import FixedKeyRing
 from tests.fakes.upstream import spoken, whole
 
@@ -131,6 +131,25 @@ class Found(LookBack):
     def of(self, exchange: Exchange, usage: Usage) -> Hindsight:
         exchange.assessment = Assessment(action=Action.REDACT_AND_RESTORE, found=("email",))
         return super().of(exchange, usage)
+
+
+class OfBatch(LookBack):
+    """As if a line of a batch had asked."""
+
+    def of(self, exchange: Exchange, usage: Usage) -> Hindsight:
+        exchange.batch = True
+        return super().of(exchange, usage)
+
+
+@pytest.mark.parametrize(("tiers", "baseline"), [((("batch", API_PRICE),), 1_250_000), ((), 12_500_000)])
+async def test_a_line_of_a_batch_is_compared_with_the_batch_price(tiers: Any, baseline: int) -> None:
+    dear = target("frontier", price=msgspec.structs.replace(DEAR, tiers=tiers))
+    told = house(OWN, dear)
+    back = OfBatch((OWN, dear), RateCard(), learn=True, features=features)
+    told.pipeline._stages = msgspec.structs.replace(told.pipeline._stages, hindsight=back)
+    await told.ask()
+    assert told.event.baseline_cost == baseline
+    assert told.event.prompt_id == ""  # lines of a batch are no conversation
 
 
 async def test_of_what_is_redacted_nothing_is_kept() -> None:
