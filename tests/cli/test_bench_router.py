@@ -72,3 +72,12 @@ def test_a_set_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         bench("--folder", str(tmp_path))
     assert caught.value.code == "recordings_missing"
+
+
+def test_a_set_in_which_nobody_gains_is_told(tmp_path: Path) -> None:
+    path = sets(tmp_path) / "routellm_gsm8k.jsonl.gz"
+    same = json.dumps({"prompt": "p", "weak": 1, "strong": 1})
+    path.write_bytes(gzip.compress("\n".join([same] * 99).encode()))
+    with pytest.raises(ConfigError) as caught:
+        bench("--folder", str(tmp_path))
+    assert caught.value.code == "rows_without_gap"

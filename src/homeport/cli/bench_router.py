@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from homeport.cli.context import Context, Json
+from homeport.cli.estimates import cells
 from homeport.routing.benchmark import (
     CHOSEN,
     IN_DOMAIN,
@@ -21,7 +22,6 @@ from homeport.routing.benchmark import (
     Result,
     benchmark,
 )
-from homeport.stats.ranking import Estimate
 
 
 def register(app: typer.Typer) -> None:
@@ -116,9 +116,5 @@ def _table(name: str, result: Result) -> Table:
     for router, measured in result.routers.items():
         figures = measured.figures
         chosen = ", ".join(dict.fromkeys(measured.chosen))
-        table.add_row(router, _cell(figures.apgr, 3), _cell(figures.cpt50, 1), _cell(figures.cpt80, 1), chosen)
+        table.add_row(router, *cells(figures), chosen)
     return table
-
-
-def _cell(estimate: Estimate, digits: int) -> str:
-    return f"{estimate.value:.{digits}f} \\[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"

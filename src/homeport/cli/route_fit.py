@@ -9,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from homeport.cli.context import Context, Json, check_text
+from homeport.cli.estimates import cell, cells
 from homeport.cli.route_versions import open_versions, version_view
 from homeport.core.errors import ConfigError
 from homeport.routing.refit import MARGIN, Refitted, refit
 from homeport.routing.rows import Rows, read_rows
-from homeport.stats.ranking import Estimate, Figures
 
 
 def register(app: typer.Typer) -> None:
@@ -77,9 +77,9 @@ def _plain(found: Refitted, rows: Rows) -> dict[str, Any]:
 def _show(state: Context, found: Refitted, rows: Rows) -> None:
     judgement = found.judgement
     table = Table("", "APGR", "CPT50", "CPT80", box=box.SIMPLE_HEAD)
-    table.add_row(f"version {found.version.number}", *_cells(judgement.new))
-    table.add_row(f"version {found.version.parent}, in use until now", *_cells(judgement.current))
-    table.add_row("difference", _cell(judgement.difference, 3))
+    table.add_row(f"version {found.version.number}", *cells(judgement.new))
+    table.add_row(f"version {found.version.parent}, in use until now", *cells(judgement.current))
+    table.add_row("difference", cell(judgement.difference, 3))
     means = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(rows.models, rows.means(), strict=True))
     state.console.print(f"models, weakest first: {escape(means)}")
     state.console.print(
@@ -93,11 +93,3 @@ def _show(state: Context, found: Refitted, rows: Rows) -> None:
             f"version {found.version.number} is kept and not used: it may be more than {MARGIN} worse. "
             f"Bring more rows, or: homeport route rollback {found.version.number}"
         )
-
-
-def _cells(figures: Figures) -> tuple[str, ...]:
-    return _cell(figures.apgr, 3), _cell(figures.cpt50, 1), _cell(figures.cpt80, 1)
-
-
-def _cell(estimate: Estimate, digits: int) -> str:
-    return f"{estimate.value:.{digits}f} \\[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from homeport.core.errors import ConfigError
-from homeport.routing.fit import Sample, fit, read_sample
+from homeport.routing.fit import Sample, fit
 from homeport.routing.rows import Rows, read_rows
-from homeport.routing.selection import choose_for_others, cross_validate
+from homeport.routing.selection import FOLDS, choose_for_others, cross_validate, read_checked
 from homeport.stats.ranking import Figures, Ranking, measure
 
 SETS = ("mmlu", "gsm8k", "mtbench")
@@ -81,13 +81,13 @@ def benchmark(folder: Path, *, seed: int, resamples: int, told: Callable[[str], 
         told: is given what is begun, in a few words.
 
     Raises:
-        ConfigError: recordings_missing, where a set is not in the folder; rows_invalid.
+        ConfigError: recordings_missing, where a set is not in the folder; as `read_rows` and `read_checked`.
     """
     rows = {name: read_rows(_path(folder, name), ("weak", "strong")) for name in SETS}
     samples = {}
     for name in SETS:
         told(f"reading {name}")
-        samples[name] = read_sample(rows[name])
+        samples[name] = read_checked(rows[name], seed=seed)
     return {
         name: Result(
             rows=len(rows[name].rows),
@@ -119,7 +119,7 @@ def _routers(
     told(f"{name}: {IN_DOMAIN}")
     own = cross_validate(sample, seed=seed)
     yield IN_DOMAIN, measured(own.scores.tolist(), own.chosen, (name,))
-    if name == "mmlu":
+    if name == "mmlu" and len({*sample.groups}) >= FOLDS:
         told(f"{name}: {GROUPED}")
         own = cross_validate(sample, seed=seed, grouped=True)
         yield GROUPED, measured(own.scores.tolist(), own.chosen, (name,))
