@@ -94,6 +94,18 @@ def test_a_model_that_tells_nothing_is_scored_by_prompts(terminal: Terminal, tmp
     assert found["variants"]["combined"]["chosen"].endswith("ridge")
 
 
+def test_odd_numbers_are_no_harm(terminal: Terminal, tmp_path: Path) -> None:
+    odd = iter([1e308, -1e308, 5e-324, 3, None] * len(ROWS))
+
+    def change(row: dict[str, Any]) -> None:
+        row["models"]["a8b"]["logconf"] = next(odd)
+        row["prompt"] = "\ud83d\ude00\u0000" * 3_000
+
+    found = told(terminal, changed(tmp_path, change))
+    assert 0 <= found["auroc"] <= 1
+    assert 0 <= found["ece_after"] <= 1
+
+
 def test_models_in_the_wrong_order_are_told(terminal: Terminal, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "rows.jsonl", ROWS)
     found = told(terminal, path, "a405b,a8b")

@@ -18,7 +18,8 @@ from msgspec import Meta
 from homeport.core.errors import ConfigError
 
 _MOST_LINE_BYTES = 8 * 1024 * 1024
-_MOST_ROWS = 500_000
+_MOST_ROWS = 200_000
+_FARTHEST = 1e9
 _KEPT_CHARS = 4_096
 _RESULT = '{"correct":0|1,"logconf":number|null,"cost_usd":number}'
 _HINT = f'a line is {{"split":"train|test","prompt":str,"models":{{"NAME":{_RESULT}}}}}'
@@ -33,8 +34,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def confidence(self) -> float:
-        """`logconf`, minus infinity where it is null."""
-        return -math.inf if self.logconf is None else self.logconf
+        """`logconf`, minus infinity where it is null; what no log-probability reaches is drawn in."""
+        return -math.inf if self.logconf is None else min(max(self.logconf, -_FARTHEST), _FARTHEST)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
