@@ -9,9 +9,12 @@ import pytest
 from homeport.bootstrap.router import LoadedRouter, shipped_router, watch_router
 from homeport.config.home import Home
 from homeport.core.routing import Prompt, Turn
+from homeport.routing.cascade import Calibration
+from homeport.routing.confidence import Confidence, encode_confidence
 from homeport.routing.gap import GapModel
-from homeport.routing.thresholds import Thresholds, encode_thresholds
-from homeport.routing.versions import GAP, THRESHOLDS, Versions
+from homeport.routing.thresholds import Thresholds, decode_thresholds, encode_thresholds
+from homeport.routing.versions import CONFIDENCE, GAP, THRESHOLDS, Versions
+from homeport.stats.calibration import Isotonic
 
 PARTS = {
     GAP: GapModel(about="a test", base=0.25).encode(),
@@ -79,3 +82,17 @@ async def test_a_running_gateway_takes_it(tmp_path: Path, monkeypatch: pytest.Mo
     with contextlib.suppress(asyncio.CancelledError):
         await watching
     assert loaded.router.version == 1
+
+
+def test_the_calibration_of_the_same_version_is_loaded_with_it(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    loaded = LoadedRouter(home, lambda: 1)
+    assert loaded.calibration == Calibration()
+    add(home, {**PARTS, CONFIDENCE: encode_confidence(Confidence(overall=Isotonic((-1.0, 0.0), (0.1, 0.9), 0.1)))})
+    assert loaded.changed()
+    assert loaded.calibration.thresholds == decode_thresholds(PARTS[THRESHOLDS])
+    assert loaded.calibration.confidence is not None
+    assert loaded.calibration.confidence.overall is not None
+    add(home, {CONFIDENCE: b"{"})
+    assert (loaded.changed(), loaded.router.version) == (False, 1)
+    assert loaded.calibration.confidence is not None

@@ -15,7 +15,8 @@ from homeport.jobs.lines import Line
 from homeport.ledger.budgets import BudgetBook
 from homeport.storage.results import Result
 from tests.fakes.bank import budget
-from tests.fakes.house import CHAT, KEYS, MID, House
+from tests.fakes.cascading import climbing_house
+from tests.fakes.house import CHAT, KEYS, MID, OWN, House
 from tests.fakes.keyring import FixedKeyRing
 from tests.fakes.upstream import USAGE, whole
 
@@ -150,3 +151,15 @@ def test_a_line_that_was_not_run() -> None:
     assert (entry["custom_id"], entry["response"]) == ("seven", None)
     assert entry["error"] == {"code": "batch_expired", "message": "too late"}
     assert (result.tally.failed, result.tally.cost) == (1, 0)
+
+
+async def test_a_line_is_escalated_as_any_request_and_pays_for_both() -> None:
+    house = climbing_house(OWN, MID, keys=OWNERS)
+    house.upstreams["own"].script(whole("I guess 3"))
+    house.upstreams["own"].working = lambda: house.clock.advance(1_000_000_000)
+    house.upstreams["mid"].script(whole("Clause 9."))
+    result = await Asked(house).answerer.answer(LINE)
+    entry = said(result)
+    assert entry["response"]["body"]["choices"][0]["message"]["content"] == "Clause 9."
+    assert entry["homeport"]["escalation"] == "own:low_confidence:0.42<0.55"
+    assert result.tally.cost == house.event.cost == 1_250_000 + 50_000
