@@ -2,7 +2,7 @@
 
 Conversations of a few turns: each turn is asked about with POST /v1/route and then sent. Every reason, tier and model
 must be the same, but for answers that a cascade escalated or a failover gave, which are told apart. Run it beside a
-gateway with one worker: `homeport run -- python -m bench.agreement --requests 1000`.
+gateway that nobody else uses, for every request moves thresholds: `homeport run -- python -m bench.agreement`.
 """
 
 import argparse

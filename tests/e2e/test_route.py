@@ -1,4 +1,4 @@
-"""The whole program: what its dry run says is what it does, and conversations stay on their tier."""
+"""The whole program: what its dry run says is what it does, whichever of its processes is asked."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +11,7 @@ from tests.e2e.program import Program
 pytestmark = pytest.mark.slow
 
 CONFIG = """
+server: {workers: 2}
 providers:
   demo: {provider: simulated}
 tiers:

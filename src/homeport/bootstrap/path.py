@@ -48,8 +48,9 @@ from homeport.pipeline.taint import Conversations
 from homeport.privacy.recognize import load_recognizers
 from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
-from homeport.routing.policies.base import PolicySetup, Router
+from homeport.routing.policies.base import Memory, PolicySetup, Router
 from homeport.routing.traces import trace
+from homeport.storage.held import HeldNumbers
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
 from homeport.storage.sessions import SessionTable
@@ -69,17 +70,19 @@ class SystemClock:
         return time.monotonic_ns()
 
 
-def load_policy(settings: Settings, router: Router | None = None) -> Policy:
+def load_policy(settings: Settings, router: Router | None = None, memory: Memory | None = None) -> Policy:
     """The routing policy of the configuration. Raises ConfigError.
 
     Args:
         router: left out, the one that comes with Homeport.
+        memory: of what the policy learns; left out, its own.
     """
     setup = PolicySetup(
         options=settings.routing.options,
         tiers=tuple(tier.name for tier in settings.tiers),
         models={target.public_name: tier.name for tier in settings.tiers for target in tier.targets},
         router=router or shipped_router(),
+        memory=memory,
     )
     policy: Policy = discovery.load(POLICIES, settings.routing.policy).create(setup)
     return policy
@@ -119,6 +122,7 @@ class RequestPath:
             days=settings.privacy.taint_days,
             wall_ns=self._clock.wall_ns,
         )
+        self._held = HeldNumbers(home.thresholds)
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
         self._loops = LoopGuard(settings.loops)
@@ -155,7 +159,7 @@ class RequestPath:
             self._use = Occupancy()
         self._targets, self._upstreams, self.catalogue = targets, {**upstreams, **local}, catalogue
         facts = ServedFacts(pricing=RateCard(), deployments=self._deployments, health=self._health, clock=self._clock)
-        policy = load_policy(settings, self.router.router)
+        policy = load_policy(settings, self.router.router, self._held)
         if isinstance(policy, Learner):
             policy.resume(self._policy)
         self._policy = policy
@@ -238,6 +242,7 @@ class RequestPath:
             self._journal.close()
             self._limiter.close()
             self._sessions.close()
+            self._held.close()
             self._money.close()
 
     async def wait_for_engines(self) -> None:

@@ -108,6 +108,11 @@ class Home:
         return self.run / "sessions"
 
     @property
+    def thresholds(self) -> Path:
+        """Where the thresholds of the policy stand, for the gateway processes."""
+        return self.run / "thresholds"
+
+    @property
     def live(self) -> Path:
         """How many requests each gateway process is answering."""
         return self.run / "live"

@@ -5,15 +5,11 @@ was written. A row is in one of the four places that its fingerprint names; the 
 no lock: what is lost, or read while it is written, makes one conversation choose its tier anew.
 """
 
-import logging
-import mmap
-import os
 import struct
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-logger = logging.getLogger(__name__)
+from homeport.storage.mapped import mapped
 
 ROWS = 65_536
 _WAYS = 4
@@ -32,7 +28,7 @@ class SessionTable:
 
     def __init__(self, path: Path, wall_ns: Callable[[], int]) -> None:
         self._wall_ns = wall_ns
-        self._table = _mapped(path)
+        self._table = mapped(path, _BYTES)
 
     def find(self, fingerprint: bytes) -> int:
         """The number that was noted in the last day; 0 where there is none."""
@@ -64,19 +60,3 @@ def _place(fingerprint: bytes) -> tuple[int, int]:
     key = int.from_bytes(fingerprint[:8], "little") | 1
     group = int.from_bytes(fingerprint[8:12], "little") % (ROWS // _WAYS)
     return key, group * _WAYS * _ROW.size
-
-
-def _mapped(path: Path) -> mmap.mmap:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            # Room is taken now: a full disk would otherwise end the process when a page is first written.
-            os.posix_fallocate(file, 0, _BYTES)
-            return mmap.mmap(file, _BYTES)
-        finally:
-            with suppress(OSError):
-                os.close(file)
-    except OSError as error:
-        logger.error("%s cannot be used, each process keeps its own conversations: %s", path, error.strerror)
-        return mmap.mmap(-1, _BYTES)

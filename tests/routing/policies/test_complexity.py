@@ -3,8 +3,10 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from homeport.core.errors import ConfigError
@@ -13,6 +15,7 @@ from homeport.core.types import Surface, Target
 from homeport.routing.policies import cascade, complexity
 from homeport.routing.policies.base import PolicySetup
 from homeport.routing.policies.complexity import Complexity
+from homeport.storage.held import HeldNumbers
 from tests.fakes.facts import SetFacts, question
 from tests.fakes.house import MID, OWN, TOP
 from tests.fakes.router import SKETCH, LengthScorer, router
@@ -209,3 +212,21 @@ def test_a_router_that_tells_no_chances_can_split_but_not_weigh() -> None:
     assert told.success == {}
     with pytest.raises(ConfigError):
         complexity.create(PolicySetup(options={"value_usd": "1"}, tiers=TIERS, router=silent))
+
+
+def test_processes_share_their_thresholds(tmp_path: Path) -> None:
+    several = [complexity.create(with_memory(HeldNumbers(tmp_path / "t"))) for _ in range(2)]
+    assert several[0].held == several[1].held
+    for score in (10, 50, 90):
+        one = asked(score)
+        several[0].decided(one, ALL, several[0].decide(one, ALL))
+        assert several[0].held == several[1].held
+    assert several[1].held != complexity.create(setup()).held
+    other = complexity.create(
+        msgspec.structs.replace(with_memory(HeldNumbers(tmp_path / "t")), router=router(version=4))
+    )
+    assert other.held == complexity.create(setup()).held, "of another version they mean something else"
+
+
+def with_memory(memory: HeldNumbers) -> PolicySetup:
+    return msgspec.structs.replace(setup(), memory=memory)

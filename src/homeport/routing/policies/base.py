@@ -54,6 +54,15 @@ class Router(msgspec.Struct, frozen=True, kw_only=True):
     shares: tuple[float, ...] = ()
 
 
+class Memory(Protocol):
+    """A few numbers that all gateway processes of a machine share. It may forget, and never fails."""
+
+    def read(self, meaning: bytes) -> tuple[float, ...] | None:
+        """What was written last; None where that had another meaning, or nothing was."""
+
+    def write(self, meaning: bytes, numbers: Sequence[float]) -> None: ...
+
+
 class PolicySetup(msgspec.Struct, frozen=True, kw_only=True):
     """What a policy is made from.
 
@@ -62,12 +71,14 @@ class PolicySetup(msgspec.Struct, frozen=True, kw_only=True):
         tiers: the names of the tiers, in the order of the configuration.
         models: the tier of each model.
         router: None where none is loaded.
+        memory: None where what is learned is this process's own.
     """
 
     options: Mapping[str, Any] = {}
     tiers: tuple[str, ...] = ()
     models: Mapping[str, str] = {}
     router: Router | None = None
+    memory: Memory | None = None
 
 
 class PolicyModule(Protocol):

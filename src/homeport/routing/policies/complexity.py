@@ -4,6 +4,7 @@ Two ways to say what it is worth: shares of the traffic that each tier should ge
 good answer is worth in dollars, which is weighed against what each tier costs.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import Annotated
@@ -16,6 +17,7 @@ from homeport.core.routing import Decision, Explanation, Question
 from homeport.core.types import Target
 from homeport.routing.policies.base import (
     GENERATING,
+    Memory,
     PolicySetup,
     Router,
     Scored,
@@ -59,12 +61,18 @@ class Complexity:
     Args:
         split: shares of the tiers, the weakest first.
 
-    Attributes:
-        held: the thresholds in force; they move when `decided` is told of a request, never by a question.
+    The thresholds in force move when `decided` is told of a request, never by a question.
     """
 
     def __init__(
-        self, name: str, options: ComplexityOptions, router: Router, split: Mapping[str, float], *, cascade: bool
+        self,
+        name: str,
+        options: ComplexityOptions,
+        router: Router,
+        split: Mapping[str, float],
+        *,
+        cascade: bool,
+        memory: Memory | None = None,
     ) -> None:
         self._name = name
         self._options = options
@@ -74,7 +82,17 @@ class Complexity:
         self._value = None if options.value_usd is None else _value(options.value_usd)
         self._controller = Controller(tuple(split.values()), router.sketch)
         self._used = tuple(tier for tier, share in split.items() if share)
-        self.held = self._controller.start()
+        self._memory = memory
+        self._own = self._controller.start()
+        same = repr((router.version, router.sketch, tuple(split.items())))
+        self._meaning = hashlib.blake2b(same.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+
+    @property
+    def held(self) -> Held:
+        """The thresholds in force."""
+        shared = self._memory.read(self._meaning) if self._memory is not None else None
+        usable = shared is not None and len(shared) == len(self._own.ranks)
+        return Held(shared) if shared is not None and usable else self._own
 
     def decide(self, question: Question, eligible: tuple[Target, ...]) -> Decision:
         """Where to begin; behind it the stronger tiers, then the weaker ones."""
@@ -106,15 +124,14 @@ class Complexity:
         if not scored or not self._options.hold or self._value is not None:
             return
         if set(self._ladder) <= {target.tier for target in eligible}:
-            self.held = self._controller.after(self.held, self._ladder.index(decision.candidates[0].tier))
+            self._own = self._controller.after(self.held, self._ladder.index(decision.candidates[0].tier))
+            if self._memory is not None:
+                self._memory.write(self._meaning, self._own.ranks)
 
     def resume(self, former: object) -> None:
         """Go on with the thresholds of a policy that this one takes the place of, where they mean the same."""
-        if isinstance(former, Complexity) and former._same() == self._same():
-            self.held = former.held
-
-    def _same(self) -> object:
-        return self._router.version, self._router.sketch, self._ladder, self._controller.start()
+        if isinstance(former, Complexity) and former._meaning == self._meaning:
+            self._own = former.held
 
     def _at(self, place: int) -> str:
         """The tier at a place of the ladder, or the nearest weaker one that is to have a share at all."""
@@ -208,7 +225,7 @@ def make(name: str, setup: PolicySetup, options: ComplexityOptions, *, cascade: 
         split = {tier: options.split.get(tier, 0.0) for tier in ladder}
     if abs((total := math.fsum(split.values())) - 1) > 1e-6:
         raise option_error(f"split: the shares add up to {total:.6g}, not to 1")
-    return Complexity(name, options, setup.router, split, cascade=cascade)
+    return Complexity(name, options, setup.router, split, cascade=cascade, memory=setup.memory)
 
 
 def create(setup: PolicySetup) -> Complexity:
