@@ -15,6 +15,7 @@ from homeport.core import alerts
 from homeport.core.errors import LoopStopped
 from homeport.core.money import Nano
 from homeport.core.ports import Clock
+from homeport.core.privacy import Action
 from homeport.core.types import DataClass, Inference, Outcome, Surface, Usage
 from homeport.ledger.loops.guard import Level, LoopGuard, Verdict, split
 from homeport.ledger.loops.history import Signal
@@ -82,7 +83,7 @@ class LoopStage:
         exchange.loop = header(verdict)
         if verdict.level is Level.STOP:
             exchange.watched = None
-            hidden = exchange.data_class is DataClass.PRIVATE or not name
+            hidden = _is_private(exchange) or not name
             self._tell(exchange, verdict, short(_root(exchange, name, messages)) if hidden else name)
             raise self._stopped(exchange, verdict, name, messages)
         if verdict.level is Level.THROTTLE:
@@ -104,8 +105,10 @@ class LoopStage:
     def _stopped(self, exchange: Exchange, verdict: Verdict, name: str, messages: Sequence[Raw]) -> LoopStopped:
         seconds = self._guard.settings.override_seconds
         token = issue(exchange.token or "", _root(exchange, name, messages), self._now_s() + seconds)
+        # It goes back to whom it came from, and from there into logs.
+        shown = () if _is_private(exchange) else messages
         return LoopStopped(
-            f"stopped as a loop: {explanation(verdict, messages)}",
+            f"stopped as a loop: {explanation(verdict, shown)}",
             hint="do something else with what came back, or ask a person; to let this trace go on for "
             f"{seconds} seconds, send the header {OVERRIDE_HEADER}: {token}",
         )
@@ -115,9 +118,8 @@ class LoopStage:
         finding, key = verdict.finding, exchange.key
         assert finding is not None
         assert key is not None
-        is_private = exchange.data_class is DataClass.PRIVATE
         # A page leaves this machine, and a tool may be called as its patient is.
-        what = finding.signal if is_private else f"{finding.signal} {finding.name}".strip()
+        what = finding.signal if _is_private(exchange) else f"{finding.signal} {finding.name}".strip()
         told = {"key": key.id, "request": exchange.request_id, "what": what, "repeats": finding.repeats}
         cost = {"calls": verdict.calls, "cost_nanodollars": verdict.cost}
         logger.warning("a loop was stopped", extra={FIELDS: {**told, **cost}})
@@ -133,6 +135,14 @@ class LoopStage:
                 cost=verdict.cost,
             )
         )
+
+
+def _is_private(exchange: Exchange) -> bool:
+    """Whether anything of it may be told where it does not stay at home: what is redacted may not, either."""
+    assessment = exchange.assessment
+    return exchange.data_class is DataClass.PRIVATE or (
+        assessment is not None and assessment.action is not Action.ALLOW
+    )
 
 
 def _root(exchange: Exchange, name: str, messages: Sequence[Raw]) -> str:
