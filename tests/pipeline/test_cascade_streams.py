@@ -9,8 +9,11 @@ import pytest
 from homeport.core.errors import ConnectFailed, StreamCut
 from homeport.core.types import Frame, Outcome, UpstreamCall
 from homeport.pipeline.cascade import CascadePolicy
+from homeport.pipeline.dispatch import Resilience
+from homeport.pipeline.hedge import HedgePolicy
+from homeport.pipeline.retry import RetryPolicy
 from tests.fakes.bank import budget
-from tests.fakes.cascading import SetJudge, climbing_house, streamed, text_of
+from tests.fakes.cascading import SetJudge, answering, climbing_house, streamed, text_of
 from tests.fakes.house import MID, PROMPT, STREAM, TOP
 from tests.fakes.upstream import Hang, ScriptedUpstream, spoken
 
@@ -177,3 +180,22 @@ async def test_a_stream_without_its_probabilities_is_as_if_they_were_never_asked
     caller = await it.ask(STREAM)
     assert b"logprob" not in caller.body
     assert text_of(STREAM, caller) == "abc"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_hedge_inside_a_tier_is_paid_beside_the_escalation(stream: bool) -> None:
+    hedging = Resilience(retry=RetryPolicy(rounds=1), hedge=HedgePolicy(quantile=0.95, budget=1.0))
+    it = climbing_house(MID, TOP, resilience=hedging, budgets=[budget(limit=USD)])
+    for _ in range(20):
+        it.deployments.of(MID).began(1_000_000, 0)
+    body = {**STREAM, "stream": stream}
+    it.upstreams["mid"].script(Hang(), answering(body, "mid"))
+    it.upstreams["top"].script(answering(body, "top"))
+    caller = await it.ask(body)
+    assert text_of(body, caller) == "top"
+    assert it.calls() == ["mid", "mid", "top"]
+    codes = [(attempt.target, attempt.error) for attempt in it.event.attempts]
+    assert codes == [("mid", "escalated_low_confidence"), ("mid", "hedge_lost"), ("top", "")]
+    assert it.event.cost == sum(attempt.cost for attempt in it.event.attempts) + COST
+    assert it.deployments.of(MID).outstanding == it.deployments.of(TOP).outstanding == 0
+    await it.balanced()
