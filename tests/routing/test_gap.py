@@ -56,6 +56,7 @@ def test_a_short_turn_after_a_hard_one_is_not_an_easy_conversation() -> None:
     later = shipped.score(said(HARD, "yes", "go on", "and now?", "commit it")).score
     assert short < shipped.base < later < hard
     assert shipped.score(said("hi", HARD)).score == hard
+    assert shipped.score(said("hi", "hello", HARD, "commit it")).score == later
 
 
 def test_what_the_application_says_each_time_changes_nothing() -> None:

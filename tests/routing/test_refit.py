@@ -7,7 +7,7 @@ import pytest
 from homeport.routing.gap import GapModel, gap_model
 from homeport.routing.refit import HELD_OUT, VALIDATED, refit
 from homeport.routing.rows import Rows, read_rows
-from homeport.routing.thresholds import Thresholds, decode_thresholds, encode_thresholds
+from homeport.routing.thresholds import Promise, Thresholds, decode_thresholds, encode_thresholds
 from homeport.routing.versions import CONFIDENCE, GAP, THRESHOLDS, Versions
 from tests.fakes.clock import ManualClock
 from tests.routing.recorded_answers import recorded, write
@@ -53,7 +53,10 @@ def test_a_few_held_out_rows_judge_nothing_and_are_not_fitted_on(versions: Versi
 
 
 def test_thresholds_move_to_the_new_scores_and_promise_nothing_of_them(versions: Versions, tmp_path: Path) -> None:
-    before = Thresholds(tiers=("home", "far"), shares=(0.7, 0.3), sketch=(0.0, 1.0), accept={"home": 0.6})
+    promise = Promise(max_loss=0.02, confidence=0.9, labels=600, cost_ratio=0.4)
+    before = Thresholds(
+        tiers=("home", "far"), shares=(0.7, 0.3), sketch=(0.0, 1.0), accept={"home": 0.6}, promise=promise
+    )
     versions.point(versions.add({THRESHOLDS: encode_thresholds(before), CONFIDENCE: b"{}"}, "calibrated").number)
     found = refit(versions, rows(tmp_path, 900), "a test")
     after = decode_thresholds(versions.read(found.version, THRESHOLDS) or b"")

@@ -4,6 +4,7 @@ import itertools
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,3 +112,9 @@ def test_rankings_of_the_same_requests_are_compared_on_the_same_draws() -> None:
     assert better.value == pytest.approx(ranking.apgr - 0.5)
     apart = measure(ranking, seed=1, resamples=100).apgr
     assert better.high - better.low == pytest.approx(apart.high - apart.low)
+
+
+def test_a_request_that_counts_twice_is_as_two() -> None:
+    twice = Ranking([1.0, 5.0, 3.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.5]).recovered(np.array([1.0, 2.0, 1.0]))
+    apart = Ranking([1.0, 5.0, 5.0, 3.0], [0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 0.5]).recovered()
+    assert twice.tolist() == pytest.approx(apart.tolist())
