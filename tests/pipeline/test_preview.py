@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from homeport.config.privacy import PrivacySettings
 from homeport.core.budgets import Action
 from homeport.core.discovery import discover, load
 from homeport.core.errors import UpstreamRefused
@@ -179,3 +180,22 @@ async def test_the_version_that_decided_is_in_the_answer() -> None:
     plain = House(OWN)
     plain.upstreams["own"].script(whole())
     assert "x-homeport-router" not in (await plain.ask(CHAT)).headers
+
+
+@pytest.mark.parametrize("action", ["local_only", "redact_and_restore", "block"])
+async def test_what_is_found_is_told_by_its_name_and_not_remembered(action: str) -> None:
+    card = "4111 1111 1111 1111"
+    here = house("complexity", privacy=PrivacySettings.model_validate({"find": {"payment_card": action}}))
+    body = {**CHAT, "messages": [{"role": "user", "content": f"My card is {card}."}]}
+    dry = await here.ask(body, surface="route")
+    assert here.taints.known == {}
+    assert card not in dry.body.decode()
+    for upstream in here.upstreams.values():
+        upstream.script(whole())
+    live = await here.ask(body)
+    assert dry.status == live.status
+    if action == "block":
+        assert dry.error["code"] == live.error["code"] == "content_blocked"
+        return
+    assert dry.json["reason"] == live.headers["x-homeport-reason"]
+    assert (dry.json["privacy"]["action"], dry.json["privacy"]["recognizers"]) == (action, ["payment_card"])

@@ -42,7 +42,7 @@ class Preview:
         exchange.deadline_ns = exchange.started_ns + round(seconds * 1e9)
         with stages.use, stages.admission.admit(key):
             exchange.inference = inference = exchange.dialect.decode(exchange.surface, await exchange.read_body())
-            await stages.privacy.assess(exchange)
+            await stages.privacy.look(exchange)
             route = stages.routing.consider(inference, key, exchange.data_class, exchange.told_to)
             decision = route.decision
             if stages.spending is not None:

@@ -47,12 +47,23 @@ class PrivacyStage:
         return self.classes.said(self.classes.of(key, header))
 
     async def assess(self, exchange: Exchange) -> None:
-        """Look at a request that was decoded, and keep what is found out in it.
+        """As `look`, and keep for the conversation's later turns what was found.
+
+        Raises:
+            StorageError: it cannot be kept that the conversation is private.
+        """
+        await self.look(exchange)
+        assert exchange.key is not None
+        assert exchange.inference is not None
+        assert exchange.assessment is not None
+        exchange.sequel = self._conversations.remember(exchange.inference, exchange.key, exchange.assessment)
+
+    async def look(self, exchange: Exchange) -> None:
+        """Look at a request that was decoded; nothing of it is remembered.
 
         Raises:
             InvalidRequest: the header names no class.
             NotPermitted: content_blocked.
-            StorageError: it cannot be kept that the conversation is private.
         """
         assert exchange.key is not None
         assert exchange.inference is not None
@@ -62,7 +73,6 @@ class PrivacyStage:
             assessment = await self._redact(exchange, key, inference, assessment)
         exchange.assessment, exchange.data_class = assessment, assessment.data_class
         _check(assessment)
-        exchange.sequel = self._conversations.remember(inference, key, assessment)
 
     async def examine(self, key: Key, header: str | None, inference: Inference, request_id: str) -> Assessment:
         """The same for what is no exchange. Raises as `assess`."""
