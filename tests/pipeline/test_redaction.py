@@ -12,6 +12,7 @@ from homeport.config.privacy import PrivacySettings
 from homeport.core.errors import StreamCut, UpstreamTimeout
 from homeport.core.types import Completion, Frame, Surface, Target
 from homeport.pipeline.redaction import held_frames, restored_frames
+from homeport.pipeline.spending import SpendingRules
 from homeport.privacy.placeholders import place_of
 from homeport.privacy.restoration.answer import Restoration
 from homeport.privacy.restore import Originals
@@ -20,6 +21,7 @@ from homeport.providers.frames import Framer
 from homeport.providers.message_frames import MessageFramer
 from homeport.providers.response_frames import ResponseFramer
 from homeport.transport.fallback import AiohttpTransport
+from tests.fakes.bank import budget
 from tests.fakes.house import ALL, API_PRICE, OPEN, House, target
 from tests.fakes.upstream import USAGE, Hang, said, spoken, whole
 from tests.fakes.wire import Caller
@@ -215,6 +217,17 @@ async def test_what_was_held_is_told_when_a_stream_breaks(end: Exception | None)
     told = [json.loads(line[6:]) for line in caller.body.splitlines() if line.startswith(b'data: {"choices"')]
     assert "".join(one["choices"][0]["delta"]["content"] for one in told) == f"to {EMAIL}, [EMAI"
     assert (b'"error"' in caller.body) == (end is not None)
+
+
+async def test_what_was_held_is_told_when_the_money_is_gone() -> None:
+    rules = SpendingRules(default_output=100, patience=0.1)
+    here = house(budgets=[budget(limit=8_000_000)], rules=rules)
+    here.upstreams["mid"].script([said("x [EMAI")] * 3_000)
+    caller = await here.ask(asked(Surface.CHAT))
+    assert here.event.reason == "budget:cut"
+    chunks = [json.loads(line[6:]) for line in caller.body.splitlines() if line.startswith(b'data: {"choices"')]
+    told = "".join(one["choices"][0]["delta"].get("content", "") for one in chunks)
+    assert here.upstreams["mid"].produced * 7 == len(told)
 
 
 async def test_a_caller_who_leaves_is_no_trouble() -> None:
