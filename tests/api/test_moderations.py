@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from openai.types import ModerationCreateResponse
 
+from homeport.core.errors import ConfigError
 from homeport.core.types import Completion, Outcome, Surface
 from homeport.privacy.moderate import NOT_JUDGED
-from homeport.privacy.recognize import load_recognizers
+from homeport.privacy.recognize import Recognizers, load_recognizers
 from homeport.providers import moderation
 from tests.fakes.house import MID, PRIVATE, House, target
 from tests.fakes.wire import Caller
@@ -20,7 +21,7 @@ CARD = "my card is 4111 1111 1111 1111"
 @pytest.fixture
 def house() -> House:
     house = House(MID, REMOTE, moderation.TARGET)
-    house.serve(moderation.NAME, moderation.LocalModeration(load_recognizers()))
+    house.serve(moderation.NAME, moderation.LocalModeration(load_recognizers))
     return house
 
 
@@ -108,7 +109,17 @@ async def test_a_judge_that_is_not_there_is_not_replaced() -> None:
 )
 async def test_what_is_refused(given: Any, status: int, code: str) -> None:
     house = House(moderation.TARGET, max_body=2_000_000)
-    house.serve(moderation.NAME, moderation.LocalModeration(load_recognizers()))
+    house.serve(moderation.NAME, moderation.LocalModeration(load_recognizers))
     caller = await ask(house, given)
     assert (caller.status, caller.error["code"]) == (status, code)
     assert house.event.outcome is Outcome.REJECTED
+
+
+async def test_a_recognizer_that_cannot_be_loaded_is_named() -> None:
+    def load() -> Recognizers:
+        raise ConfigError("the adapter 'acme' cannot be imported", code="adapter_broken", hint="remove it")
+
+    house = House(moderation.TARGET)
+    house.serve(moderation.NAME, moderation.LocalModeration(load))
+    caller = await ask(house, "text")
+    assert (caller.status, caller.error["code"]) == (502, "adapter_broken")

@@ -132,6 +132,7 @@ class RequestPath:
         self._unpriced: set[str] = set()
         self._retired = Retired()
         self._use = Occupancy()
+        self._moderation = moderation.LocalModeration(load_recognizers)
         self._upstreams: Mapping[str, Upstream] = {}
         self._policy: Policy | None = None
         self.router = LoadedRouter(home, self._clock.wall_ns)
@@ -146,9 +147,11 @@ class RequestPath:
         targets = build_targets(settings, self._endpoints)
         upstreams = build_upstreams(settings, self._endpoints, self._transports)
         privacy = build_privacy(settings.privacy, self._clock, Conversations(self._taints))
-        self._taints.days = settings.privacy.taint_days
-        local = {moderation.NAME: moderation.LocalModeration(load_recognizers())}
+        local = {moderation.NAME: self._moderation}
         catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
+        policy = load_policy(settings, self.router.router, self._held)
+        # Nothing was changed until here, and from here on nothing fails.
+        self._taints.days = settings.privacy.taint_days
         self._deployments.adopt(_breaker_policy(settings.breaker))
         self._journal.max_bytes = settings.storage.journal_max_bytes
         self._loops.settings = settings.loops
@@ -159,7 +162,6 @@ class RequestPath:
             self._use = Occupancy()
         self._targets, self._upstreams, self.catalogue = targets, {**upstreams, **local}, catalogue
         facts = ServedFacts(pricing=RateCard(), deployments=self._deployments, health=self._health, clock=self._clock)
-        policy = load_policy(settings, self.router.router, self._held)
         if isinstance(policy, Learner):
             policy.resume(self._policy)
         self._policy = policy

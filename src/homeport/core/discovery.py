@@ -6,6 +6,7 @@ No adapter is imported until the configuration names it. What else is in a folde
 import importlib
 import importlib.util
 import pkgutil
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from types import ModuleType
 
@@ -34,12 +35,21 @@ def discover(package: str) -> dict[str, str]:
 
 
 def load(package: str, name: str) -> ModuleType:
-    """Import the adapter `name` of a seam.
+    """Import the adapter `name` of a seam. Raises as `load_each`."""
+    return load_each(package, (name,))[name]
+
+
+def load_each(package: str, names: Iterable[str]) -> dict[str, ModuleType]:
+    """Import some adapters of a seam, by name.
 
     Raises:
         ConfigError: no such adapter, or its module cannot be imported.
     """
     found = discover(package)
+    return {name: _load(package, name, found) for name in names}
+
+
+def _load(package: str, name: str, found: Mapping[str, str]) -> ModuleType:
     if name not in found:
         raise ConfigError(
             f"no {package.rpartition('.')[2]} adapter is called {name!r}",

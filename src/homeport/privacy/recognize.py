@@ -102,4 +102,5 @@ def _as_ascii(match: re.Match[str]) -> str:
 def load_recognizers(names: Iterable[str] | None = None) -> Recognizers:
     """The recognizers of these names; by default all but those of `BY_NAME_ONLY`. Raises ConfigError."""
     wanted = set(discovery.discover(RECOGNIZERS)) - BY_NAME_ONLY if names is None else names
-    return Recognizers({name: cast(RecognizerModule, discovery.load(RECOGNIZERS, name)) for name in sorted(wanted)})
+    modules = discovery.load_each(RECOGNIZERS, sorted(wanted))
+    return Recognizers({name: cast(RecognizerModule, module) for name, module in modules.items()})

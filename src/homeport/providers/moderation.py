@@ -1,12 +1,13 @@
 """The upstream that needs no server: /v1/moderations answered by the recognizers of this process."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
 
-from homeport.core.errors import UpstreamRefused
+from homeport.core.errors import ConfigError, UpstreamError, UpstreamRefused
 from homeport.core.types import Completion, Frame, Surface, Target, UpstreamCall, Usage
 from homeport.privacy.moderate import result
 from homeport.privacy.recognize import Finding, Recognizers
@@ -33,17 +34,23 @@ class _Part(msgspec.Struct):
 
 
 class LocalModeration:
-    """An `Upstream` for `Surface.MODERATION` alone."""
+    """An `Upstream` for `Surface.MODERATION` alone.
 
-    def __init__(self, recognizers: Recognizers) -> None:
-        self._recognizers = recognizers
+    Args:
+        load: gives the recognizers, or raises ConfigError; called once, by the first request, for it takes a
+            while and few gateways moderate.
+    """
+
+    def __init__(self, load: Callable[[], Recognizers]) -> None:
+        self._load = cache(load)
 
     async def complete(self, call: UpstreamCall) -> Completion:
         """See `Upstream.complete`. A list of parts is one input, as at OpenAI."""
         texts = _texts(call.fields.get("input", _NULL))
         if sum(map(len, texts)) > MAX_CHARS:
             raise _refused(f"more than {MAX_CHARS} characters at once", 413)
-        results = [result(self._recognizers, await self._findings(text)) for text in texts]
+        recognizers = await self._recognizers()
+        results = [result(recognizers, await _findings(recognizers, text)) for text in texts]
         body = {"id": f"modr-{call.request_id}", "model": NAME, "results": results}
         return Completion(body=msgspec.json.encode(body), usage=Usage())
 
@@ -55,12 +62,19 @@ class LocalModeration:
     async def close(self) -> None:
         """Nothing to do."""
 
-    async def _findings(self, text: str) -> list[Finding]:
-        found: list[Finding] = []
-        for name in self._recognizers.names:
-            found += self._recognizers.find_one(name, text)
-            await asyncio.sleep(0)  # A long text takes milliseconds; other requests go on in between.
-        return sorted(found, key=lambda finding: finding.start)
+    async def _recognizers(self) -> Recognizers:
+        try:
+            return await asyncio.to_thread(self._load)
+        except ConfigError as error:
+            raise UpstreamError(error.message, code=error.code, hint=error.hint, retryable=False) from error
+
+
+async def _findings(recognizers: Recognizers, text: str) -> list[Finding]:
+    found: list[Finding] = []
+    for name in recognizers.names:
+        found += recognizers.find_one(name, text)
+        await asyncio.sleep(0)  # A long text takes milliseconds; other requests go on in between.
+    return sorted(found, key=lambda finding: finding.start)
 
 
 def _texts(given: msgspec.Raw) -> list[str]:
