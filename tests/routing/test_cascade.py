@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import msgspec
 import pytest
 
 from homeport.core.money import Nano
@@ -10,17 +11,20 @@ from homeport.core.routing import Answer, Question, TokenLogprob, Verdict
 from homeport.core.types import Inference, Surface
 from homeport.routing.cascade import Calibration, CascadeJudge, CascadeRules, mean_probability
 from homeport.routing.confidence import Confidence
+from homeport.routing.promises import Ladder, keep_promise
+from homeport.routing.recordings import Row
 from homeport.routing.thresholds import Thresholds
 from homeport.stats.calibration import Isotonic
 from tests.fakes.facts import SetFacts
 from tests.fakes.house import MID, OWN, TOP
+from tests.routing.recorded import make_rows
 
 HALF = math.log(0.5)
 CURVE = Isotonic(knots=(-3.0, -1.0, 0.0), values=(0.1, 0.4, 0.9), lowest=0.1)
 CALIBRATED = Calibration(confidence=Confidence(models={"own": {"": CURVE}}))
 
 
-def ask(costs: dict[str, int] | None = None) -> Question:
+def ask(costs: dict[str, int] | None = None, prompt: str = "") -> Question:
     inference = Inference(
         surface=Surface.CHAT,
         model="auto",
@@ -30,7 +34,7 @@ def ask(costs: dict[str, int] | None = None) -> Question:
         deterministic=False,
         fields={},
     )
-    return Question(inference, SetFacts(costs=costs))
+    return Question(inference, SetFacts(costs=costs, prompt=prompt))
 
 
 def answer(*logprobs: float, text: str = "Clause 9.") -> Answer:
@@ -79,6 +83,35 @@ def test_whose_threshold_holds() -> None:
     assert not judge(answer(-0.01), calibration=thresholds(home=0.05, own=0.95)).accept, "the model's own goes first"
     stated = CascadeRules(min_confidence=0.7)
     assert judge(answer(-2.0), stated, thresholds(home=0.05)).threshold == 0.7, "what is configured wins"
+
+
+@pytest.mark.parametrize("named", ["name", "tier"])
+def test_running_it_keeps_the_answers_that_the_promise_was_tested_with(named: str) -> None:
+    """Of an own model that tells its doubts and a second one that tells nothing; rows by model or by tier."""
+    names = [str(getattr(target, named)) for target in (OWN, MID, TOP)]
+    recorded = msgspec.convert(make_rows(3_000, 5, ("a8b", "c-4", "a405b")), list[Row])
+    rows = [msgspec.structs.replace(row, models=dict(zip(names, row.models.values(), strict=True))) for row in recorded]
+    kept = keep_promise(rows, names, 0.1, 0.9)
+    ladder = Ladder(rows, names, kept.calibrators)
+    stays = ladder.stays([kept.accept[name] for name in names[:-1]])
+    assert len(kept.calibrators.models[names[0]]) > 1, "a family has a curve of its own"
+    thresholds = Thresholds(tiers=tuple(names), shares=kept.shares, accept=kept.accept)
+    assert len(set(stays.tolist())) > 1
+    it = CascadeJudge(calibration=Calibration(confidence=kept.calibrators, thresholds=thresholds))
+    for row, stay in zip(rows, stays, strict=True):
+        asked, logconf = ask(prompt=row.prompt), row.models[names[0]].logconf
+        verdicts = [it.judge(asked, OWN, answer(*[] if logconf is None else [logconf]))]
+        verdicts += [it.judge(asked, MID, answer())]
+        given = next((place for place, verdict in enumerate(verdicts) if verdict.accept), 2)
+        assert given == stay or logconf is None
+
+
+@pytest.mark.parametrize(("accept", "given"), [(0.7, True), (0.8, False)])
+def test_a_model_that_tells_nothing_is_as_likely_right_as_ever(accept: float, given: bool) -> None:
+    confidence = Confidence(silent={"home": 0.75}, overall=CURVE)
+    thresholds = Thresholds(tiers=("home", "mid"), shares=(0.5, 0.5), accept={"home": accept})
+    found = judge(answer(), calibration=Calibration(confidence=confidence, thresholds=thresholds))
+    assert (found.accept, found.confidence, found.threshold) == (given, 0.75, accept)
 
 
 @pytest.mark.parametrize(

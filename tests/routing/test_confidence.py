@@ -56,11 +56,13 @@ def test_the_nearest_calibrator_is_taken() -> None:
     assert known.probability("m", "code", answer(-0.5)) == pytest.approx(0.65)
     assert known.probability("other", "math", answer(-1.0)) == pytest.approx(0.88, abs=0.01)
     assert known.probability("m", "math", Answer(text="x")) is None
+    assert known.probability("model", "math", answer(-1.0), "m") == 0.5, "by the tier's name"
+    assert known.probability("m", "code", answer(-0.5), "m") == known.probability("m", "code", answer(-0.5))
     assert Confidence().probability("m", "math", answer(-1.0)) is None
 
 
 def test_it_is_read_as_written() -> None:
-    known = Confidence(signal="minimum", models={"m": {"": CURVE, "math": FLAT}}, overall=FLAT)
+    known = Confidence(signal="minimum", models={"m": {"": CURVE, "math": FLAT}}, silent={"s": 0.5}, overall=FLAT)
     assert decode_confidence(encode_confidence(known)) == known
 
 
@@ -70,6 +72,7 @@ def test_it_is_read_as_written() -> None:
         b"",
         b"[]",
         b'{"signal":"vibes"}',
+        b'{"silent":{"m":1.5}}',
         b'{"overall":{"type":"isotonic","knots":[1,0],"values":[0,1],"lowest":0}}',
         b'{"overall":{"type":"isotonic","knots":[0,1],"values":[1,0],"lowest":0}}',
         b'{"overall":{"type":"isotonic","knots":[0,1],"values":[0,2],"lowest":0}}',

@@ -75,6 +75,7 @@ def test_what_nothing_can_keep_is_refused() -> None:
 def test_calibration_holds_on_other_rows() -> None:
     confidence = fit_confidence(ROWS[:1500], (*MODELS, "c-4"))
     assert "c-4" not in confidence.models
+    assert confidence.silent == {"c-4": pytest.approx(sum(row.models["c-4"].correct for row in ROWS[:1500]) / 1500)}
     found = measure_confidence(confidence, ROWS[1500:], "a8b")
     assert found.ece_after < 0.05 < found.ece_before
     assert found.brier_after < found.brier_before

@@ -37,13 +37,14 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
 def fit_confidence(rows: Sequence[Row], models: Sequence[str], signal: str = MEAN) -> Confidence:
     """Calibrators of models, each for all prompts and for the families that are better off with their own.
 
-    A model that never tells a log-probability gets none.
+    A model that never tells a log-probability gets none: all its answers are as likely right as they were.
 
     Args:
         signal: what `logconf` of the recording is, by its name in `confidence.SIGNALS`.
     """
     families = [str(family_of_text(row.prompt)) for row in rows]
     curves: dict[str, Mapping[str, Calibrator]] = {}
+    silent: dict[str, float] = {}
     pooled: tuple[list[float], list[int]] = ([], [])
     for model in models:
         scores = [row.models[model].confidence for row in rows]
@@ -51,7 +52,10 @@ def fit_confidence(rows: Sequence[Row], models: Sequence[str], signal: str = MEA
         if any(math.isfinite(score) for score in scores):
             curves[model] = _curves(scores, right, families)
             pooled = (pooled[0] + scores, pooled[1] + right)
-    return Confidence(signal=signal, models=curves, overall=calibrate(*pooled) if curves else None)
+        elif rows:
+            silent[model] = sum(right) / len(right)
+    overall = calibrate(*pooled) if curves else None
+    return Confidence(signal=signal, models=curves, silent=silent, overall=overall)
 
 
 def measure_confidence(confidence: Confidence, rows: Sequence[Row], model: str) -> Calibration:

@@ -14,6 +14,7 @@ from homeport.core.routing import Answer, Question, Verdict
 from homeport.core.types import Target
 from homeport.routing.confidence import Confidence
 from homeport.routing.defects import defect
+from homeport.routing.families import family_of
 from homeport.routing.thresholds import Thresholds
 
 CONFIDENT = "confident"
@@ -73,7 +74,7 @@ class CascadeJudge:
         if wrong := defect(question, answer):
             return Verdict(accept=False, reason=wrong)
         confidence = self._calibration.confidence
-        probability = confidence.probability(target.name, "", answer) if confidence else None
+        probability = self._probability(confidence, question, target, answer) if confidence else None
         if probability is not None:
             return self._weighed(question, target, probability)
         likely = mean_probability(answer)
@@ -82,6 +83,11 @@ class CascadeJudge:
         threshold = UNCALIBRATED if self._rules.min_confidence is None else self._rules.min_confidence
         accept = likely >= threshold
         return Verdict(accept=accept, reason=LIKELY if accept else LOW_LOGPROB, confidence=likely, threshold=threshold)
+
+    @staticmethod
+    def _probability(confidence: Confidence, question: Question, target: Target, answer: Answer) -> float | None:
+        """By the curve that the thresholds were made with: of the task's family, by the model's or the tier's name."""
+        return confidence.probability(target.name, family_of(question.prompt), answer, target.tier)
 
     def _weighed(self, question: Question, target: Target, probability: float) -> Verdict:
         threshold = self._threshold(target)

@@ -80,22 +80,31 @@ class Confidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes:
         signal: a name in SIGNALS: what the calibrators were fitted on.
-        models: calibrators by model, then by family of tasks; "" is for all families.
+        models: calibrators by model, or tier, then by family of tasks; "" is for all families.
+        silent: of models, or tiers, that tell no log-probability, how likely any of their answers is right.
         overall: for models that are not known; None where there is none.
     """
 
     signal: str = MEAN
     models: Mapping[str, Mapping[str, Calibrator]] = {}
+    silent: Mapping[str, float] = {}
     overall: Calibrator | None = None
 
-    def calibrator(self, model: str, family: str) -> Calibrator | None:
+    def calibrator(self, model: str, family: str, tier: str = "") -> Calibrator | None:
         """The one that knows most of such an answer; None where nothing is known."""
-        known = self.models.get(model, {})
+        known = self.models.get(model) or self.models.get(tier) or {}
         return known.get(family) or known.get("") or self.overall
 
-    def probability(self, model: str, family: str, answer: Answer) -> float | None:
-        """That an answer is right; None where its log-probabilities, or a calibrator, are missing."""
-        calibrator = self.calibrator(model, family)
+    def probability(self, model: str, family: str, answer: Answer, tier: str = "") -> float | None:
+        """That an answer is right; None where its log-probabilities, or a calibrator, are missing.
+
+        Args:
+            tier: of the model, where calibrators may have its name.
+        """
+        named = model if model in self.models or model in self.silent else tier
+        if named in self.silent:
+            return self.silent[named]
+        calibrator = self.calibrator(model, family, tier)
         if calibrator is None or not answer.logprobs:
             return None
         return calibrator.p(SIGNALS[self.signal](answer.logprobs))
@@ -118,6 +127,8 @@ def decode_confidence(data: bytes) -> Confidence:
         curves = [curve for known in found.models.values() for curve in known.values()]
         for curve in (*curves, *((found.overall,) if found.overall else ())):
             _check(curve)
+        if not all(0 <= share <= 1 for share in found.silent.values()):
+            raise ValueError("a probability is from 0 to 1")
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
         raise ConfigError(
             f"confidence.json cannot be read: {error}",

@@ -176,9 +176,9 @@ def _impossible(max_loss: float, confidence: float) -> ConfigError:
 def _probabilities(
     confidence: Confidence, model: str, rows: Sequence[Row], families: Sequence[str], otherwise: float
 ) -> list[float]:
-    curves = [confidence.calibrator(model, family) for family in families]
     if model not in confidence.models:
-        return [otherwise] * len(rows)
+        return [confidence.silent.get(model, otherwise)] * len(rows)
+    curves = [confidence.calibrator(model, family) for family in families]
     return [
         curve.p(row.models[model].confidence) if curve else otherwise for curve, row in zip(curves, rows, strict=True)
     ]
