@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from homeport.core.money import Nano
-from homeport.core.routing import Answer, Question, TokenLogprob, Verdict
+from homeport.core.routing import Answer, Prompt, Question, TokenLogprob, Turn, Verdict
 from homeport.core.types import Inference, Surface
 from homeport.routing.cascade import Calibration, CascadeJudge, CascadeRules, mean_probability
 from homeport.routing.confidence import Confidence
@@ -72,6 +72,35 @@ def test_a_calibrated_confidence() -> None:
     assert low.confidence is not None
     assert 0.1 <= low.confidence <= 0.4
     assert judge(answer(-0.01), calibration=CALIBRATED).reason == "confident"
+
+
+def test_each_family_of_tasks_has_its_own_calibrator() -> None:
+    flat = Isotonic(knots=(-3.0, 0.0), values=(0.0, 0.1), lowest=0.0)
+    both = Calibration(confidence=Confidence(models={"own": {"": CURVE, "math": flat}}))
+    it = CascadeJudge(calibration=both)
+    sums, chat = (
+        Question(ask().inference, SetFacts(prompt=Prompt(turns=(Turn("user", text),))))
+        for text in ("Solve 12 * 7.", "Tell me of the sea.")
+    )
+    assert it.judge(sums, OWN, answer(-0.01)).reason == "low_confidence"
+    assert it.judge(chat, OWN, answer(-0.01)).reason == "confident"
+
+
+@pytest.mark.parametrize("calibration", [None, CALIBRATED], ids=["rule of thumb", "calibrated"])
+@pytest.mark.parametrize(
+    ("logprobs", "accept"),
+    [([-2.5] * 16, False), ([-2.5] * 7, True), ([-0.0, -1.7] * 8, True), ([-0.01] * 16, True)],
+    ids=["poor", "too short", "may get better", "good"],
+)
+def test_of_a_beginning_only_what_is_clearly_poor(
+    calibration: Calibration | None, logprobs: list[float], accept: bool
+) -> None:
+    whole = answer(*logprobs)
+    beginning = Answer(text="Clause", logprobs=whole.logprobs, whole=False)
+    assert judge(beginning, calibration=calibration).accept is accept
+    assert judge(whole, calibration=calibration).accept is (max(logprobs) == min(logprobs) == -0.01), (
+        "of a whole answer it is known"
+    )
 
 
 def test_whose_threshold_holds() -> None:

@@ -1,6 +1,7 @@
 """From token log-probabilities to the probability of being right."""
 
 import math
+import random
 import time
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from homeport.core.errors import ConfigError
 from homeport.core.routing import Answer, Prompt, TokenLogprob, Turn
-from homeport.routing.confidence import SIGNALS, Confidence, decode_confidence, encode_confidence
+from homeport.routing.confidence import SIGNALS, Confidence, at_most, decode_confidence, encode_confidence
 from homeport.routing.families import Family, family_of, family_of_text
 from homeport.stats.calibration import Isotonic, Platt
 
@@ -47,6 +48,53 @@ def test_signals_by_hand() -> None:
 def test_signals_are_finite_whatever_an_engine_tells(tokens: list[TokenLogprob]) -> None:
     for signal in SIGNALS.values():
         assert math.isfinite(signal(tokens))
+
+
+TOKENS = st.lists(st.floats(-20.0, 0.0).map(lambda logprob: TokenLogprob("t", logprob)), min_size=1, max_size=40)
+
+
+@given(TOKENS, TOKENS, st.sampled_from(["sum", "minimum", "first"]))
+def test_a_beginning_is_never_less_sure_than_the_whole(
+    beginning: list[TokenLogprob], rest: list[TokenLogprob], signal: str
+) -> None:
+    most = at_most(signal, beginning)
+    assert most is not None
+    assert most >= SIGNALS[signal]([*beginning, *rest])
+
+
+@pytest.mark.parametrize("signal", ["mean", "margin", "sure_share", "low"])
+def test_an_average_of_a_beginning_leaves_room(signal: str) -> None:
+    """Whole answers of one model: seldom does one turn out surer than its first 32 tokens let hope."""
+    dice = random.Random(3)
+    above, fewest = 0, 0
+    for _ in range(400):
+        doubt = dice.uniform(0.2, 3.0)
+        whole = [TokenLogprob("t", -dice.expovariate(1 / doubt)) for _ in range(200)]
+        most, few = at_most(signal, whole[:32]), at_most(signal, whole[:7])
+        assert most is not None
+        above += most < SIGNALS[signal](whole)
+        fewest += few is not None
+        assert most >= SIGNALS[signal](whole[:32])
+    assert above <= 400 * 0.09, "a few points are lost to the normal approximation"
+    assert above > 0 or signal == "low", "it would be no limit at all"
+    assert fewest == 0, "seven tokens are too few to say"
+
+
+def test_of_a_beginning_the_best_that_may_come_counts() -> None:
+    known = Confidence(models={"m": {"": CURVE}})
+    mixed = [-0.1, -1.5] * 8
+    whole = answer(*mixed)
+    beginning = Answer(text="x", logprobs=whole.logprobs, whole=False)
+    high, low = known.probability("m", "", beginning), known.probability("m", "", whole)
+    assert high is not None
+    assert low is not None
+    assert low < high < 0.8
+    assert known.probability("m", "", Answer(text="x", logprobs=whole.logprobs[:7], whole=False)) is None
+
+
+def test_whether_families_matter() -> None:
+    known = Confidence(models={"m": {"": CURVE, "math": FLAT}, "n": {"": CURVE}})
+    assert [known.has_families(model) for model in ("m", "n", "o")] == [True, False, False]
 
 
 def test_the_nearest_calibrator_is_taken() -> None:

@@ -12,7 +12,7 @@ import msgspec
 from homeport.core.money import Nano
 from homeport.core.routing import Answer, Question, Verdict
 from homeport.core.types import Target
-from homeport.routing.confidence import Confidence
+from homeport.routing.confidence import MEAN, Confidence, at_most
 from homeport.routing.defects import defect
 from homeport.routing.families import family_of
 from homeport.routing.thresholds import Thresholds
@@ -87,7 +87,8 @@ class CascadeJudge:
     @staticmethod
     def _probability(confidence: Confidence, question: Question, target: Target, answer: Answer) -> float | None:
         """By the curve that the thresholds were made with: of the task's family, by the model's or the tier's name."""
-        return confidence.probability(target.name, family_of(question.prompt), answer, target.tier)
+        family = family_of(question.prompt) if confidence.has_families(target.name, target.tier) else ""
+        return confidence.probability(target.name, family, answer, target.tier)
 
     def _weighed(self, question: Question, target: Target, probability: float) -> Verdict:
         threshold = self._threshold(target)
@@ -119,8 +120,14 @@ class CascadeJudge:
 
 
 def mean_probability(answer: Answer) -> float | None:
-    """The geometric mean of the probabilities of the tokens, 0 to 1; None where they are not told."""
+    """The geometric mean of the probabilities of the tokens, 0 to 1; None where they are not told.
+
+    Of the beginning of a stream it is the highest that the whole may well reach; None where that is too short.
+    """
     if not answer.logprobs:
         return None
+    if not answer.whole:
+        likely = at_most(MEAN, answer.logprobs)
+        return None if likely is None else math.exp(likely)
     told = (min(max(token.logprob, _IMPOSSIBLE), 0.0) for token in answer.logprobs)
     return math.exp(math.fsum(told) / len(answer.logprobs))

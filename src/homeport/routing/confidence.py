@@ -7,6 +7,7 @@ kept by model and family of tasks; where one is missing the model's own stands i
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from statistics import NormalDist, fmean, stdev
 
 import msgspec
 
@@ -51,16 +52,24 @@ def _low(tokens: Sequence[TokenLogprob]) -> float:
 
 
 def _margin(tokens: Sequence[TokenLogprob]) -> float:
-    """Of the best token over the next one, on average; where the next is not told, it has what the best left."""
+    return math.fsum(_margins(tokens)) / len(tokens)
+
+
+def _margins(tokens: Sequence[TokenLogprob]) -> list[float]:
+    """Of the best token over the next one; where the next is not told, it has what the best left."""
     gaps = []
     for token, logprob in zip(tokens, _logprobs(tokens), strict=True):
         rest = math.log(max(1 - math.exp(logprob), 1e-12))
         gaps.append(logprob - (rest if token.runner_up is None else _tame(token.runner_up)))
-    return math.fsum(gaps) / len(gaps)
+    return gaps
 
 
 def _sure_share(tokens: Sequence[TokenLogprob]) -> float:
-    return sum(logprob > _DOUBTFUL for logprob in _logprobs(tokens)) / len(tokens)
+    return math.fsum(_sure(tokens)) / len(tokens)
+
+
+def _sure(tokens: Sequence[TokenLogprob]) -> list[float]:
+    return [float(logprob > _DOUBTFUL) for logprob in _logprobs(tokens)]
 
 
 SIGNALS: Mapping[str, Callable[[Sequence[TokenLogprob]], float]] = {
@@ -73,6 +82,36 @@ SIGNALS: Mapping[str, Callable[[Sequence[TokenLogprob]], float]] = {
     "sure_share": _sure_share,
 }
 """Signals by name: higher is surer. `low` is the tenth part's quantile, `sure_share` that of tokens above one half."""
+
+_AVERAGED: Mapping[str, Callable[[Sequence[TokenLogprob]], list[float]]] = {
+    MEAN: _logprobs,
+    "margin": _margins,
+    "sure_share": _sure,
+}
+_LEAST_TOKENS = 8
+_Z = NormalDist().inv_cdf(0.95)
+
+
+def at_most(signal: str, tokens: Sequence[TokenLogprob]) -> float | None:
+    """The highest that a signal of the whole answer may well be, by the tokens of its beginning.
+
+    A sum and a minimum never rise as an answer goes on, and its first token stays. The others may: of an average it is
+    the upper end of the one-sided 95 % interval (normal approximation), of `low` that of the quantile's order
+    statistic, both taking the tokens that are to come to be like those that came.
+
+    Returns:
+        None where they are too few to say.
+    """
+    values = _AVERAGED[signal](tokens) if signal in _AVERAGED else _logprobs(tokens)
+    if signal not in _AVERAGED and signal != "low":
+        return SIGNALS[signal](tokens)
+    count = len(values)
+    if count < _LEAST_TOKENS:
+        return None
+    if signal == "low":
+        rank = _TAIL * (count - 1) + _Z * math.sqrt(count * _TAIL * (1 - _TAIL))
+        return sorted(values)[min(int(rank), count - 1)]
+    return min(fmean(values) + _Z * stdev(values) / math.sqrt(count), max(values))
 
 
 class Confidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,8 +134,15 @@ class Confidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         known = self.models.get(model) or self.models.get(tier) or {}
         return known.get(family) or known.get("") or self.overall
 
+    def has_families(self, model: str, tier: str = "") -> bool:
+        """Whether the family of a task makes a difference."""
+        return any(self.models.get(model) or self.models.get(tier) or {})
+
     def probability(self, model: str, family: str, answer: Answer, tier: str = "") -> float | None:
         """That an answer is right; None where its log-probabilities, or a calibrator, are missing.
+
+        Calibrators were fitted on whole answers. Of a beginning it is the highest that the whole may well reach
+        (see `at_most`), and None where the beginning is too short.
 
         Args:
             tier: of the model, where calibrators may have its name.
@@ -107,7 +153,9 @@ class Confidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         calibrator = self.calibrator(model, family, tier)
         if calibrator is None or not answer.logprobs:
             return None
-        return calibrator.p(SIGNALS[self.signal](answer.logprobs))
+        tokens = answer.logprobs
+        signal = SIGNALS[self.signal](tokens) if answer.whole else at_most(self.signal, tokens)
+        return None if signal is None else calibrator.p(signal)
 
 
 def encode_confidence(confidence: Confidence) -> bytes:
