@@ -120,6 +120,31 @@ async def test_what_was_redacted_once_is_redacted_on() -> None:
     assert told.count("[EMAIL_1]") == 3
 
 
+CARD = "4111 1111 1111 1111"
+LOOKS = {"action": "allow", "find": {"email": "redact_and_restore"}}
+REDACTS = PrivacySettings.model_validate(
+    {
+        "find": {"payment_card": "redact_and_restore"},
+        "classes": {"gdpr": {**LOOKS, "action": "redact_and_restore"}, "looks": LOOKS},
+    }
+)
+
+
+@pytest.mark.parametrize("of_header", ["gdpr", "looks"])
+@pytest.mark.parametrize("first", [f"Mail {EMAIL}.", f"Mail {EMAIL} of {CARD}."])
+@pytest.mark.parametrize("then", ["Go on.", f"It is {CARD}."])
+async def test_what_a_header_had_looked_for_is_redacted_on(of_header: str, first: str, then: str) -> None:
+    here = House(MID, OWN, keys=KEYS, privacy=REDACTS)
+    here.upstreams["mid"].script(whole("Yes."))
+    await here.ask(turns(first), headers=[("x-homeport-data-class", of_header)])
+    await here.ask(turns(first, "Yes.", then))
+    told = [json.loads(bytes(call.fields["messages"])) for call in here.upstreams["mid"].calls]
+    assert len(told) == 2
+    assert EMAIL not in json.dumps(told)
+    assert CARD not in json.dumps(told)
+    assert told[1][:1] == told[0]
+
+
 async def test_the_strictest_sticks() -> None:
     here = house()
     await here.ask(turns(f"Mail {EMAIL}."), headers=GDPR)

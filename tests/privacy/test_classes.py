@@ -19,6 +19,8 @@ SETTINGS = PrivacySettings.model_validate(
             "gdpr": {"action": "redact_and_restore", "find": {"email": "redact_and_restore"}},
             "pci": {"action": "block"},
             "public": {"action": "allow"},
+            "watched": {"action": "allow", "find": {"email": "local_only"}},
+            "unread": {"action": "allow", "attachments": "local_only"},
         },
         "projects": {"acme": "gdpr", "acme/clinic": "hipaa", "other/x": "pci"},
     }
@@ -50,6 +52,22 @@ def key(data_class: str = OPEN, project: str = "default") -> Key:
 )
 def test_the_strictest_counts(data_class: str, header: str | None, result: DataClass) -> None:
     assert CLASSES.said(CLASSES.of(key(data_class), header)).data_class is result
+
+
+@pytest.mark.parametrize(
+    ("data_class", "header", "result"),
+    [
+        (OPEN, None, OPEN),
+        (OPEN, "public", OPEN),
+        (OPEN, "gdpr", PRIVATE),
+        (OPEN, "watched", PRIVATE),
+        (OPEN, "unread", PRIVATE),
+        ("watched", None, OPEN),
+        ("hipaa", "public", PRIVATE),
+    ],
+)
+def test_what_is_sent_later_has_no_header_then(data_class: str, header: str | None, result: DataClass) -> None:
+    assert CLASSES.floor(key(data_class), header) is result
 
 
 @pytest.mark.parametrize("header", ["", " ", "secret", "privat", "private, open", "open;q=1", "private\x00", "\xa0é"])
@@ -97,7 +115,7 @@ def test_a_header_never_makes_it_less_strict(data_class: str, project: str, head
         return
     assert result.action.strictness >= without.action.strictness
     assert set(result.classes) >= set(without.classes)
-    assert (CLASSES.floor(one, header) is PRIVATE) == (result.action is not Action.ALLOW)
+    assert CLASSES.floor(one, header) is PRIVATE or result.action is Action.ALLOW
 
 
 @given(st.lists(st.sampled_from(Action)))

@@ -56,7 +56,10 @@ class PrivacyStage:
         assert exchange.key is not None
         assert exchange.inference is not None
         assert exchange.assessment is not None
-        exchange.sequel = self._conversations.remember(exchange.inference, exchange.key, exchange.assessment)
+        inference, key, assessment = exchange.inference, exchange.key, exchange.assessment
+        lasting = {one.name for one in self.classes.of(key, None)}
+        settled = lasting.issuperset(assessment.classes)
+        exchange.sequel = self._conversations.remember(inference, key, assessment, settled=settled)
 
     async def look(self, exchange: Exchange) -> None:
         """Look at a request that was decoded; nothing of it is remembered.

@@ -41,8 +41,13 @@ class Conversations:
             return _raised(assessment, Action.LOCAL_ONLY, UNKNOWN)
         return _raised(assessment, known, f"{CONVERSATION}:{known}")
 
-    def remember(self, inference: Inference, key: Key, assessment: Assessment) -> "Sequel | None":
+    def remember(
+        self, inference: Inference, key: Key, assessment: Assessment, *, settled: bool = True
+    ) -> "Sequel | None":
         """Keep for later turns that this one is private; what is still to be kept of its answer, if anything.
+
+        Args:
+            settled: all of its classes are those of its key and project, which later turns have too.
 
         Raises:
             StorageError: it cannot be kept, so the request must not be answered.
@@ -53,7 +58,7 @@ class Conversations:
         self._taints.remember(known.names, assessment.action)
         goes_on = assessment.reason.startswith(CONVERSATION) and known.names
         # What goes on with what others keep says only what is new: that alone is no conversation.
-        if not goes_on and not _again(assessment):
+        if not goes_on and not _again(assessment, settled=settled):
             self._taints.remember(known.chain[-1:], assessment.action, unless=known.chain)
         return Sequel(self._taints, key, assessment.action) if inference.surface is Surface.RESPONSES else None
 
@@ -100,16 +105,21 @@ def _objects(data: bytes) -> Iterator[_Told]:
             yield _TOLD.decode(event or b"")
 
 
-def _again(assessment: Assessment) -> bool:
+def _again(assessment: Assessment, *, settled: bool) -> bool:
     """Whether the next turn is found to be as private as this one by itself, if it says the same again.
 
-    The key and the project are the same in every turn, and placeholders are made for what is in it.
+    The key and the project are the same in every turn, and placeholders are made for what is in it. What was looked
+    for because a header said so is not, where the next turn has no such header.
     """
     why = assessment.reason.partition(":")[0]
-    return why in ("key", "project") or (why == "content" and assessment.action is Action.REDACT_AND_RESTORE)
+    if assessment.action is Action.REDACT_AND_RESTORE:
+        return settled and why in ("key", "project", "content")
+    return why in ("key", "project")
 
 
 def _raised(assessment: Assessment, action: Action, reason: str) -> Assessment:
-    if action.strictness <= assessment.action.strictness:
+    # What is redacted in this turn may be less than what was in an earlier one, so the conversation is why.
+    as_strict = action is assessment.action is Action.REDACT_AND_RESTORE
+    if action.strictness <= assessment.action.strictness and not as_strict:
         return assessment
     return msgspec.structs.replace(assessment, action=action, data_class=data_class_of(action), reason=reason)

@@ -83,9 +83,16 @@ class Classes:
         )
 
     def floor(self, key: Key, header: str | None) -> DataClass:
-        """Of what is kept to be sent later: PRIVATE unless all of its classes allow everything. Raises as `of`."""
-        allowed = self.said(self.of(key, header)).action is Action.ALLOW
+        """Of what is kept to be sent later, without its header: PRIVATE unless its classes allow everything, and that
+        of the header looks for nothing. Raises as `of`."""
+        members = self.of(key, header)
+        looked_for = any(self._looks(one.name) for one in members if one.why == "header")
+        allowed = self.said(members).action is Action.ALLOW and not looked_for
         return DataClass.OPEN if allowed else DataClass.PRIVATE
+
+    def _looks(self, name: str) -> bool:
+        rules = self._rules.get(name, Rules())
+        return bool(rules.find) or rules.attachments is not Action.ALLOW
 
     def rules(self, members: Iterable[Member]) -> tuple[Rules, ...]:
         """What is looked for in a request of these classes."""
