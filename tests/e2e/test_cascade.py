@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import random
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -30,7 +32,7 @@ tiers:
     targets: [{model: big, provider: api, price: "openai:gpt-5.4"}]
 routing:
   policy: cascade
-  options: {min_confidence: 0.999}
+  options: OPTIONS
   cascade: {commit_tokens: 8}
 """
 QUESTION = {
@@ -48,9 +50,12 @@ async def sim() -> AsyncIterator[SimServer]:
 
 
 @contextlib.asynccontextmanager
-async def running(new_program: Callable[[], Program], sim: SimServer) -> AsyncIterator[Program]:
+async def running(
+    new_program: Callable[[], Program], sim: SimServer, *, options: str = "{min_confidence: 0.999}"
+) -> AsyncIterator[Program]:
     program = new_program()
-    (program.home / "homeport.yaml").write_text(CONFIG.replace("URL", sim.url))
+    config = CONFIG.replace("URL", sim.url).replace("OPTIONS", options)
+    (program.home / "homeport.yaml").write_text(config)
     await asyncio.to_thread(program.start)
     try:
         yield program
@@ -85,3 +90,61 @@ async def test_a_model_that_doubts_is_not_taken_at_its_word(new_program: Callabl
     tokens = json.loads(told)["choices"][0]["logprobs"]["content"]
     assert len(tokens) == json.loads(told)["usage"]["completion_tokens"]
     assert json.loads(told)["choices"][0]["message"] == json.loads(body)["choices"][0]["message"]
+
+
+def recorded(count: int) -> str:
+    """Answers of two tiers: the surer the first one is, the more often it is right."""
+    dice, lines = random.Random(5), []
+    for place in range(count):
+        sure = -3 * dice.random() ** 2
+        local = {"correct": int(dice.random() < 1 + sure / 3), "logconf": sure, "cost_usd": 1e-6}
+        models = {"local": local, "frontier": {"correct": 1, "logconf": None, "cost_usd": 1e-4}}
+        lines.append(json.dumps({"split": "train", "prompt": f"What is {place} + 3?", "models": models}) + "\n")
+    return "".join(lines)
+
+
+async def calibrated(program: Program, split: str) -> str:
+    """The number of a router version for a split, once the running gateway uses it."""
+    rows = program.home / "rows.jsonl"
+    rows.write_text(recorded(200))
+    made = await asyncio.to_thread(
+        program.run, "route", "calibrate", str(rows), "--models", "local,frontier", "--split", split, "--json"
+    )
+    version = json.loads(made)["version"]
+    for _ in range(200):
+        _, _, told = await asyncio.to_thread(program.post, "/route", QUESTION)
+        if json.loads(told)["router"]["version"] == version:
+            return str(version)
+        await asyncio.sleep(0.1)
+    raise AssertionError(program.output())
+
+
+async def test_a_running_cascade_judges_by_the_version_in_use(
+    new_program: Callable[[], Program], sim: SimServer
+) -> None:
+    async with running(new_program, sim, options="{}") as program:
+        taken = await calibrated(program, "100/0")
+        dry, given = await asyncio.to_thread(program.post, "/route", QUESTION), []
+        given = [await ask(program, stream=stream) for stream in (False, True)]
+        assert not sim.requests
+        never = await calibrated(program, "0/100")
+        escalated = [await ask(program, stream=stream) for stream in (False, True)]
+        assert len(sim.requests) == 2
+        cost = await asyncio.to_thread(program.cost)
+    for status, headers, body in given:
+        assert (status, headers["x-homeport-model"], headers["x-homeport-router"]) == (200, "smollm2", taken)
+        assert headers["x-homeport-reason"] == json.loads(dry[2])["reason"]
+        assert "x-homeport-escalation" not in headers
+        assert b"logprob" not in body.replace(b'"logprobs":null', b"")
+    for status, headers, _ in escalated:
+        assert (status, headers["x-homeport-model"], headers["x-homeport-router"]) == (200, "big", never)
+        assert headers["x-homeport-reason"] == json.loads(dry[2])["reason"]
+        doubt = headers["x-homeport-escalation"]
+        assert doubt.startswith("smollm2:low_confidence:0.")
+        assert doubt.endswith("<2.00")
+    # What the lower tier did is paid for, though its answers were not given.
+    groups = {group["group"]: group for group in cost["groups"]}
+    assert {tier: group["requests"] for tier, group in groups.items()} == {"local": 2, "frontier": 2}
+    whole = Decimal(escalated[0][1]["x-homeport-cost"])
+    assert Decimal(groups["frontier"]["cost_usd"]) > whole > Decimal(given[0][1]["x-homeport-cost"]) > 0
+    assert Decimal(groups["frontier"]["baseline_usd"]) < Decimal(groups["frontier"]["compared_usd"])

@@ -7,7 +7,7 @@ import pytest
 from homeport.core.errors import ConfigError
 from homeport.routing.calibrating import fit_confidence, measure_confidence
 from homeport.routing.promises import Ladder, accept_for_split, keep_promise
-from homeport.routing.recordings import Row
+from homeport.routing.recordings import Result, Row
 from tests.routing.recorded import make_rows
 
 MODELS = ("a8b", "a70b", "a405b")
@@ -85,3 +85,18 @@ def test_calibration_holds_on_other_rows() -> None:
 def test_nothing_to_fit_on_is_no_curve() -> None:
     assert fit_confidence([], MODELS).overall is None
     assert np.isfinite(measure_confidence(fit_confidence([], MODELS), ROWS[:5], "a8b").ece_after)
+
+
+def test_a_split_is_met_where_confidence_tells_nothing() -> None:
+    """Doubts that have nothing to do with being right make a level curve, and still divide the requests."""
+    dice = np.random.default_rng(5)
+    blind = [msgspec.structs.replace(row, models=_guessed(row, float(-dice.random()))) for row in ROWS[:800]]
+    accept = accept_for_split(blind, MODELS, (0.70, 0.22, 0.08), "mean")
+    assert Ladder(blind, MODELS, fit_confidence(blind, MODELS)).shares(accept) == pytest.approx(
+        (0.70, 0.22, 0.08), abs=0.02
+    )
+
+
+def _guessed(row: Row, logconf: float) -> dict[str, Result]:
+    middle = msgspec.structs.replace(row.models["a70b"], correct=int(logconf * 1_000 % 10 < 8), logconf=logconf)
+    return {**row.models, "a70b": middle}

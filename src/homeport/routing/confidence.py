@@ -13,12 +13,13 @@ import msgspec
 
 from homeport.core.errors import ConfigError
 from homeport.core.routing import Answer, TokenLogprob
-from homeport.stats.calibration import Calibrator, Isotonic
+from homeport.stats.calibration import Calibrator, Isotonic, sigmoid
 
 MEAN = "mean"
 _FLOOR = -100.0
 """A token of probability 0 has no finite logarithm; one of e^-100 says the same."""
 
+_HAIR = 1e-6
 _DOUBTFUL = math.log(0.5)
 _TAIL = 0.1
 
@@ -155,7 +156,15 @@ class Confidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             return None
         tokens = answer.logprobs
         signal = SIGNALS[self.signal](tokens) if answer.whole else at_most(self.signal, tokens)
-        return None if signal is None else calibrator.p(signal)
+        return None if signal is None else probability(calibrator, signal)
+
+
+def probability(calibrator: Calibrator, score: float) -> float:
+    """What a curve says, and among answers of which it says the same, a hair more where the score is higher.
+
+    A curve is level where confidence tells nothing. A threshold there could only keep all answers or none.
+    """
+    return calibrator.p(score) * (1 - _HAIR) + _HAIR * (0.0 if math.isnan(score) else sigmoid(score))
 
 
 def encode_confidence(confidence: Confidence) -> bytes:

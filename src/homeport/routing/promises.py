@@ -12,7 +12,7 @@ import msgspec
 
 from homeport.core.errors import ConfigError
 from homeport.routing.calibrating import fit_confidence
-from homeport.routing.confidence import MEAN, Confidence
+from homeport.routing.confidence import MEAN, Confidence, probability
 from homeport.routing.families import family_of_text
 from homeport.routing.recordings import Row
 from homeport.routing.thresholds import Promise
@@ -180,5 +180,6 @@ def _probabilities(
         return [confidence.silent.get(model, otherwise)] * len(rows)
     curves = [confidence.calibrator(model, family) for family in families]
     return [
-        curve.p(row.models[model].confidence) if curve else otherwise for curve, row in zip(curves, rows, strict=True)
+        probability(curve, row.models[model].confidence) if curve else otherwise
+        for curve, row in zip(curves, rows, strict=True)
     ]
