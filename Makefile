@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split cascade-rows fuzz lock clean
+.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split bench-tiers cascade-rows fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -53,6 +53,9 @@ bench-overspend: .venv/dev ## 50 seeded runs against one cap on SQLite and on Po
 
 bench-split: .venv/dev ## Does a split hold while the traffic drifts, and a promise of quality? (4 minutes)
 	@exec $(BIN)/python -m bench.split $(ARGS)
+
+bench-tiers: .venv/dev ## Three tiers behind a gateway: where requests go, what that saves, how right it is (15 minutes).
+	@exec $(BIN)/python -m bench.tiers $(ARGS)
 
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)
