@@ -208,7 +208,8 @@ def figures(told: Sequence[Told], frontier: Sequence[tuple[bool, Decimal]]) -> d
         frontier: of each question, whether its answer was right, and what it cost.
     """
     tiers = Counter(one.tier for one in told)
-    escalated = Counter(one.escalation.split(":")[1] for one in told if one.escalation)
+    steps = [step.split(":") for one in told for step in one.escalation.split(",") if step]
+    escalated = Counter(f"{model}:{reason}" for model, reason, *_ in steps)
     later = [(last, one) for last, one in itertools.pairwise(told) if not one.first]
     cost, baseline = sum(one.cost for one in told), sum(one.at_frontier for one in told)
     dearest = sum(cost for _, cost in frontier)

@@ -27,7 +27,7 @@ def test_what_was_learned_from_is_never_asked() -> None:
 
 
 def test_figures_by_hand() -> None:
-    doubted = "smollm2:low_confidence:0.31<0.60"
+    doubted = "smollm2:low_confidence:0.31<0.60,mid-1:empty_answer"
     found = figures(
         [
             told("home"),
@@ -38,7 +38,7 @@ def test_figures_by_hand() -> None:
         [(True, Decimal("0.004"))] * 4,
     )
     assert found["split"] == {"home": 0.5, "mid": 0.5, "frontier": 0.0}
-    assert found["escalations"] == {"low_confidence": 1}
+    assert found["escalations"] == {"smollm2:low_confidence": 1, "mid-1:empty_answer": 1}
     assert (found["accuracy"], found["accuracy_by_tier"]["mid"]) == (0.75, 0.5)
     assert (found["cost_usd"], found["saved_usd"], found["cost_ratio"]) == ("0.004", "0.012", 0.25)
     assert (found["dry_run_agrees"], found["turns_that_go_on"], found["began_where_the_last_ended"]) == (3, 2, 1)
