@@ -24,19 +24,25 @@ class Climbing:
 class SetJudge:
     """`Judge`: accepts the answers of the targets that are named.
 
+    Args:
+        look: or those that it likes.
+        doubts: whether it is not sure.
+
     Attributes:
         seen: what it was shown.
     """
 
-    def __init__(self, *good: str, look: Callable[[Answer], bool] | None = None) -> None:
+    def __init__(self, *good: str, look: Callable[[Answer], bool] | None = None, doubts: bool = False) -> None:
         self._good = good
         self._look = look
+        self._doubts = doubts
         self.seen: list[tuple[str, Answer]] = []
 
     def judge(self, question: Question, target: Target, answer: Answer) -> Verdict:
         self.seen.append((target.name, answer))
         accept = target.name in self._good or (self._look is not None and self._look(answer))
-        return Verdict(accept=accept, reason="fine" if accept else "low_confidence", confidence=0.42, threshold=0.55)
+        reason = "fine" if accept else "low_confidence"
+        return Verdict(accept=accept, reason=reason, confidence=0.42, threshold=0.55, doubtful=self._doubts)
 
 
 def tokens(text: str, logprob: float) -> dict[str, Any]:

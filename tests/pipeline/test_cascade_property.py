@@ -46,6 +46,14 @@ def answer_of(name: str, fate: str, *, stream: bool) -> Any:
     return streamed(*words, logprob=-0.1) if stream else sure(" ".join(words))
 
 
+def answers_of(name: str, fate: str, world: "World") -> list[Any]:
+    """What it does when it is asked; another thing, where it is asked again."""
+    first = answer_of(name, fate, stream=world.stream)
+    if fate not in ("good", "poor") or world.again in ("", "same"):
+        return [first]
+    return [first, sure("Another.") if world.again == "other" else FAULTS.get(world.again, Hang())]
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """One request and all that happens to it."""
 
@@ -56,6 +64,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     cents: int | None
     commit: int
     hedged: bool
+    again: str
 
     @property
     def placed(self) -> Sequence[Target]:
@@ -71,6 +80,7 @@ worlds = st.builds(
     cents=st.sampled_from([None, 0, 1, 100]),
     commit=st.sampled_from([1, 2, 3, 9]),
     hedged=st.booleans(),
+    again=st.sampled_from(["", "same", "other", "hang", *FAULTS]),
 )
 
 
@@ -79,13 +89,13 @@ def house_of(world: World) -> House:
     house = House(
         *world.placed,
         policy=Climbing(),
-        judge=SetJudge(look=lambda answer: POOR not in answer.text),
+        judge=SetJudge(look=lambda answer: POOR not in answer.text, doubts=bool(world.again)),
         looks=CascadePolicy(commit_tokens=world.commit, commit_seconds=0.005),
         resilience=Resilience(retry=RetryPolicy(rounds=2), hedge=hedge, restart_wait=0.0),
         budgets=[] if world.cents is None else [budget(limit=1_000 + world.cents * 10_000_000)],
     )
     for one, fate in zip(world.placed, world.fates, strict=False):
-        house.upstreams[one.name].script(answer_of(one.name, fate, stream=world.stream))
+        house.upstreams[one.name].script(*answers_of(one.name, fate, world))
         for _ in range(20):
             house.deployments.of(one).began(1_000_000, 0)
     return house
@@ -123,6 +133,9 @@ async def test_whatever_happens(world: World) -> None:
         assert upstream.ended == len(upstream.calls)
         assert house.deployments.of(one).outstanding == 0
         assert one.local or not (world.private and upstream.calls)
+        sampled = [attempt for attempt in event.attempts if attempt.error.startswith("sampled")]
+        assert all(attempt.target in ("own", "den") for attempt in sampled)
+        assert not (sampled and (world.stream or not world.again))
     # What is given is one model's.
     assert event.outcome is not Outcome.COMPLETED or caller.status == 200
     told = {one.name for one in PLACES if f"<{one.name}>".encode() in caller.body}

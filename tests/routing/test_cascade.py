@@ -103,6 +103,32 @@ def test_of_a_beginning_only_what_is_clearly_poor(
     )
 
 
+@pytest.mark.parametrize(
+    ("zone", "doubtful"), [(0.0, False), (0.01, False), (0.5, True)], ids=["off", "too far", "near"]
+)
+@pytest.mark.parametrize("logprob", [-2.0, -0.5])
+def test_what_is_near_the_threshold_is_doubtful(zone: float, doubtful: bool, logprob: float) -> None:
+    rules = CascadeRules(grey_zone=zone)
+    found = judge(answer(logprob), rules, CALIBRATED)
+    assert found.doubtful is doubtful
+    assert found == msgspec.structs.replace(judge(answer(logprob), calibration=CALIBRATED), doubtful=doubtful)
+    beginning = Answer(text="Clause", logprobs=answer(*[logprob] * 16).logprobs, whole=False)
+    assert not judge(beginning, rules, CALIBRATED).doubtful
+    assert not judge(answer(logprob), rules).doubtful, "a rule of thumb is not calibrated"
+    assert not judge(answer(logprob, text=""), rules, CALIBRATED).doubtful
+
+
+def test_on_the_threshold_it_is_not_doubtful_where_that_is_off() -> None:
+    found = judge(answer(-0.9), CascadeRules(min_confidence=CURVE.p(-0.9)), CALIBRATED)
+    assert (found.accept, found.doubtful) == (True, False)
+
+
+def test_what_is_not_worth_it_is_not_asked_again() -> None:
+    rules = CascadeRules(right_answer_worth=Nano(100), grey_zone=0.5)
+    found = CascadeJudge(rules, CALIBRATED, targets=(OWN, MID)).judge(ask({"mid": 95}), OWN, answer(-2.0))
+    assert (found.reason, found.doubtful) == ("not_worth_it", False)
+
+
 def test_whose_threshold_holds() -> None:
     def thresholds(**accept: float) -> Calibration:
         known = Thresholds(tiers=("home", "mid"), shares=(0.5, 0.5), accept=accept)

@@ -7,6 +7,7 @@ from homeport.core.ports import Clock
 from homeport.core.types import Target
 from homeport.pipeline.aside import Till
 from homeport.pipeline.cascade import Cascade, CascadePolicy
+from homeport.pipeline.sampling import SamplingPolicy
 from homeport.protocols.answers.readings import readings
 from homeport.routing.cascade import Calibration, CascadeJudge, CascadeRules
 
@@ -19,6 +20,7 @@ def build_judge(settings: Settings, calibration: Calibration, targets: Sequence[
     rules = CascadeRules(
         min_confidence=float(stated) if isinstance(stated, int | float) else None,
         right_answer_worth=settings.routing.cascade.right_answer_worth,
+        grey_zone=settings.routing.cascade.grey_zone,
     )
     return CascadeJudge(rules, calibration, targets)
 
@@ -30,5 +32,9 @@ def build_cascade(settings: Settings, judge: CascadeJudge, *, till: Till, clock:
         judge=judge,
         readings=readings(),
         clock=clock,
-        policy=CascadePolicy(commit_tokens=chosen.commit_tokens, commit_seconds=chosen.commit_seconds),
+        policy=CascadePolicy(
+            commit_tokens=chosen.commit_tokens,
+            commit_seconds=chosen.commit_seconds,
+            sampling=SamplingPolicy(samples=chosen.samples, temperature=chosen.sample_temperature),
+        ),
     )

@@ -24,3 +24,18 @@ class CascadeSettings(Section):
         description="What a right answer is worth instead of a wrong one. With it, an answer of low confidence is "
         "given where the next tier would cost more than it can gain. Left out: costs are not weighed.",
     )
+    grey_zone: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        allow_inf_nan=False,
+        description="Where the calibrated confidence in an own engine's whole answer is no farther than that from its "
+        "threshold, the engine is asked again, and the answer is given if most of its answers agree with it. "
+        "0: never.",
+    )
+    samples: Whole = Field(
+        default=3, ge=2, le=9, description="Answers that are compared then, the first among them, at most."
+    )
+    sample_temperature: float = Field(
+        default=0.7, gt=0, le=2, allow_inf_nan=False, description="The temperature of the further ones."
+    )

@@ -183,9 +183,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         confidence: the calibrated probability that the answer is right; None where it was not needed or not known.
         threshold: what it was compared with.
+        doubtful: the two are so near that further answers of the same model may decide instead.
     """
 
     accept: bool
     reason: str
     confidence: float | None = None
     threshold: float | None = None
+    doubtful: bool = False

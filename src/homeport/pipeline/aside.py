@@ -77,6 +77,11 @@ class Aside:
             exchange.tab.answering = self._hold if self._is_open else None
         return self.answer
 
+    def recode(self, code: str) -> None:
+        """It was not good enough for another reason."""
+        self._code = code
+        self._note(code, self._attempt.cost, self._attempt.ended_ns)
+
     async def drop(self, now: int) -> None:
         """A better answer is there, or the caller is gone."""
         if self._is_open and isinstance(self.answer, Opening):

@@ -7,6 +7,9 @@ from homeport.pipeline.spending import Hold
 ESCALATED = "escalated_"
 """How the code of an attempt begins that answered, and whose answer was not good enough."""
 
+SAMPLED = "sampled"
+"""How the code of a further answer begins, which shows how sure its model is: it never is the caller's."""
+
 
 class Try:
     """One call of one upstream, while it is made.

@@ -19,22 +19,28 @@ from homeport.pipeline.aside import Aside, Held, Till
 from homeport.pipeline.attempts import ESCALATED
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.opening import Opening
+from homeport.pipeline.sampling import SamplingPolicy, is_agreed
 
 logger = logging.getLogger(__name__)
+
+AGREEMENT = "agreement"
+NO_AGREEMENT = "no_agreement"
 
 _KEPT = "kept:"
 
 
 class CascadePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How the beginning of a stream is looked at.
+    """How answers are looked at.
 
     Attributes:
-        commit_tokens: that are held back; then the stream is given to the caller, or the next tier is asked.
+        commit_tokens: of a stream, that are held back; then the caller gets it, or the next tier is asked.
         commit_seconds: that it may take; then what is there is judged.
+        sampling: how an own model is asked again where its answer is doubtful.
     """
 
     commit_tokens: int = 32
     commit_seconds: float = 4.0
+    sampling: SamplingPolicy = SamplingPolicy()
 
 
 class Cascade:
@@ -96,10 +102,20 @@ class Cascade:
                 target = _target(exchange)
                 higher = _above(target, candidates)
                 verdict = self._look(exchange, target, answer) if higher else None
+                if verdict is not None and self._may_ask_again(exchange, target, answer, verdict):
+                    spare = self._set_aside(exchange, answer, ESCALATED + NO_AGREEMENT)
+                    verdict = await self._ask_again(exchange, target, spare, verdict)
+                    if verdict.accept:
+                        answer, spare = spare.give(self._clock.monotonic_ns()), None
                 if verdict is None or verdict.accept:
                     return answer
                 _tell(exchange, target, verdict)
-                spare, candidates = self._set_aside(exchange, answer, ESCALATED + verdict.reason), higher
+                code = ESCALATED + verdict.reason
+                if spare is None:
+                    spare = self._set_aside(exchange, answer, code)
+                else:
+                    spare.recode(code)
+                candidates = higher
                 exchange.spare = True
         finally:
             if spare is not None:
@@ -167,6 +183,31 @@ class Cascade:
         except Exception:  # a judge may be anybody's code; that it fails must not cost the caller the answer
             logger.exception("the answer of %s could not be judged, so it is given", target.name)
             return None
+
+    def _may_ask_again(self, exchange: Exchange, target: Target, answer: Held, verdict: Verdict) -> bool:
+        """Whether further answers may decide: of an own model alone, and where time is left to ask the next tier."""
+        if not (verdict.doubtful and target.local and isinstance(answer, Completion)):
+            return False
+        now = self._clock.monotonic_ns()
+        needed = self._policy.sampling.samples * (now - exchange.dispatched_ns)
+        return exchange.deadline_ns is None or now + needed < exchange.deadline_ns
+
+    async def _ask_again(self, exchange: Exchange, target: Target, spare: Aside, verdict: Verdict) -> Verdict:
+        """What further answers say of one that is set aside; the first verdict where none comes."""
+        surface, first = target.answers(exchange.surface), spare.answer
+        assert surface is not None
+        assert isinstance(first, Completion)
+        agreed = await is_agreed(
+            exchange,
+            target,
+            first,
+            reading=self._readings[surface],
+            dispatcher=self._till.dispatcher,
+            policy=self._policy.sampling,
+        )
+        if agreed is None:
+            return verdict
+        return Verdict(accept=agreed, reason=AGREEMENT if agreed else NO_AGREEMENT)
 
     def _set_aside(self, exchange: Exchange, answer: Held, code: str, *, broken: bool = False) -> Aside:
         now = self._clock.monotonic_ns()

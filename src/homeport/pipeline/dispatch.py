@@ -11,18 +11,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from homeport.core.errors import (
-    ConnectFailed,
-    InternalError,
-    StreamCut,
-    UpstreamError,
-)
+from homeport.core.errors import ConnectFailed, InternalError, StreamCut, UpstreamError
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, Health, Pricing, Upstream
 from homeport.core.routing import Decision
 from homeport.core.types import Attempt, Completion, DataClass, Frame, Outcome, Target, UpstreamCall, Usage
 from homeport.ledger.usage import estimate
-from homeport.pipeline.attempts import ESCALATED, Rounds, Try
+from homeport.pipeline.attempts import ESCALATED, SAMPLED, Rounds, Try
 from homeport.pipeline.balance import balanced
 from homeport.pipeline.deployments import NOT_READY, Deployment, Deployments
 from homeport.pipeline.exchange import Exchange
@@ -87,6 +82,18 @@ class Dispatcher:
     async def stream(self, exchange: Exchange, decision: Decision) -> tuple[Frame, AsyncGenerator[Frame, None]]:
         """The first frame, and the rest, from the first candidate that begins to answer."""
         return await self._first_answer(exchange, decision, _open)
+
+    async def beside(self, exchange: Exchange, target: Target, code: str) -> Completion:
+        """A further answer of one target, beside the one there is: noted with a code. Raises UpstreamError."""
+        if self._left_s(exchange) <= 0:
+            raise UpstreamError("the deadline is over", code=OUT_OF_TIME)
+        attempt, usage = Try(target), None
+        try:
+            answer = await self._call(exchange, attempt, _complete, committed=False)
+            usage = answer.usage
+            return answer
+        finally:
+            self._lost(exchange, attempt, code, usage)
 
     def broke(self, exchange: Exchange, error: UpstreamError) -> None:
         """The answer that had begun did not end well."""
@@ -304,18 +311,20 @@ class Dispatcher:
             exchange.tab.answers(attempt.hold)
         self._note(exchange, attempt.target, "", attempt.started)
 
-    def _lost(self, exchange: Exchange, attempt: Try) -> None:
-        """Note a call that nobody needed any more, with what it cost; one that failed is noted already."""
+    def _lost(self, exchange: Exchange, attempt: Try, code: str = HEDGE_LOST, told: Usage | None = None) -> None:
+        """Note a call that is not the answer, with what it cost; one that failed is noted already."""
         if not attempt.started or attempt.failed:
             return
         if attempt.answered:
             self._of(attempt.target).end(_tokens(exchange))
-        self._note(exchange, attempt.target, HEDGE_LOST, attempt.started, self._spent(exchange, attempt))
+        cost = self._spent(exchange, attempt, told)
+        exchange.told += cost if told else 0
+        self._note(exchange, attempt.target, code, attempt.started, cost)
 
-    def _spent(self, exchange: Exchange, attempt: Try) -> Nano:
+    def _spent(self, exchange: Exchange, attempt: Try, told: Usage | None = None) -> Nano:
         """What a call that gave no answer costs: the prompt, where it was sent; the time, at an own engine."""
         lasted = self._clock.monotonic_ns() - attempt.started
-        usage = estimate(exchange.inference.input_chars, 0) if exchange.inference else Usage()
+        usage = told or (estimate(exchange.inference.input_chars, 0) if exchange.inference else Usage())
         if exchange.tab is not None and attempt.hold is not None:
             usage = exchange.tab.presumed(attempt.hold, attempt.target, None, 0, lasted)
         return self._pricing.cost(attempt.target, usage, lasted)
@@ -364,7 +373,7 @@ async def _keeping_the_contract(answer: Awaitable[Answer]) -> Answer:
 
 def _give_reason(exchange: Exchange) -> None:
     # What a cascade went on from is told apart from what failed.
-    failed = [attempt for attempt in exchange.attempts if not attempt.error.startswith(ESCALATED)]
+    failed = [attempt for attempt in exchange.attempts if not attempt.error.startswith((ESCALATED, SAMPLED))]
     if failed:
         first = failed[0]
         assert exchange.target is not None

@@ -39,10 +39,12 @@ class CascadeRules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         min_confidence: for every model; None for the threshold of the router's version, else the default.
         right_answer_worth: nano-dollars that a right answer is worth instead of a wrong one; None to weigh no costs.
+        grey_zone: a calibrated confidence that is no farther than that from its threshold is doubtful; 0 for none.
     """
 
     min_confidence: float | None = None
     right_answer_worth: Nano | None = None
+    grey_zone: float = 0.0
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +78,7 @@ class CascadeJudge:
         confidence = self._calibration.confidence
         probability = self._probability(confidence, question, target, answer) if confidence else None
         if probability is not None:
-            return self._weighed(question, target, probability)
+            return self._doubted(answer, self._weighed(question, target, probability))
         likely = mean_probability(answer)
         if likely is None:
             return Verdict(accept=True, reason=UNKNOWN)
@@ -89,6 +91,15 @@ class CascadeJudge:
         """By the curve that the thresholds were made with: of the task's family, by the model's or the tier's name."""
         family = family_of(question.prompt) if confidence.has_families(target.name, target.tier) else ""
         return confidence.probability(target.name, family, answer, target.tier)
+
+    def _doubted(self, answer: Answer, verdict: Verdict) -> Verdict:
+        """Doubtful, where the confidence in a whole answer is near the threshold that decided."""
+        assert verdict.confidence is not None
+        assert verdict.threshold is not None
+        near = abs(verdict.confidence - verdict.threshold) <= self._rules.grey_zone
+        if not (near and answer.whole and self._rules.grey_zone and verdict.reason in (CONFIDENT, LOW_CONFIDENCE)):
+            return verdict
+        return msgspec.structs.replace(verdict, doubtful=True)
 
     def _weighed(self, question: Question, target: Target, probability: float) -> Verdict:
         threshold = self._threshold(target)
