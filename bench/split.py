@@ -149,8 +149,8 @@ def _scored(graded: Sequence[Graded]) -> list[Row]:
             split="train",
             prompt=one.prompt,
             models={
-                "weak": Result(correct=one.weak, logconf=-float(score), cost_usd=0.04),
-                "strong": Result(correct=one.strong, logconf=None, cost_usd=1.0),
+                "weak": Result(graded=one.weak, logconf=-float(score), cost_usd=0.04),
+                "strong": Result(graded=one.strong, logconf=None, cost_usd=1.0),
             },
         )
         for one, score in zip(graded, scores, strict=True)

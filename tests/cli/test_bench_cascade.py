@@ -42,15 +42,30 @@ def test_a_pair_and_a_triple_have_their_figures(terminal: Terminal, tmp_path: Pa
         assert low < one["apgr"] < high
         assert one["ece_after"] < one["ece_before"]
         assert {"0", "0.05", "0.08", "0.1", "0.2", "0.21", "0.3", "0.5", "1"} < set(one["accuracy_at"])
-    assert pair["accuracy_at"]["0"]["accuracy"] == pair["accuracy"]["a8b"]
-    assert pair["accuracy_at"]["1"]["accuracy"] == pair["accuracy"]["a405b"]
-    assert pair["accuracy_at"]["1"]["cost_ratio"] > 1  # all pay for the weak model, too
-    at = triple["accuracy_at"]["70/22/8"]
+    assert pair["accuracy_at"]["0"] == pair["accuracy"]["a8b"]
+    assert pair["accuracy_at"]["1"] == pair["accuracy"]["a405b"]
+    everything = pair["outcomes"]["1"]
+    assert everything["cost_ratio"] == pytest.approx(1)
+    assert everything["cost_ratio_asked"] > 1  # all pay for the weak model, too
+    at = triple["outcomes"]["70/22/8"]
     assert at["shares"] == pytest.approx([0.70, 0.22, 0.08], abs=0.002)
-    assert at["cost_ratio"] == triple["cost_ratio"] < 1
-    assert at["accuracy"] > triple["accuracy"]["a8b"]
-    other = told(terminal, path, "a8b,a405b", "--split", "50/50")["accuracy_at"]["50/50"]
-    assert other["shares"] == pytest.approx([0.5, 0.5])
+    assert at["cost_ratio"] == triple["cost_ratio"] < triple["cost_ratio_asked"] < 1
+    assert at["accuracy"] == triple["accuracy_at"]["70/22/8"] > triple["accuracy"]["a8b"]
+    assert at["of_strongest"] == triple["of_strongest_at"]["70/22/8"]
+
+
+def test_shares_and_rates_may_be_given(terminal: Terminal, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", ROWS)
+    found = told(terminal, path, "a8b,a405b", "--split", "50/50", "--rates", "33, 2.5")
+    assert found["outcomes"]["50/50"]["shares"] == pytest.approx([0.5, 0.5])
+    assert found["outcomes"]["0.33"]["shares"] == pytest.approx([0.67, 0.33], abs=0.002)
+    assert {"0.33", "0.025", "0.5"} < set(found["accuracy_at"])
+
+
+def test_figures_are_plain_numbers(terminal: Terminal, tmp_path: Path) -> None:
+    found = told(terminal, write_rows(tmp_path / "rows.jsonl", ROWS), "a8b,a70b,a405b")
+    assert {type(found[name]) for name in (*FIGURES, "auroc_escalation", "cost_ratio_asked")} == {float}
+    assert {type(accuracy) for accuracy in found["accuracy_at"].values()} == {float}
 
 
 def test_what_nobody_knows_before_asking_is_not_read(terminal: Terminal, tmp_path: Path) -> None:
@@ -84,7 +99,7 @@ def test_labels_of_the_test_rows_change_no_decision(terminal: Terminal, tmp_path
     turned = told(terminal, changed(tmp_path, turn))
     assert turned["auroc"] == pytest.approx(1 - plain["auroc"])
     for rate, at in plain["accuracy_at"].items():
-        assert turned["accuracy_at"][rate]["accuracy"] == pytest.approx(1 - at["accuracy"])
+        assert turned["accuracy_at"][rate] == pytest.approx(1 - at)
 
 
 def test_a_model_that_tells_nothing_is_scored_by_prompts(terminal: Terminal, tmp_path: Path) -> None:
@@ -138,5 +153,7 @@ def test_what_cannot_be_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     assert code(few, "--models", "a8b,a405b") == "recording_too_short"
     for split in ("70/22/8", "70", "x/y", "60/60", "-10/110", "nan/nan", "inf/0"):
         assert code(path, "--models", "a8b,a405b", "--split", split) == "split_invalid"
+    for rates in ("x", "101", "-1", "nan", "8,inf", ",".join(["1"] * 51)):
+        assert code(path, "--models", "a8b,a405b", "--rates", rates) == "split_invalid"
     assert code(tmp_path / "none", "--models", "a,b") == "recording_invalid"
     assert json.loads(path.read_text().splitlines()[0])["models"]

@@ -45,6 +45,8 @@ def test_rows_are_read_as_they_are_written(tmp_path: Path) -> None:
         {"prompt": 3},
         {"models": []},
         {"models": {"a": {"correct": 2, "logconf": 0, "cost_usd": 0}}},
+        {"models": {"a": {"correct": 0.5, "logconf": 0, "cost_usd": 0}}},
+        {"models": {"a": {"correct": "1", "logconf": 0, "cost_usd": 0}}},
         {"models": {"a": {"correct": 1, "logconf": "x", "cost_usd": 0}}},
         {"models": {"a": {"correct": 1, "logconf": 0, "cost_usd": -1}}},
         {"models": {"a": {"correct": 1, "logconf": 0, "cost_usd": 1e999}}},
@@ -56,6 +58,27 @@ def test_a_line_that_is_none_is_named(tmp_path: Path, change: dict[str, object])
     error = refused(tmp_path / "rows.jsonl", "\n".join(lines).encode())
     assert error.code == "recording_invalid"
     assert "line 2" in error.message
+
+
+@pytest.mark.parametrize(("written", "correct"), [(1, 1), (0, 0), (1.0, 1), (0.0, 0), (True, 1), (False, 0)])
+def test_right_is_written_in_several_ways(tmp_path: Path, written: float, correct: int) -> None:
+    models = {name: {"correct": written, "logconf": -1, "cost_usd": 0} for name in "ab"}
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({**GOOD, "models": models}))
+    assert read_recording(path).rows[0].models["a"].correct is correct
+
+
+@pytest.mark.parametrize("line", [b"a" * 9_000_000, b" " * 9_000_000])
+def test_a_line_without_end_is_not_read_to_it(tmp_path: Path, line: bytes) -> None:
+    error = refused(tmp_path / "rows.jsonl", json.dumps(GOOD).encode() + b"\n" + line)
+    assert "line 2, is too much" in error.message
+
+
+def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    odd = json.dumps({**GOOD, "prompt": "a\u2028b\x85c"}, ensure_ascii=False).encode()
+    path.write_bytes(odd + b"\r\n" + odd)
+    assert [row.prompt for row in read_recording(path).rows] == ["a\u2028b\x85c"] * 2
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"\x00\xff", b"[" * 100_000, b'{"split":"train"', b"null", b"NaN"])

@@ -1,5 +1,7 @@
 """`homeport bench cascade`: what escalating by confidence would have been worth, on recorded answers."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +21,9 @@ RATES = (0.0, 0.05, 0.08, 0.1, 0.2, 0.21, 0.3, 0.5, 1.0)
 SPLITS = {2: (0.70, 0.30), 3: (0.70, 0.22, 0.08)}
 _LEFT = 0.30
 _FIRST = 0.70
+_MOST_RATES = 50
+_TELLING = 0.01
+"""Lower weights are not shown."""
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +35,7 @@ def cascade(
     file: Annotated[Path, typer.Argument(help="A recording: JSON lines of what several models answered.")],
     models: Annotated[str, typer.Option(help="Two models of it or more, the cheapest first: WEAK,STRONG.")],
     split: Annotated[str, typer.Option(help="Shares of the models, such as 70/22/8.")] = "",
+    rates: Annotated[str, typer.Option(help="Per cents of the answers to ask again, beside the usual: 8,21.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Seed of what is drawn.")] = 0,
     json: Json = False,
 ) -> None:
@@ -43,7 +49,8 @@ def cascade(
     state: Context = context.obj
     named = parse_models(models)
     shares = parse_split(split, len(named)) if split else default_split(len(named))
-    told = _measured(read_recording(file, named), shares, seed)
+    also = parse_rates(rates)
+    told = _measured(read_recording(file, named), shares, sorted({*RATES, *also}), seed)
     if json:
         state.print_json({"file": str(file), **told})
     else:
@@ -79,7 +86,26 @@ def parse_split(split: str, count: int) -> tuple[float, ...]:
     return shares
 
 
-def _measured(recording: Recording, shares: tuple[float, ...], seed: int) -> dict[str, Any]:
+def parse_rates(rates: str) -> tuple[float, ...]:
+    """Shares from per cents between commas.
+
+    Raises:
+        ConfigError: split_invalid.
+    """
+    try:
+        found = tuple(float(part) / 100 for part in rates.split(",") if part.strip())
+    except ValueError:
+        found = (math.nan,)
+    if len(found) > _MOST_RATES or not all(0 <= rate <= 1 for rate in found):
+        raise ConfigError(
+            f"--rates {ascii(rates)[:40]} are no per cents of answers",
+            code="split_invalid",
+            hint=f"write {_MOST_RATES} numbers from 0 to 100 at most: 8,21",
+        )
+    return found
+
+
+def _measured(recording: Recording, shares: tuple[float, ...], rates: Sequence[float], seed: int) -> dict[str, Any]:
     rehearsal = Rehearsal(recording, seed)
     test = recording.part("test")
     confidence = fit_confidence(recording.part("train"), recording.models)
@@ -91,7 +117,7 @@ def _measured(recording: Recording, shares: tuple[float, ...], seed: int) -> dic
     }
     split, first = "/".join(f"{100 * share:g}" for share in shares), calibration[recording.models[0]]
     outcome = rehearsal.outcome(shares)
-    accuracy_at = {split: outcome, **{f"{rate:g}": rehearsal.straight(rate) for rate in RATES}}
+    outcomes = {split: outcome, **{f"{rate:g}": rehearsal.straight(rate) for rate in rates}}
     return {
         "models": list(recording.models),
         "rows": {"train": len(recording.part("train")), "test": len(test), "skipped": recording.skipped},
@@ -99,12 +125,15 @@ def _measured(recording: Recording, shares: tuple[float, ...], seed: int) -> dic
         "accuracy": rehearsal.accuracy(),
         **_headline(ways["combined"]),
         "ece_before": first.ece_before,
-        "ece_after": first.ece_after,
+        "ece_after": ways["combined"].ece,
         "cost_ratio": outcome.cost_ratio,
+        "cost_ratio_asked": outcome.cost_ratio_asked,
         "cost_ratio_split": split,
-        "accuracy_at": {name: _plain(one) for name, one in accuracy_at.items()},
+        "accuracy_at": {name: one.accuracy for name, one in outcomes.items()},
+        "of_strongest_at": {name: one.of_strongest.value for name, one in outcomes.items()},
+        "outcomes": {name: _plain(one) for name, one in outcomes.items()},
         "held_thresholds": {split: _plain(rehearsal.held(shares))},
-        "variants": {name: {**_headline(way), "chosen": way.chosen} for name, way in ways.items()},
+        "variants": {name: _variant(way) for name, way in ways.items()},
         "calibration": {name: msgspec.to_builtins(one) for name, one in calibration.items()},
     }
 
@@ -127,9 +156,15 @@ def _headline(way: Standing) -> dict[str, Any]:
     return {
         "auroc": way.auroc.value if way.auroc else None,
         "auroc_interval": interval(way.auroc),
+        "auroc_escalation": way.auroc_escalation.value if way.auroc_escalation else None,
         "apgr": way.apgr.value if way.apgr else None,
         "apgr_interval": interval(way.apgr),
     }
+
+
+def _variant(way: Standing) -> dict[str, Any]:
+    weights = {name: round(weight, 3) for name, weight in way.weights.items() if weight >= _TELLING}
+    return {**_headline(way), "chosen": way.chosen, "weights": weights}
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
@@ -139,7 +174,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "of_strongest": outcome.of_strongest.value,
         "of_strongest_interval": [outcome.of_strongest.low, outcome.of_strongest.high],
         "cost_ratio": outcome.cost_ratio,
-        "cost_ratio_routed": outcome.cost_ratio_routed,
+        "cost_ratio_asked": outcome.cost_ratio_asked,
     }
 
 
@@ -153,12 +188,12 @@ def _show(state: Context, told: dict[str, Any]) -> None:
         ways.add_row(name, *(_figure(way, figure) for figure in ("auroc", "apgr")), way["chosen"])
     state.console.print(ways, markup=False)
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("asked again", "accuracy", "of the strongest", "cost"):
+    for name in ("asked again", "accuracy", "of the strongest", "cost of answers", "of all asked"):
         table.add_column(name, justify="right")
-    for name, at in told["accuracy_at"].items():
+    for name, at in told["outcomes"].items():
         low, high = at["of_strongest_interval"]
-        cost = "-" if at["cost_ratio"] is None else f"{at['cost_ratio']:.1%}"
-        table.add_row(name, f"{at['accuracy']:.1%}", f"{at['of_strongest']:.1%} ({low:.1%}-{high:.1%})", cost)
+        costs = ("-" if at[cost] is None else f"{at[cost]:.1%}" for cost in ("cost_ratio", "cost_ratio_asked"))
+        table.add_row(name, f"{at['accuracy']:.1%}", f"{at['of_strongest']:.1%} ({low:.1%}-{high:.1%})", *costs)
     state.console.print(table, markup=False)
     state.console.print(f"calibration error {told['ece_before']:.3f} before, {told['ece_after']:.3f} after")
 

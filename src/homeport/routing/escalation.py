@@ -6,16 +6,16 @@ that is negative, asking again hurts. It is predicted from the prompt and from h
 so that is never read.
 
 Confidence enters as its rank among training answers, so any monotone transform of it, such as a sum or a mean of
-log-probabilities or a probability, gives the same result. Several ways to predict are tried; one is chosen by
-cross-validation on training rows alone.
+log-probabilities or a probability, gives the same result. Several ways to predict are tried, and they are blended: each
+counts by how near it comes to the best one on training rows that it was not fitted on.
+
+Which answers are likely *wrong* is another question with another answer; it is blended on its own.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from homeport.stats.boosting import boost
 from homeport.stats.ridge import fit_ridge
@@ -31,8 +31,6 @@ _HINGES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
 _CROSSED = 12
 _SURE, _RIDGE, _MIXED = "confidence", "ridge", "ridge+trees"
 _FAILS, _HALF = "fails by ", "half fails by "
-_USUAL = f"{_HALF}{_RIDGE} 0.75"
-"""Rarely far from the best, so that another must be clearly better: of many candidates the best is often lucky."""
 
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 """How much of what a model says is believed, over what the confidence says alone: few rows teach little."""
@@ -58,15 +56,46 @@ class Rows:
         return len(self.weak)
 
 
-class Chosen(msgspec.Struct, frozen=True):
-    """What cross-validation chose, and what each candidate reached on training rows it was not fitted on."""
-
-    name: str
-    tried: Mapping[str, float]
-
-
 Scores = Mapping[str, "Floats"]
 """By candidate: the higher, the more is gained by asking on."""
+
+
+class Blend:
+    """Candidates in one score: the mean of their ranks, in which a candidate counts by what it reached.
+
+    One that is z standard errors behind the best counts exp(-z^2 / 2) times as much. So few rows, which tell little,
+    leave much of the confidence in the score, and many leave what is better; and of many nearly equal candidates the
+    mean is surer than the one that happened to be first.
+
+    Args:
+        held_out: scores of training rows, each by what was not fitted on it.
+        aim: what is to have high scores, a number for each training row.
+
+    Attributes:
+        weights: of the candidates, together 1.
+        name: the one that counts most.
+        held_out: the score of the training rows.
+    """
+
+    def __init__(self, held_out: Scores, aim: "Floats") -> None:
+        import numpy as np
+
+        self._sorted = {name: np.sort(scores) for name, scores in held_out.items()}
+        above = aim - aim.mean()
+        # A row adds so much to the covariance of rank and aim, which is the area that is to be large but for a factor.
+        parts = {name: above * _ranks(self._sorted[name], scores) for name, scores in held_out.items()}
+        best = max(parts, key=lambda name: float(parts[name].sum()))
+        counts = {name: math.exp(-(_errors_behind(parts[best] - part) ** 2) / 2) for name, part in parts.items()}
+        self.weights = {name: count / math.fsum(counts.values()) for name, count in counts.items()}
+        self.name = best
+        self.held_out = self.score(held_out)
+
+    def score(self, scores: Scores) -> "Floats":
+        """Of any rows, from what the candidates say of them."""
+        import numpy as np
+
+        ranked = [weight * _ranks(self._sorted[name], scores[name]) for name, weight in self.weights.items()]
+        return np.asarray(sum(ranked), float)
 
 
 class Scorer:
@@ -77,29 +106,20 @@ class Scorer:
         blind: confidence is not read, and a ridge regression alone is tried: what prompts tell is little.
 
     Attributes:
-        held_out: scores of the training rows, each by what was fitted on the other folds.
+        gains: high where asking the dearer model gains most.
+        fails: high where the answer in question is most likely wrong.
     """
 
     def __init__(self, train: Rows, *, blind: bool = False, seed: int = 0) -> None:
         self._train, self._blind, self._seed = train, blind, seed
-        self.held_out = self._cross()
+        held_out = self._cross()
+        self.gains = Blend(held_out, train.strong - train.weak)
+        failing = {name: scores for name, scores in held_out.items() if name == _SURE or name.startswith(_FAILS)}
+        self.fails = Blend(failing, 1 - train.weak)
         self._predict = self._fit(train)
 
-    def choose(self, measure: "Callable[[Floats, Rows], Floats]") -> Chosen:
-        """The candidate whose held-out scores are best; `_USUAL` where that is not better by a standard error.
-
-        Args:
-            measure: what each row adds to the figure that should be high.
-        """
-        parts = {name: measure(scores, self._train) for name, scores in self.held_out.items()}
-        tried = {name: float(part.sum()) for name, part in parts.items()}
-        best = max(tried, key=lambda name: tried[name])
-        if _USUAL in parts:
-            more = parts[best] - parts[_USUAL]
-            best = best if float(more.sum()) > float(more.std()) * math.sqrt(len(more)) else _USUAL
-        return Chosen(best, tried)
-
     def score(self, rows: Rows) -> Scores:
+        """What each candidate says, for a blend."""
         return self._predict(rows)
 
     def _cross(self) -> Scores:
@@ -129,6 +149,12 @@ class Scorer:
             return scores
 
         return predict
+
+
+def _errors_behind(lost: "Floats") -> float:
+    """In standard errors of a sum of what rows lose."""
+    error = float(lost.std()) * math.sqrt(len(lost))
+    return float(lost.sum()) / error if error else 0.0
 
 
 def _fitted_names() -> list[str]:
@@ -203,8 +229,12 @@ class Design:
         return np.column_stack([none, rank, *(np.maximum(rank - hinge, 0) for hinge in _HINGES)])
 
     def _ranks(self, rows: Rows, place: int) -> "Floats":
-        import numpy as np
+        return _ranks(self._sorted[place], rows.sure[:, place])
 
-        ordered, values = self._sorted[place], rows.sure[:, place]
-        low, high = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
-        return np.asarray((low + high) / (2 * len(ordered)), float)
+
+def _ranks(ordered: "Floats", values: "Floats") -> "Floats":
+    """From 0 to 1 among others; the middle of those that are equal."""
+    import numpy as np
+
+    low, high = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
+    return np.asarray((low + high) / (2 * len(ordered)), float)

@@ -9,8 +9,9 @@ or `test`: what is fitted is fitted on `train` alone.
 import codecs
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO, Literal
 
 import msgspec
 from msgspec import Meta
@@ -26,11 +27,19 @@ _HINT = f'a line is {{"split":"train|test","prompt":str,"models":{{"NAME":{_RESU
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model did on a prompt."""
+    """How a model did on a prompt.
 
-    correct: Annotated[int, Meta(ge=0, le=1)]
+    Attributes:
+        graded: 0 or 1, which some write as 0.0 or false; nothing between.
+    """
+
+    graded: Annotated[float, Meta(ge=0, le=1, multiple_of=1)] | bool = msgspec.field(name="correct")
     cost_usd: Annotated[float, Meta(ge=0)]
     logconf: float | None
+
+    @property
+    def correct(self) -> int:
+        return int(self.graded)
 
     @property
     def confidence(self) -> float:
@@ -103,15 +112,16 @@ def _check(path: Path, wanted: Sequence[str], known: Sequence[str]) -> None:
         )
 
 
-def _rows(file: "Iterator[bytes]", path: Path) -> Iterator[Row]:
+def _rows(file: BinaryIO, path: Path) -> Iterator[Row]:
     decoder = msgspec.json.Decoder(Row)
-    for number, line in enumerate(file, 1):
+    # Never more than a line at a time is read, nor more of it than it may have.
+    for number, line in enumerate(iter(partial(file.readline, _MOST_LINE_BYTES + 1), b""), 1):
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
-        if not line.strip():
-            continue
         if number > _MOST_ROWS or len(line) > _MOST_LINE_BYTES:
             raise _invalid(path, number, f"is too much: {_MOST_ROWS:,} lines of {_MOST_LINE_BYTES:,} bytes at most")
+        if not line.strip():
+            continue
         try:
             row = decoder.decode(line)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

@@ -5,7 +5,7 @@ the next model; see `escalation` for what a score may read. A prompt that goes u
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +14,7 @@ from homeport.core.errors import ConfigError
 from homeport.routing.escalation import Rows, Scorer, Scores
 from homeport.routing.prompt_columns import PromptColumns
 from homeport.routing.recordings import Recording, Row
+from homeport.stats.calibration import calibrate, ece
 from homeport.stats.ranking import Estimate, Ranking, auroc, measure
 
 if TYPE_CHECKING:
@@ -32,17 +33,23 @@ _STEPS = 10
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How well a way to score tells what to escalate.
+    """How well a way to score tells wrong answers of the cheaper model, and what to escalate.
 
     Attributes:
-        auroc: with which it ranks right answers of the cheaper model above wrong ones; None where all are alike.
-        apgr: None where the dearer model is not the better one.
-        chosen: the kind of scores, by cross-validation on training rows.
+        auroc: of the probability that the cheaper model is right, over right and wrong answers; None where all are
+            of one kind.
+        auroc_escalation: the same of the score that answers are escalated by.
+        apgr: of the score that answers are escalated by; None where the dearer model is not the better one.
+        ece: of the calibrated probability that the cheaper model is right; None where none was fitted.
+        chosen: what counts most in the score that answers are escalated by, and how much each counts.
     """
 
     auroc: Estimate | None
+    auroc_escalation: Estimate | None
     apgr: Estimate | None
+    ece: float | None = None
     chosen: str
+    weights: Mapping[str, float] = {}
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,15 +58,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         shares: of the answers that each model gave.
         of_strongest: accuracy over that of the last model.
-        cost_ratio: what was paid over what the last model alone costs; None where that costs nothing.
-        cost_ratio_routed: the same, had each prompt gone straight to the model that answered it in the end.
+        cost_ratio: what the answers cost that were given, each by its own model, over what the last model alone costs;
+            None where that costs nothing.
+        cost_ratio_asked: the same of every model that was asked, as a cascade pays them.
     """
 
     shares: tuple[float, ...]
     accuracy: float
     of_strongest: Estimate
     cost_ratio: float | None
-    cost_ratio_routed: float | None
+    cost_ratio_asked: float | None
 
 
 class Rehearsal:
@@ -95,16 +103,25 @@ class Rehearsal:
 
     def standing(self, *, blind: bool = False) -> Standing:
         """From the first model straight to the last."""
-        _, test = self.step(0, self._straight())
+        train, test = self.step(0, self._straight())
         scorer, scores = self._fitted(0, self._straight(), blind=blind)
-        gains, fails = scorer.choose(_gained).name, scorer.choose(_told_apart).name
-        return Standing(auroc=_auroc(-scores[fails], test.weak), apgr=self._apgr(scores[gains], test), chosen=gains)
+        gains, fails = scorer.gains.score(scores), scorer.fails.score(scores)
+        curve = calibrate((-scorer.fails.held_out).tolist(), train.weak.astype(int).tolist())
+        return Standing(
+            auroc=_auroc(-fails, test.weak),
+            auroc_escalation=_auroc(-gains, test.weak),
+            apgr=self._apgr(gains, test),
+            ece=ece([curve.p(-score) for score in fails.tolist()], test.weak.astype(int).tolist()),
+            chosen=scorer.gains.name,
+            weights=scorer.gains.weights,
+        )
 
     def by_confidence(self) -> Standing:
         """The same by the first model's log-probability alone."""
         _, test = self.step(0, self._straight())
         sure = _ranked(test.sure[:, 0])
-        return Standing(auroc=_auroc(sure, test.weak), apgr=self._apgr(-sure, test), chosen="confidence")
+        area = _auroc(sure, test.weak)
+        return Standing(auroc=area, auroc_escalation=area, apgr=self._apgr(-sure, test), chosen="confidence")
 
     def outcome(self, shares: Sequence[float]) -> Outcome:
         """So many of the test prompts for each model."""
@@ -160,8 +177,7 @@ class Rehearsal:
     def _scores(self, place: int, shares: Sequence[float]) -> "tuple[Floats, Floats]":
         """Of training rows by what was not fitted on them, and of test rows."""
         scorer, scores = self._fitted(place, shares)
-        name = scorer.choose(_gained).name
-        return scorer.held_out[name], scores[name]
+        return scorer.gains.held_out, scorer.gains.score(scores)
 
     def _fitted(self, place: int, shares: Sequence[float], *, blind: bool = False) -> "tuple[Scorer, Scores]":
         above = tuple(shares[place + 1 :])
@@ -206,8 +222,8 @@ class Rehearsal:
             shares=tuple((np.bincount(stays, minlength=len(self.models)) / len(stays)).tolist()),
             accuracy=float(got.mean()),
             of_strongest=_share(got, best, self._seed),
-            cost_ratio=paid / alone if alone else None,
-            cost_ratio_routed=float(costs[stays, rows].sum()) / alone if alone else None,
+            cost_ratio=float(costs[stays, rows].sum()) / alone if alone else None,
+            cost_ratio_asked=paid / alone if alone else None,
         )
 
 
@@ -246,16 +262,6 @@ def _ranked(values: "Floats") -> "Floats":
     from scipy.stats import rankdata
 
     return rankdata(values) / len(values)  # type: ignore[no-any-return]  # SciPy has no types
-
-
-def _gained(scores: "Floats", rows: Rows) -> "Floats":
-    """What rows add to the area under what escalating gains: APGR without its denominator."""
-    return (rows.strong - rows.weak) * _ranked(scores) / len(scores)
-
-
-def _told_apart(scores: "Floats", rows: Rows) -> "Floats":
-    """What rows add to AUROC, but for a constant: wrong answers are to have the high scores."""
-    return (1 - rows.weak) * _ranked(scores) / len(scores)
 
 
 def _auroc(scores: "Floats", right: "Floats") -> Estimate | None:
