@@ -180,11 +180,12 @@ def test_check_says_how_to_mend(program: Inside) -> None:
     (program.home / "homeport.yaml").write_text(text)
     text = text.replace("    provider: simulated", "    provider: simulated\n    options: {latency: 5}")
     text = text.replace("price: openai:gpt-5.4", "price: openai:gpt-5.44444")
-    (program.home / "homeport.yaml").write_text(text + "routing: {policy: psychic}\n")
+    (program.home / "homeport.yaml").write_text(text + "routing: {policy: psychic}\nprivacy: {find: {aura: block}}\n")
     done = program.execute("check", "--json")
     assert done.returncode == 1
     wrong = {finding["subject"] for finding in json.loads(done.stdout) if finding["level"] == "error"}
-    assert wrong == {"engines.smollm2", "providers.demo", "routing", "price of gpt-5.4", "price of simulated-gpt-5.4"}
+    prices = {"price of gpt-5.4", "price of simulated-gpt-5.4"}
+    assert wrong == {"engines.smollm2", "providers.demo", "routing", "privacy"} | prices
 
 
 def test_check_looks_into_the_profile(program: Inside) -> None:

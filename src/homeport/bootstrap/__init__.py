@@ -16,9 +16,8 @@ from homeport.bootstrap.engines import (
     write_endpoints,
 )
 from homeport.bootstrap.gateway import Gateway, build_gateway
-from homeport.bootstrap.offline import explain_offline
+from homeport.bootstrap.offline import explain_offline, try_privacy, try_routing
 from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
-from homeport.bootstrap.path import load_policy
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.retention import watch_retention
 from homeport.bootstrap.signals import watch_signals
@@ -53,7 +52,6 @@ __all__ = [
     "free_port",
     "holder_registry",
     "key_registry",
-    "load_policy",
     "needed_packages",
     "open_storage",
     "package_spec",
@@ -63,7 +61,9 @@ __all__ = [
     "receivers",
     "run_batches",
     "try_engine",
+    "try_privacy",
     "try_provider",
+    "try_routing",
     "try_storage",
     "verify_package",
     "watch_budgets",

@@ -34,6 +34,21 @@ class _AllUp:
         return True
 
 
+def try_routing(settings: Settings, home: Home) -> str:
+    """What chooses; it is made with the router's version in use. Raises ConfigError."""
+    router = LoadedRouter(home, SystemClock().wall_ns).router
+    load_policy(settings, router)
+    return f"the policy {settings.routing.policy} is set up well, router version {router.version}"
+
+
+def try_privacy(settings: Settings) -> str:
+    """What is looked for. Raises ConfigError."""
+    classes = build_privacy(settings.privacy, SystemClock()).classes
+    names = ", ".join(classes.names)
+    looked_for = ", ".join(sorted(classes.recognizers)) or "nothing"
+    return f"data classes {names}; looked for in requests: {looked_for}"
+
+
 def explain_offline(settings: Settings, home: Home, body: bytes, data_class: str | None = None) -> Told:
     """Where a chat would go: by the configuration and the router's version in use, for a key that may do anything.
 

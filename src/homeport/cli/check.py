@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(context: typer.Context, json: Json = False) -> None:
-    """Check the configuration: keys, adapters, packages, prices. Exit code 1 if something is wrong.
+    """Check the configuration: keys, adapters, packages, routing, privacy, prices. Exit code 1 if something is wrong.
 
     Example: homeport check
     """
@@ -56,11 +56,12 @@ def check(context: typer.Context, json: Json = False) -> None:
 def examine(settings: Settings, state: Context) -> list[Finding]:
     """Everything there is to say, in the order of the file."""
     findings = [Finding(level="ok", subject=str(state.config), message="reads well")]
-    findings.append(_storage(settings, state))
+    findings.append(_told("storage", lambda: bootstrap.try_storage(settings, state.home)))
     findings += [_package(name, state) for name in settings.packages]
     findings += [_tried(f"engines.{name}", bootstrap.try_engine, settings, name) for name in settings.engines]
     findings += [_provider(settings, name) for name in settings.providers]
-    findings.append(_policy(settings))
+    findings.append(_told("routing", lambda: bootstrap.try_routing(settings, state.home)))
+    findings.append(_told("privacy", lambda: bootstrap.try_privacy(settings)))
     targets = [target for tier in settings.tiers for target in tier.targets if target.provider]
     book, now = PriceBook(settings), datetime.now(UTC)
     findings += [_price(book, target, now) for target in targets]
@@ -68,12 +69,11 @@ def examine(settings: Settings, state: Context) -> list[Finding]:
     return findings + [_stale(stale) for stale in book.stale(now.date())]
 
 
-def _storage(settings: Settings, state: Context) -> Finding:
+def _told(subject: str, attempt: Callable[[], str]) -> Finding:
     try:
-        message = bootstrap.try_storage(settings, state.home)
+        return Finding(level="ok", subject=subject, message=attempt())
     except HomeportError as error:
-        return Finding(level="error", subject="storage", message=error.message, mend=error.hint)
-    return Finding(level="ok", subject="storage", message=message)
+        return Finding(level="error", subject=subject, message=error.message, mend=error.hint)
 
 
 def _package(name: str, state: Context) -> Finding:
@@ -94,10 +94,6 @@ def _provider(settings: Settings, name: str) -> Finding:
         return _tried(subject, bootstrap.try_provider, settings, name)
     mend = f"export {' or '.join(variables)}=..." if variables else "write its api_key"
     return Finding(level="off", subject=subject, message="has no key", mend=mend)
-
-
-def _policy(settings: Settings) -> Finding:
-    return _tried("routing", lambda chosen, _: bootstrap.load_policy(chosen), settings, settings.routing.policy)
 
 
 def _tried(subject: str, attempt: Callable[[Settings, str], object], settings: Settings, name: str) -> Finding:

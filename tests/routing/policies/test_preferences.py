@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 import pytest
 
 from homeport.core.errors import ConfigError
@@ -35,6 +36,13 @@ def test_weights_of_those_who_are_eligible_alone_count() -> None:
     decision = weigh(SetFacts(draw=0.1), (OWN, TOP), mid=9, top=1)
     assert (named(decision), decision.propensity) == (["top", "own"], 1.0)
     assert named(weigh(SetFacts(), (OWN,), mid=9, top=1)) == ["own"]
+
+
+def test_a_models_own_weight_wins_over_its_tiers() -> None:
+    new = msgspec.structs.replace(OWN, name="new", model="new")
+    first = Counter(named(weigh(SetFacts(draw=n / 100), (new, OWN), new=1, **{OWN.tier: 9}))[0] for n in range(100))
+    assert first == {"new": 10, "own": 90}
+    assert named(weigh(SetFacts(), (new, OWN), new=0, **{OWN.tier: 1})) == ["own", "new"]
 
 
 def test_weights_that_are_nothing_are_refused() -> None:

@@ -39,7 +39,7 @@ class Weighted:
             if drawn < reached:
                 chosen = name
                 break
-        first = [target for target in eligible if chosen in (target.name, target.tier)]
+        first = [target for target in eligible if self._weighed_by(target) == chosen]
         tier = first[0].tier
         return Decision(
             candidates=led_by(eligible, first),
@@ -49,14 +49,13 @@ class Weighted:
         )
 
     def _present(self, eligible: tuple[Target, ...]) -> dict[str, float]:
-        """The weights of what can be chosen: a model's own wins over its tier's."""
-        found: dict[str, float] = {}
-        for target in eligible:
-            for name in (target.name, target.tier):
-                if name in self._weights:
-                    found[name] = self._weights[name]
-                    break
-        return found
+        """The weights of what can be chosen."""
+        names = dict.fromkeys(self._weighed_by(target) for target in eligible)
+        return {name: self._weights[name] for name in names if name is not None}
+
+    def _weighed_by(self, target: Target) -> str | None:
+        """The name that gives a target its weight: its own wins over its tier's."""
+        return next((name for name in (target.name, target.tier) if name in self._weights), None)
 
 
 def _tier(name: str, eligible: tuple[Target, ...]) -> str:
