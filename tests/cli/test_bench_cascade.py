@@ -68,6 +68,16 @@ def test_figures_are_plain_numbers(terminal: Terminal, tmp_path: Path) -> None:
     assert {type(accuracy) for accuracy in found["accuracy_at"].values()} == {float}
 
 
+def test_being_wrong_is_told_apart_from_being_helped(terminal: Terminal, tmp_path: Path) -> None:
+    def hopeless(row: dict[str, Any]) -> None:
+        if row["prompt"].startswith(("A patient", "Who")):
+            row["models"]["a405b"]["correct"] = row["models"]["a8b"]["correct"]
+
+    found = told(terminal, changed(tmp_path, hopeless))
+    assert found["auroc"] > found["auroc_escalation"] + 0.02
+    assert found["apgr"] > found["variants"]["confidence"]["apgr"] + 0.05
+
+
 def test_what_nobody_knows_before_asking_is_not_read(terminal: Terminal, tmp_path: Path) -> None:
     def tell(row: dict[str, Any]) -> None:
         row["models"]["a405b"]["logconf"] = 0.0 if row["models"]["a405b"]["correct"] else -9.0
