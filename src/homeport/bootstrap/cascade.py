@@ -25,16 +25,15 @@ def build_judge(settings: Settings, calibration: Calibration, targets: Sequence[
     return CascadeJudge(rules, calibration, targets)
 
 
-def build_cascade(settings: Settings, judge: CascadeJudge, *, till: Till, clock: Clock) -> Cascade:
+def cascade_policy(settings: Settings) -> CascadePolicy:
+    """How the configuration has answers looked at."""
     chosen = settings.routing.cascade
-    return Cascade(
-        till=till,
-        judge=judge,
-        readings=readings(),
-        clock=clock,
-        policy=CascadePolicy(
-            commit_tokens=chosen.commit_tokens,
-            commit_seconds=chosen.commit_seconds,
-            sampling=SamplingPolicy(samples=chosen.samples, temperature=chosen.sample_temperature),
-        ),
+    return CascadePolicy(
+        commit_tokens=chosen.commit_tokens,
+        commit_seconds=chosen.commit_seconds,
+        sampling=SamplingPolicy(samples=chosen.samples, temperature=chosen.sample_temperature),
     )
+
+
+def build_cascade(settings: Settings, judge: CascadeJudge, *, till: Till, clock: Clock) -> Cascade:
+    return Cascade(till=till, judge=judge, readings=readings(), clock=clock, policy=cascade_policy(settings))
