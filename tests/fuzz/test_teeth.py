@@ -39,7 +39,7 @@ def _unchecked(body: bytes, decoder: Any) -> Any:
 
 
 BROKEN: dict[str, tuple[object, str, Any]] = {
-    "sse": (homeport.transport.sse, "_BLANK_LINE", re.compile(rb"\n\n")),
+    "sse": (homeport.transport.sse, "BLANK_LINE", re.compile(rb"\n\n")),
     "frames-chat": (frames, "_is_plain", lambda block: True),
     "frames-responses": (response_frames, "_ENDS", frozenset({"response.completed", "response.failed", "error"})),
     "frames-messages": (message_frames, "_joined", lambda first, second: second),
