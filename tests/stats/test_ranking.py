@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.stats.ranking import Ranking, apgr, auroc, compare, measure, pgr
+from homeport.stats.ranking import Ranking, apgr, auroc, compare, measure
 
 WEAK, STRONG = [0.0, 1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 1.0, 0.0, 1.0]
 BITS = st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=2, max_size=30)
@@ -58,12 +58,6 @@ def test_auroc_is_the_share_of_pairs_in_order(pairs: list[tuple[int, bool]]) -> 
         return
     won = sum((high > low) + (high == low) / 2 for high in above for low in below)
     assert auroc(scores, positives) == pytest.approx(won / len(above) / len(below))
-
-
-def test_pgr() -> None:
-    assert pgr(0.75, 0.5, 1.0) == 0.5
-    with pytest.raises(ValueError, match="better"):
-        pgr(0.5, 0.7, 0.7)
 
 
 @pytest.mark.parametrize(

@@ -109,13 +109,6 @@ def auroc(scores: Sequence[float], positives: Sequence[bool | int]) -> float:
     return wins / negatives / (len(pairs) - negatives)
 
 
-def pgr(quality: float, weak: float, strong: float) -> float:
-    """The share of the gap between two models' mean qualities that is recovered. Raises `ValueError` without one."""
-    if strong <= weak:
-        raise ValueError("the strong model is not the better one, so no share of the gap can be recovered")
-    return (quality - weak) / (strong - weak)
-
-
 def apgr(scores: Sequence[float], weak: Sequence[float], strong: Sequence[float]) -> float:
     """APGR alone. Raises as `Ranking`."""
     return Ranking(scores, weak, strong).apgr
