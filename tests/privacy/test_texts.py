@@ -187,6 +187,16 @@ def test_what_is_put_there_is_there(value: Any) -> None:
     assert changed == wanted
 
 
+@pytest.mark.parametrize(
+    ("name", "is_read"),
+    [("card", True), ("token", True), ("seed", False), ("random_seed", False), ("max_tokens", False)],
+)
+def test_a_long_number_is_read_unless_it_is_a_parameter(name: str, is_read: bool) -> None:
+    number = 4111111111111111
+    assert ((name,) in {text.path for text in walk({name: number})}) is is_read
+    assert ("of", name) in {text.path for text in walk({"of": {name: number}})}
+
+
 def test_a_name_is_replaced_too() -> None:
     value = {"a@example.org": {"x": '{"b@example.org": 1}'}}
     names = {text.path: "EMAIL" for text in walk(value) if "@" in text.text}

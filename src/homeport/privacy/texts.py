@@ -1,7 +1,7 @@
 """Every text of a request's body, wherever it stands, and the same body with other texts in their places.
 
-The names of fields are texts too, and so are long numbers below the top level. A string that is itself JSON, as the
-arguments of a tool are, is read and its own texts are told. What is no text (base64) is an attachment.
+The names of fields are texts too, and so are long numbers but for seeds and bounds. A string that is itself JSON, as
+the arguments of a tool are, is read and its own texts are told. What is no text (base64) is an attachment.
 """
 
 import json
@@ -19,6 +19,7 @@ _DEEPEST = 200
 _MOST_NESTED = 4
 _LEAST_NUMBER = 1_000_000
 _LEAST_ATTACHMENT = 256
+_PARAMETER = re.compile(r"(?:^|_)(?:seed|tokens)(?:_|$)")
 _DATA_URI = re.compile(r"data:[\w.+/;=-]{0,200}?;base64,", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\r\n-]{256,}={0,2}[\r\n]{0,2}", re.ASCII)
 _BINARY_FIELDS = frozenset({"data", "file_data", "b64_json", "bytes", "url", "image_url", "file_url"})
@@ -116,7 +117,7 @@ class _Reader:
         elif isinstance(value, list):
             for place, item in enumerate(value):
                 yield from self.walk(item, (*path, place), label, nested)
-        elif _is_long_number(value) and len(path) > 1:
+        elif _is_long_number(value) and not (len(path) == 1 and _PARAMETER.search(label)):
             yield self._text(path, str(int(value)), label)
 
     def _string(self, value: str, path: Path, label: str, nested: int) -> Iterator[Text]:
