@@ -98,5 +98,5 @@ def test_a_split_is_met_where_confidence_tells_nothing() -> None:
 
 
 def _guessed(row: Row, logconf: float) -> dict[str, Result]:
-    middle = msgspec.structs.replace(row.models["a70b"], correct=int(logconf * 1_000 % 10 < 8), logconf=logconf)
+    middle = msgspec.structs.replace(row.models["a70b"], graded=int(logconf * 1_000 % 10 < 8), logconf=logconf)
     return {**row.models, "a70b": middle}
