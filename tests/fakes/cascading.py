@@ -1,7 +1,7 @@
 """A policy that cascades, judges that say what they are told to, and answers with log-probabilities."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from homeport.core.routing import Answer, Decision, Question, Verdict
@@ -30,13 +30,18 @@ class SetJudge:
 
     Attributes:
         seen: what it was shown.
+        given: names of the targets whose answers the callers got.
     """
 
     def __init__(self, *good: str, look: Callable[[Answer], bool] | None = None, doubts: bool = False) -> None:
         self._good = good
+        self.given: list[str] = []
         self._look = look
         self._doubts = doubts
         self.seen: list[tuple[str, Answer]] = []
+
+    def answered(self, question: Question, offered: Sequence[Target], target: Target) -> None:
+        self.given.append(target.name)
 
     def judge(self, question: Question, target: Target, answer: Answer) -> Verdict:
         self.seen.append((target.name, answer))

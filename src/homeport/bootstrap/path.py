@@ -123,6 +123,7 @@ class RequestPath:
             wall_ns=self._clock.wall_ns,
         )
         self._held = HeldNumbers(home.thresholds)
+        self._accepts = HeldNumbers(home.accepts)
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
         self._loops = LoopGuard(settings.loops)
@@ -215,7 +216,13 @@ class RequestPath:
             spending=self._money.spending(settings.budgets),
             cascade=build_cascade(
                 settings,
-                build_judge(settings, self.router.calibration, self._targets),
+                build_judge(
+                    settings,
+                    self.router.calibration,
+                    self._targets,
+                    version=self.router.router.version,
+                    memory=self._accepts,
+                ),
                 till=Till(dispatcher, RateCard()),
                 clock=self._clock,
             ),
@@ -245,6 +252,7 @@ class RequestPath:
             self._limiter.close()
             self._sessions.close()
             self._held.close()
+            self._accepts.close()
             self._money.close()
 
     async def wait_for_engines(self) -> None:

@@ -113,6 +113,11 @@ class Home:
         return self.run / "thresholds"
 
     @property
+    def accepts(self) -> Path:
+        """The confidences from which a cascade gives answers, for the gateway processes."""
+        return self.run / "accepts"
+
+    @property
     def live(self) -> Path:
         """How many requests each gateway process is answering."""
         return self.run / "live"

@@ -135,9 +135,12 @@ class SessionTable(Protocol):
 
 
 class Judge(Protocol):
-    """Looks at answers of a cascade's lower tiers. Pure: same input, same output."""
+    """Looks at answers of a cascade's lower tiers. Pure but for what it learns of the answers that were given."""
 
     def judge(self, question: Question, target: Target, answer: Answer) -> Verdict: ...
+
+    def answered(self, question: Question, offered: Sequence[Target], target: Target) -> None:
+        """The caller got an answer of `target`; any of `offered` could have given one."""
 
 
 class GrowingAnswer(Protocol):

@@ -19,6 +19,7 @@ from homeport.pipeline.aside import Aside, Held, Till
 from homeport.pipeline.attempts import ESCALATED
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.opening import Opening
+from homeport.pipeline.routing import Route
 from homeport.pipeline.sampling import SamplingPolicy, is_agreed
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,15 @@ class Cascade:
         reading = self._reading(exchange)
         frames = answer.flow(reading.bare_events if reading is not None and _was_asked(exchange) else _same)
         return await anext(frames), frames
+
+    def answered(self, route: Route, target: Target) -> None:
+        """The caller got an answer of `target`."""
+        if route.pinned:
+            return
+        try:
+            self._judge.answered(route.question, route.offered, target)
+        except Exception:  # a judge may be anybody's code; the answer is given already
+            logger.exception("the judge could not learn that %s answered", target.name)
 
     async def _climb(self, exchange: Exchange, decision: Decision) -> Held:
         """The answer that the caller gets."""

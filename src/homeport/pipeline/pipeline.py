@@ -202,6 +202,8 @@ class Pipeline:
             _pay(exchange, exchange.tab, total)
         if exchange.route is not None and exchange.target is not None and exchange.outcome is Outcome.COMPLETED:
             exchange.route.answered_by(exchange.target)
+            if self._stages.cascade is not None:
+                self._stages.cascade.answered(exchange.route, exchange.target)
         for observer in self._stages.observers:
             observer.observe(event)
 

@@ -12,6 +12,7 @@ import msgspec
 from homeport.core.money import Nano
 from homeport.core.routing import Answer, Question, Verdict
 from homeport.core.types import Target
+from homeport.routing.acceptance import Acceptance
 from homeport.routing.confidence import MEAN, Confidence, at_most
 from homeport.routing.defects import defect
 from homeport.routing.families import family_of
@@ -59,6 +60,7 @@ class CascadeJudge:
 
     Args:
         targets: of the configuration, in the order of its tiers: the next tier is what an escalation costs.
+        acceptance: thresholds that hold a split; None where they stay as they were calibrated.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class CascadeJudge:
         rules: CascadeRules | None = None,
         calibration: Calibration | None = None,
         targets: Sequence[Target] = (),
+        acceptance: Acceptance | None = None,
     ) -> None:
+        self._acceptance = acceptance
         self._rules = rules or CascadeRules()
         self._calibration = calibration or Calibration()
         self._targets = tuple(targets)
@@ -85,6 +89,11 @@ class CascadeJudge:
         threshold = UNCALIBRATED if self._rules.min_confidence is None else self._rules.min_confidence
         accept = likely >= threshold
         return Verdict(accept=accept, reason=LIKELY if accept else LOW_LOGPROB, confidence=likely, threshold=threshold)
+
+    def answered(self, question: Question, offered: Sequence[Target], target: Target) -> None:
+        """See `Judge.answered`."""
+        if self._acceptance is not None:
+            self._acceptance.answered(question, offered, target)
 
     @staticmethod
     def _probability(confidence: Confidence, question: Question, target: Target, answer: Answer) -> float | None:
@@ -112,6 +121,9 @@ class CascadeJudge:
     def _threshold(self, target: Target) -> float:
         if self._rules.min_confidence is not None:
             return self._rules.min_confidence
+        held = self._acceptance.threshold(target) if self._acceptance is not None else None
+        if held is not None:
+            return held
         thresholds = self._calibration.thresholds
         known = thresholds.accepts_from(target.name, target.tier) if thresholds else None
         return CALIBRATED if known is None else known
