@@ -10,7 +10,7 @@ from homeport.core.money import Nano
 from homeport.core.routing import Answer, Prompt, Question, TokenLogprob, Turn, Verdict
 from homeport.core.types import Inference, Surface
 from homeport.routing.cascade import Calibration, CascadeJudge, CascadeRules, mean_probability
-from homeport.routing.confidence import Confidence
+from homeport.routing.confidence import Confidence, probability
 from homeport.routing.promises import Ladder, keep_promise
 from homeport.routing.recordings import Row
 from homeport.routing.thresholds import Thresholds
@@ -119,7 +119,7 @@ def test_what_is_near_the_threshold_is_doubtful(zone: float, doubtful: bool, log
 
 
 def test_on_the_threshold_it_is_not_doubtful_where_that_is_off() -> None:
-    found = judge(answer(-0.9), CascadeRules(min_confidence=CURVE.p(-0.9)), CALIBRATED)
+    found = judge(answer(-0.9), CascadeRules(min_confidence=probability(CURVE, -0.9)), CALIBRATED)
     assert (found.accept, found.doubtful) == (True, False)
 
 
