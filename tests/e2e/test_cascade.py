@@ -33,7 +33,7 @@ tiers:
 routing:
   policy: cascade
   options: OPTIONS
-  cascade: {commit_tokens: 8}
+  cascade: {commit_tokens: 16}
 """
 QUESTION = {
     "model": "auto",

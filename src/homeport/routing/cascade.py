@@ -145,12 +145,11 @@ class CascadeJudge:
 def mean_probability(answer: Answer) -> float | None:
     """The geometric mean of the probabilities of the tokens, 0 to 1; None where they are not told.
 
-    Of the beginning of a stream it is the highest that the whole may well reach; None where that is too short.
+    Of the beginning of a stream it is the highest that the whole may well reach.
     """
     if not answer.logprobs:
         return None
     if not answer.whole:
-        likely = at_most(MEAN, answer.logprobs)
-        return None if likely is None else math.exp(likely)
+        return math.exp(at_most(MEAN, answer.logprobs))
     told = (min(max(token.logprob, _IMPOSSIBLE), 0.0) for token in answer.logprobs)
     return math.exp(math.fsum(told) / len(answer.logprobs))

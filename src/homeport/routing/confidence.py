@@ -89,26 +89,25 @@ _AVERAGED: Mapping[str, Callable[[Sequence[TokenLogprob]], list[float]]] = {
     "margin": _margins,
     "sure_share": _sure,
 }
+_HIGHEST = {"margin": -_FLOOR, "sure_share": 1.0}
 _LEAST_TOKENS = 8
 _Z = NormalDist().inv_cdf(0.95)
 
 
-def at_most(signal: str, tokens: Sequence[TokenLogprob]) -> float | None:
+def at_most(signal: str, tokens: Sequence[TokenLogprob]) -> float:
     """The highest that a signal of the whole answer may well be, by the tokens of its beginning.
 
     A sum and a minimum never rise as an answer goes on, and its first token stays. The others may: of an average it is
     the upper end of the one-sided 95 % interval (normal approximation), of `low` that of the quantile's order
-    statistic, both taking the tokens that are to come to be like those that came.
-
-    Returns:
-        None where they are too few to say.
+    statistic, both taking the tokens that are to come to be like those that came. Too few tokens say nothing, so it is
+    the highest there is.
     """
     values = _AVERAGED[signal](tokens) if signal in _AVERAGED else _logprobs(tokens)
     if signal not in _AVERAGED and signal != "low":
         return SIGNALS[signal](tokens)
     count = len(values)
     if count < _LEAST_TOKENS:
-        return None
+        return _HIGHEST.get(signal, 0.0)
     if signal == "low":
         rank = _TAIL * (count - 1) + _Z * math.sqrt(count * _TAIL * (1 - _TAIL))
         return sorted(values)[min(int(rank), count - 1)]
@@ -143,7 +142,7 @@ class Confidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """That an answer is right; None where its log-probabilities, or a calibrator, are missing.
 
         Calibrators were fitted on whole answers. Of a beginning it is the highest that the whole may well reach
-        (see `at_most`), and None where the beginning is too short.
+        (see `at_most`).
 
         Args:
             tier: of the model, where calibrators may have its name.
@@ -156,7 +155,7 @@ class Confidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             return None
         tokens = answer.logprobs
         signal = SIGNALS[self.signal](tokens) if answer.whole else at_most(self.signal, tokens)
-        return None if signal is None else probability(calibrator, signal)
+        return probability(calibrator, signal)
 
 
 def probability(calibrator: Calibrator, score: float) -> float:
