@@ -122,7 +122,7 @@ async def calibrated(program: Program, split: str) -> str:
 async def test_a_running_cascade_judges_by_the_version_in_use(
     new_program: Callable[[], Program], sim: SimServer
 ) -> None:
-    async with running(new_program, sim, options="{}") as program:
+    async with running(new_program, sim, options="{hold: false}") as program:
         taken = await calibrated(program, "100/0")
         dry, given = await asyncio.to_thread(program.post, "/route", QUESTION), []
         given = [await ask(program, stream=stream) for stream in (False, True)]

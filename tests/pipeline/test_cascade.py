@@ -1,6 +1,7 @@
 """A cascade: lower answers are looked at, better ones are asked for, and what was paid for is never lost."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -182,10 +183,14 @@ async def test_a_judge_that_fails_costs_nobody_the_answer(caplog: pytest.LogCapt
         def judge(self, question: Question, target: Target, answer: Answer) -> Verdict:
             raise KeyError("x")
 
+        def answered(self, question: Question, offered: Sequence[Target], target: Target) -> None:
+            raise KeyError("y")
+
     it = climbing_house(judge=Broken())
     it.upstreams["own"].script(whole("a"))
     assert (await it.ask()).status == 200
     assert "could not be judged" in caplog.text
+    assert "could not learn" in caplog.text
 
 
 @BOTH

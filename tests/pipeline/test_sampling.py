@@ -1,6 +1,7 @@
 """A doubtful answer of an own engine: it is asked again, and what most of its answers say decides."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -28,6 +29,9 @@ class Doubting:
     def judge(self, question: Question, target: Target, answer: Answer) -> Verdict:
         reason = "confident" if self._accept else "low_confidence"
         return Verdict(accept=self._accept, reason=reason, confidence=0.5, threshold=0.55, doubtful=True)
+
+    def answered(self, question: Question, offered: Sequence[Target], target: Target) -> None:
+        """It does not learn."""
 
 
 def doubting(*answers: Any, accept: bool = False, samples: int = 3, **more: Any) -> House:
