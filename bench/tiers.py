@@ -106,6 +106,7 @@ def main(arguments: Sequence[str]) -> int:
     train, live = questions(options.train, options.live, options.seed)
     with contextlib.ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
         report = _measured(folder, train, live, options.seed)
     missed = verdicts(report)
     report["missed"] = missed
