@@ -1,6 +1,6 @@
 """What is remembered of conversations, as long as the test lasts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from homeport.core.errors import StorageError
 from homeport.core.privacy import Action, strictest
@@ -17,7 +17,7 @@ class MemoryTaints:
         self.known: dict[bytes, Action] = {}
         self.broken = self.full = False
 
-    def of(self, fingerprints: Sequence[bytes]) -> Action:
+    def of(self, fingerprints: Iterable[bytes]) -> Action:
         if self.broken:
             raise StorageError("nobody knows", code="taints_unusable")
         return strictest(self.known.get(one, Action.ALLOW) for one in fingerprints)

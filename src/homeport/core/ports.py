@@ -1,6 +1,6 @@
 """The seams: what the request path needs of the world, as Protocols of a few methods each."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from msgspec import Raw
@@ -173,7 +173,7 @@ class AnswerReading(Protocol):
 class Taints(Protocol):
     """What is remembered of conversations that may not leave, by fingerprint; the same in every process."""
 
-    def of(self, fingerprints: Sequence[bytes]) -> Action:
+    def of(self, fingerprints: Iterable[bytes]) -> Action:
         """The strictest action that is remembered of any of them; ALLOW where none is.
 
         Raises:

@@ -20,6 +20,11 @@ CONVERSATION = "conversation"
 UNKNOWN = "taints_unusable"
 
 
+def _known_by(inference: Inference, scope: str) -> Iterator[bytes]:
+    """Worked out where something is remembered at all."""
+    yield from trail(inference, scope).known_by
+
+
 class Conversations:
     """Makes a request as private as its conversation.
 
@@ -35,7 +40,7 @@ class Conversations:
         if self._taints is None:
             return assessment
         try:
-            known = self._taints.of(trail(inference, key.id).known_by)
+            known = self._taints.of(_known_by(inference, key.id))
         except StorageError as error:
             logger.error("it is not known whether a conversation is private, so it stays at home: %s", error.message)
             return _raised(assessment, Action.LOCAL_ONLY, UNKNOWN)
