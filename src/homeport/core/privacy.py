@@ -23,7 +23,10 @@ class Action(StrEnum):
     @property
     def strictness(self) -> int:
         """0 for ALLOW, and rising."""
-        return tuple(Action).index(self)
+        return _STRICTNESS[self]
+
+
+_STRICTNESS = {action: place for place, action in enumerate(Action)}
 
 
 def strictest(actions: Iterable[Action]) -> Action:

@@ -73,6 +73,8 @@ class Classes:
     def said(self, members: Iterable[Member]) -> Assessment:
         """What follows from the classes alone."""
         members = tuple(members)
+        if not members:
+            return Assessment()
         action = strictest(self._actions[one.name] for one in members)
         why = next((one for one in members if self._actions[one.name] is action), None)
         return Assessment(
