@@ -175,7 +175,7 @@ async def test_a_new_configuration_changes_the_next_request_and_not_the_one_in_f
         waiting.set()
         await asyncio.sleep(0.01)
 
-    strict.privacy.assess = assess_slowly  # type: ignore[method-assign]
+    strict.privacy.assess = assess_slowly  # type: ignore[method-assign]  # a slow one, for this stage alone
     asking = asyncio.create_task(strict.ask(SAYS_CARD))
     await waiting.wait()
     strict.app.adopt(pipeline=lax.pipeline, catalogue=lax.catalogue, max_body=100_000, families=())

@@ -28,7 +28,7 @@ def refused(path: Path, data: bytes, models: tuple[str, ...] | None = None) -> C
 
 def test_rows_are_read_as_they_are_written(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    alone = {**GOOD, "split": "test", "models": {"a": GOOD["models"]["a"]}}  # type: ignore[index]
+    alone = {**GOOD, "split": "test", "models": {"a": GOOD["models"]["a"]}}  # type: ignore[index]  # a row as a literal is a dict of object
     path.write_bytes(b"\xef\xbb\xbf" + "\n\n".join(json.dumps(row) for row in (GOOD, alone)).encode())
     found = read_recording(path, ["b", "a"])
     assert found.models == ("b", "a")

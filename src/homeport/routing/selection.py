@@ -19,7 +19,11 @@ from homeport.routing.thresholds import sketch
 from homeport.stats.ranking import Ranking, compare
 
 if TYPE_CHECKING:
-    from homeport.routing.fit import Floats, Places
+    from numpy import float64, int64
+    from numpy.typing import NDArray
+
+    Floats = NDArray[float64]
+    Places = NDArray[int64]
 
 FEWEST_ROWS = 60
 FOLDS, INNER_FOLDS = 5, 3

@@ -12,11 +12,11 @@ NEEDS = (".",)
 
 _NAME = re.compile(r"(?<![\w.@%+-])(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?P<top>[^\W\d_]{2,18})(?![\w@-]|\.\w)")
 _GENERIC = frozenset(
-    "com org net edu gov mil int info biz name pro coop aero museum app dev io ai co me tv shop store online site tech"  # noqa: SIM905
+    "com org net edu gov mil int info biz name pro coop aero museum app dev io ai co me tv shop store online site tech"  # noqa: SIM905  as words it is read and added to
     " blog cloud xyz club live news agency studio design digital email group health hospital clinic law legal bank"
     " finance insurance money example".split()
 )
-_FILES = frozenset("py sh md rs pl ps cc so js ts do am pm st id mm hr in it is be at no to my us".split())  # noqa: SIM905
+_FILES = frozenset("py sh md rs pl ps cc so js ts do am pm st id mm hr in it is be at no to my us".split())  # noqa: SIM905  as words it is read and added to
 
 
 def find(text: str) -> Iterator[Span]:
