@@ -1,0 +1,1 @@
+"""Answers from memory: exact, semantic and prefix caches."""
