@@ -185,6 +185,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         context_tokens: prompt and answer together; None where that is not known.
         capabilities: what it can do; None where that is not known, so that nothing is held against it.
         max_outstanding_tokens: with so many in work it has no room for more; None for any number.
+        revision: a digest of what answers by this name: the package and its options, or the address and its options;
+            "" where it is not known. What was answered under another one is another model's answer.
     """
 
     name: str
@@ -200,6 +202,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int | None = None
     capabilities: frozenset[Capability] | None = None
     max_outstanding_tokens: int | None = None
+    revision: str = ""
 
     def answers(self, surface: Surface) -> Surface | None:
         """In whose words to ask for `surface`: its own, else CHAT after translation; None where neither works."""
