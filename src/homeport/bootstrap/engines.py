@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from homeport.api.auth import write_secret
+from homeport.bootstrap.revision import revision
 from homeport.bootstrap.upstreams import try_surfaces
 from homeport.config.home import Home
 from homeport.config.schema import EngineSettings, Settings
@@ -71,8 +72,11 @@ def free_port() -> int:
 
 
 def _plan_engine(name: str, engine: EngineSettings, home: Home) -> PlannedEngine:
-    launch = _render(name, engine, _weights(home, engine.package), free_port())
-    return PlannedEngine(name=name, package=engine.package, launch=launch)
+    stored = Store(home.packages).get(engine.package) if engine.package is not None else None
+    launch = _render(name, engine, stored.weights if stored else None, free_port())
+    served = revision(engine.engine, stored.digest if stored else engine.url or "", engine.profile)
+    endpoint = msgspec.structs.replace(launch.endpoint, revision=served)
+    return PlannedEngine(name=name, package=engine.package, launch=msgspec.structs.replace(launch, endpoint=endpoint))
 
 
 def _unstarted(name: str, engine: EngineSettings) -> Endpoint:
@@ -91,10 +95,3 @@ def _render(name: str, engine: EngineSettings, weights: Path | None, port: int) 
     )
     launch: Launch = discovery.load(ENGINES, engine.engine).render(setup)
     return launch
-
-
-def _weights(home: Home, package: str | None) -> Path | None:
-    if package is None:
-        return None
-    stored = Store(home.packages).get(package)
-    return stored.weights if stored else None

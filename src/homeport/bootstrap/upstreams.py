@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from homeport.bootstrap.revision import revision
 from homeport.config.schema import ProviderSettings, Settings, TargetSettings
 from homeport.core import discovery
 from homeport.core.errors import ConfigError
@@ -78,9 +79,11 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
             understood = endpoint.surfaces
             hourly = settings.engines[engine].hourly_bill
             price: Price | None = MachinePrice(source=f"hourly:{engine}", hourly=hourly, slots=endpoint.slots)
+            served = endpoint.revision
         else:
             understood = adapter.SURFACES
             price = book.of_target(target, now)
+            served = _revision_of(settings.providers[target.upstream])
         targets.append(
             Target(
                 name=target.public_name,
@@ -96,6 +99,7 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
                 context_tokens=context,
                 capabilities=capabilities,
                 max_outstanding_tokens=target.max_outstanding_tokens,
+                revision=served,
             )
         )
     return tuple(targets)
@@ -109,6 +113,10 @@ def build_upstreams(
         name: _connect(name, provider, transports) for name, provider in settings.providers.items() if name in used
     }
     return remote | {name: _connect_engine(name, endpoint, transports.direct) for name, endpoint in endpoints.items()}
+
+
+def _revision_of(provider: ProviderSettings) -> str:
+    return revision(provider.provider, provider.base_url or "", provider.options)
 
 
 def _check_surfaces(target: TargetSettings, adapter: ProviderModule) -> None:

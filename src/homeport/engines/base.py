@@ -46,6 +46,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         context_tokens: of prompt and answer together; None where that is not known.
         capabilities: what its model can do; None where that is not known.
         deterministic_fields: request fields that make a seeded request at temperature 0 repeatable.
+        revision: of the model that is served, see `Target`; whoever plans the engine says it, no adapter.
     """
 
     url: str
@@ -56,6 +57,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int | None = None
     capabilities: frozenset[Capability] | None = None
     deterministic_fields: Mapping[str, Any] = {}
+    revision: str = ""
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
