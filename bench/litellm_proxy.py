@@ -3,16 +3,13 @@
 import contextlib
 import os
 import secrets
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.cache import cache_folder
 from bench.contender import Running, free_port, process, wait_ready
+from bench.kept import find_environment
 from bench.machine import Cores, pinned
-from bench.native import BenchmarkError, Mock
+from bench.native import Mock
 from bench.traffic import MODEL
 
 VERSION = "1.109.1"
@@ -37,11 +34,11 @@ general_settings:
 
 def find_litellm() -> Path:
     """The program, installed into the cache on first use. Raises BenchmarkError."""
-    environment = cache_folder() / f"litellm-{VERSION}"
-    program = environment / "bin" / "litellm"
-    if not program.exists():
-        _install(environment)
-    return program
+    return (
+        find_environment(f"litellm-{VERSION}", (f"litellm[proxy]=={VERSION}",), overrides=_OVERRIDES)
+        / "bin"
+        / "litellm"
+    )
 
 
 @contextlib.contextmanager
@@ -58,20 +55,3 @@ def start_litellm(mock: Mock, cores: Cores, folder: Path) -> Iterator[Running]:
             child = stack.enter_context(process(argv, folder=folder, environment=environment))
         ready = wait_ready(child, port, "/health/readiness", _READY_SECONDS, folder)
         yield Running(port=port, key=key, pid=child.pid, ready_ms=ready, about={"version": VERSION})
-
-
-def _install(environment: Path) -> None:
-    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
-    if uv is None:
-        raise BenchmarkError("LiteLLM needs uv to be installed (pip install uv)")
-    overrides = environment.with_suffix(".overrides")
-    overrides.write_text(_OVERRIDES, encoding="utf-8")
-    python = environment / "bin" / "python"
-    for argv in (
-        (uv, "venv", "--quiet", "--clear", "--python", sys.executable, environment),
-        (uv, "pip", "install", "--quiet", "--python", python, f"litellm[proxy]=={VERSION}", "--override", overrides),
-    ):
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if done.returncode:
-            shutil.rmtree(environment, ignore_errors=True)
-            raise BenchmarkError(f"LiteLLM {VERSION} cannot be installed:\n{done.stderr[-1500:]}")

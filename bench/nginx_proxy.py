@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.cache import cache_folder
 from bench.contender import Running, free_port, process, wait_ready
+from bench.kept import cache_folder
 from bench.machine import Cores, pinned
 from bench.native import BenchmarkError, Mock
 
