@@ -99,6 +99,24 @@ def test_cost_says_what_was_saved_where_it_can_be_told(program: Inside) -> None:
     assert "0.000050000" in program.run("cost")
 
 
+def test_cost_says_what_the_cache_saved(program: Inside) -> None:
+    journal = Journal(program.home / "journal")
+    journal.record(finished("r1", cost=1_000))
+    assert program.cost()["cache"] == {"asked": 0, "hits": 0, "hit_rate": None, "saved_usd": "0.000000000"}
+    assert "cache" not in program.run("cost")
+    for number, kind in enumerate(("miss", "hit", "semantic", "alias")):
+        hit = kind != "miss"
+        event = finished(f"c{number}", cost=0 if hit else 500)
+        journal.record(msgspec.structs.replace(event, cache=kind, saved_cost=400 * hit))
+    told = program.cost()
+    assert (told["cache"], told["cost_nanodollars"], told["saved_usd"]) == (
+        {"asked": 4, "hits": 3, "hit_rate": 0.75, "saved_usd": "0.000001200"},
+        1_500,
+        None,
+    )
+    assert "0.000001200 $, which nobody spent" in " ".join(program.run("cost").split())
+
+
 def test_cost_counts_what_only_the_journal_has(program: Inside) -> None:
     empty = program.cost()
     assert (empty["requests"], empty["cost_nanodollars"], empty["groups"]) == (0, 0, [])

@@ -44,6 +44,15 @@ def test_a_request() -> None:
     assert found[f"homeport_time_to_first_byte_seconds_sum{{{of}}}"] == pytest.approx(0.001)
 
 
+def test_what_the_cache_answered() -> None:
+    hit = msgspec.structs.replace(finished("r1", cost=0), cache="hit", saved_cost=700)
+    found = observed(hit, msgspec.structs.replace(hit, cache="miss", saved_cost=0, cost=5), hit, finished("r2"))
+    assert found['homeport_cache_requests_total{kind="hit"}'] == 2
+    assert found['homeport_cache_requests_total{kind="miss"}'] == 1
+    assert found["homeport_cache_saved_nanodollars_total"] == 1_400
+    assert found['homeport_cost_nanodollars_total{model="smollm2",tier="local"}'] == 12
+
+
 def test_a_failure_without_a_target() -> None:
     attempts = (Attempt(target="a", error="upstream_timeout", started_ns=0, ended_ns=1),)
     event = msgspec.structs.replace(

@@ -364,6 +364,9 @@ class UsageResult(Struct, kw_only=True):
     cost_usd: str
     baseline_usd: str | None
     saved_usd: str | None
+    num_cache_requests: int
+    num_cache_hits: int
+    cache_saved_usd: str
 
 
 class UsageBucket(Struct, kw_only=True):

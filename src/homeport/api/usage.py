@@ -135,6 +135,9 @@ def _result(row: Spend, by: str | None) -> dict[str, object]:
         "cost_usd": format_usd(row.cost),
         "baseline_usd": format_usd(row.baseline_cost) if row.baseline_cost else None,
         "saved_usd": format_usd(row.saved) if row.baseline_cost else None,
+        "num_cache_requests": row.cache_asked,
+        "num_cache_hits": row.cache_hits,
+        "cache_saved_usd": format_usd(row.saved_cost),
     }
 
 

@@ -1,7 +1,7 @@
 """`homeport cost`: what was spent."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import msgspec
@@ -78,11 +78,7 @@ def _table(by: str, groups: Sequence[Spend], total: Spend) -> Table:
     compared = total.baseline_cost > 0
     for heading in (*headings, *(["saved $"] if compared else [])):
         table.add_column(heading, justify="right", no_wrap=True)
-    if compared:
-        table.caption = (
-            f"saved: what {format_usd(total.compared_cost)} $ of answers would have cost at your strongest remote tier "
-            f"({format_usd(total.baseline_cost)} $), less what they cost"
-        )
+    table.caption = "\n".join(_said_below(total)) or None
     for row in (*groups, total):
         table.add_row(
             row.group or "(none)",
@@ -98,10 +94,24 @@ def _table(by: str, groups: Sequence[Spend], total: Spend) -> Table:
     return table
 
 
+def _said_below(total: Spend) -> Iterator[str]:
+    if total.baseline_cost > 0:
+        yield (
+            f"saved: what {format_usd(total.compared_cost)} $ of answers would have cost at your strongest remote tier "
+            f"({format_usd(total.baseline_cost)} $), less what they cost"
+        )
+    if total.hit_rate is not None:
+        yield (
+            f"saved by the cache: {format_usd(total.saved_cost)} $, which nobody spent; it answered "
+            f"{total.cache_hits:,} of {total.cache_asked:,} requests that asked it ({total.hit_rate:.1%})"
+        )
+
+
 def _plain(row: Spend) -> dict[str, object]:
     fields = msgspec.structs.asdict(row)
     nanodollars, local = fields.pop("cost"), fields.pop("local_cost")
     baseline, compared = fields.pop("baseline_cost"), fields.pop("compared_cost")
+    asked, hits, cache_saved = (fields.pop(name) for name in ("cache_asked", "cache_hits", "saved_cost"))
     query = {f"{name}_usd": _usd(amount) for name, amount in msgspec.structs.asdict(fields.pop("query")).items()}
     return {
         **fields,
@@ -111,6 +121,12 @@ def _plain(row: Spend) -> dict[str, object]:
         "baseline_usd": format_usd(baseline) if baseline else None,
         "compared_usd": format_usd(compared) if baseline else None,
         "saved_usd": _saved(row),
+        "cache": {
+            "asked": asked,
+            "hits": hits,
+            "hit_rate": row.hit_rate,
+            "saved_usd": format_usd(cache_saved),
+        },
         "cost_per_query": query,
     }
 

@@ -160,6 +160,13 @@ class Alias(msgspec.Struct, frozen=True):
     expires_at: int
 
 
+class Bar(msgspec.Struct, frozen=True):
+    """No answer to requests with this id may be kept or given before `until`, in nanoseconds since the epoch."""
+
+    id: bytes
+    until: int
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a partition's semantic answers that were checked against a live one.
 
@@ -178,15 +185,17 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         upto: the number of the last change that is in here; ask for what comes after it next time.
+        removed: ids of entries that were taken out, with every alias of and to them. It comes first: what else
+            is here of the same ids happened after it.
+        barred: somebody said that these answers were bad.
         more: there is more after it already.
-        barred: ids that may not be kept again for now, because somebody said that the answer was bad.
     """
 
     upto: int
     cards: Sequence[Card] = ()
     removed: Sequence[bytes] = ()
     aliases: Sequence[Alias] = ()
-    barred: Sequence[bytes] = ()
+    barred: Sequence[Bar] = ()
     standings: Sequence[Standing] = ()
     more: bool = False
 
@@ -197,8 +206,13 @@ class EntryStore(Protocol):
     Every method raises `StorageError` where it cannot be done; then nothing has happened.
     """
 
-    def keep(self, entries: Sequence[Entry]) -> None:
-        """Put entries in, in the place of those with the same id; those that are barred are left out."""
+    def keep(self, entries: Sequence[Entry]) -> Sequence[bytes]:
+        """Put entries in, in the place of those with the same id.
+
+        Returns:
+            The ids of those that were left out: they are barred, or were made before a purge that they belong to.
+            Whoever has them in memory is to forget them.
+        """
 
     def entry(self, entry_id: bytes) -> Entry | None:
         """One that lives."""

@@ -15,6 +15,10 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     that answered, by the name under which it leases from budgets. `engine_ns` is how long an own engine
     says that it worked, 0 where it did not say.
 
+    `cache` is `miss`, `hit`, `semantic` or `alias`, "" where the cache was not asked. Of a hit `saved_cost` is what
+    the same answer would have cost, in nano-dollars, and `cost` is 0; `cache_entry` is the id of the entry, in
+    hexadecimal.
+
     `baseline_cost` is what the same usage would have cost at the strongest remote tier that might have answered, in
     nano-dollars, 0 where that is not known. The rest is for those who learn from decisions, empty where nobody may:
     `decided` is the tier that the policy chose, with the probability `propensity`, by the `score` of the version
@@ -57,6 +61,9 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     batch: bool = False
     engine_ns: int = 0
     holder: str = ""
+    cache: str = ""
+    saved_cost: int = 0
+    cache_entry: str = ""
     baseline_cost: int = 0
     decided: str = ""
     propensity: float = 1.0

@@ -36,6 +36,9 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
         local_cost: the part of the cost that own engines have.
         baseline_cost: what the answers that were compared would have cost at the strongest remote tier.
         compared_cost: what those answers did cost; of the others no such figure is known.
+        cache_asked: requests that looked into the cache.
+        cache_hits: those of them that it answered, which cost nothing.
+        saved_cost: nano-dollars that the same answers would have cost; they are no part of `cost`.
         query: what one request cost.
     """
 
@@ -51,6 +54,9 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
     local_cost: int
     baseline_cost: int
     compared_cost: int
+    cache_asked: int
+    cache_hits: int
+    saved_cost: int
     mean_latency_ns: int
     mean_ttft_ns: int
     query: QueryCost
@@ -59,6 +65,11 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
     def saved(self) -> int:
         """Nano-dollars that the compared answers cost less than at the strongest remote tier; below zero: more."""
         return self.baseline_cost - self.compared_cost
+
+    @property
+    def hit_rate(self) -> float | None:
+        """The share of requests that the cache answered, of those that asked it; None where none did."""
+        return self.cache_hits / self.cache_asked if self.cache_asked else None
 
 
 class _Total:
@@ -161,6 +172,9 @@ def _spend(group: str, total: _Total) -> Spend:
         local_cost=sums["local_cost"],
         baseline_cost=sums["baseline_cost"],
         compared_cost=sums["compared_cost"],
+        cache_asked=sums["cache_asked"],
+        cache_hits=sums["cache_hits"],
+        saved_cost=sums["saved_cost"],
         mean_latency_ns=_mean(sums["latency_ns"], sums["requests"]),
         mean_ttft_ns=_mean(sums["ttft_ns"], sums["ttft_requests"]),
         query=query_cost(sums["requests"], total.completed, sums["cost"], total.costs),

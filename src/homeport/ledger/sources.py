@@ -23,6 +23,7 @@ from sqlalchemy import (
     true,
 )
 
+from homeport.core.caching import Kind
 from homeport.core.histogram import bucket
 from homeport.core.types import Outcome
 from homeport.ledger.periods import Periods, Stretch
@@ -86,6 +87,9 @@ def from_rows(
     columns["ttft_requests"] = case((requests.c.ttft_ns > 0, 1), else_=0)
     columns["baseline_cost"] = requests.c.baseline_cost
     columns["compared_cost"] = case((requests.c.baseline_cost > 0, requests.c.cost), else_=0)
+    columns["cache_asked"] = case((requests.c.cache != "", 1), else_=0)
+    columns["cache_hits"] = case((requests.c.cache.not_in(("", Kind.MISS.value)), 1), else_=0)
+    columns["saved_cost"] = requests.c.saved_cost
     columns["completed"] = case((requests.c.outcome == Outcome.COMPLETED.value, 1), else_=0)
     sums = [_sum(column).label(name) for name, column in columns.items()]
     yield from _of_rows(connection, groups, stretches, only, func.count().label("requests"), *sums)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Table, select
 
+from homeport.core.caching import Kind
 from homeport.core.histogram import bucket, merge, packed, read_packed
 from homeport.storage.db import upsert
 from homeport.storage.tables import rollups
@@ -31,7 +32,17 @@ SUMMED = (
     "latency_ns",
     "ttft_ns",
 )
-COUNTED = ("requests", *SUMMED, "local_cost", "ttft_requests", "baseline_cost", "compared_cost")
+COUNTED = (
+    "requests",
+    *SUMMED,
+    "local_cost",
+    "ttft_requests",
+    "baseline_cost",
+    "compared_cost",
+    "cache_asked",
+    "cache_hits",
+    "saved_cost",
+)
 _IDS_AT_ONCE = 500
 _named = itemgetter(*DIMENSIONS[:-2])
 _summed = itemgetter(*SUMMED)
@@ -93,8 +104,11 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]], table: Table 
 
 def _sums(row: Mapping[str, Any]) -> tuple[int, ...]:
     local_cost = row["cost"] if row["local"] else 0
-    baseline = row.get("baseline_cost", 0)  # A migration's rows may be older than that.
-    return (1, *_summed(row), local_cost, int(row["ttft_ns"] > 0), baseline, row["cost"] if baseline else 0)
+    # A migration's rows may be older than that.
+    baseline, cache, saved = row.get("baseline_cost", 0), row.get("cache", ""), row.get("saved_cost", 0)
+    compared = row["cost"] if baseline else 0
+    asked, hit = int(cache != ""), int(cache not in ("", Kind.MISS.value))
+    return (1, *_summed(row), local_cost, int(row["ttft_ns"] > 0), baseline, compared, asked, hit, saved)
 
 
 def _days(hours: Mapping[Key, Cell]) -> dict[Key, Cell]:

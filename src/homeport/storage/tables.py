@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_HEAD = "0011"
+SCHEMA_HEAD = "0012"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -58,6 +58,11 @@ requests = Table(
     Column("holder", String(40), nullable=False, comment="the process that answered", server_default=""),
     Column("engine_ns", BigInteger, nullable=False, comment="an own engine's own timing", server_default="0"),
     Column("baseline_cost", BigInteger, nullable=False, comment="nano-dollars; 0: not known", server_default="0"),
+    Column(
+        "cache", String(16), nullable=False, comment="how the cache answered, see core/events.py", server_default=""
+    ),
+    Column("saved_cost", BigInteger, nullable=False, comment="nano-dollars; of a hit", server_default="0"),
+    Column("cache_entry", String(32), nullable=False, comment="the entry that answered", server_default=""),
     Column("sequence", BigInteger, nullable=False, comment="place in the chain of the project", server_default="0"),
     Column("hash", String(64), nullable=False, comment="see storage/chain.py", server_default=""),
     Index("requests_by_time", "started_at"),
@@ -101,6 +106,9 @@ rollups = Table(
     Column("costs", Text, nullable=False, comment="histogram of the costs, see core/histogram.py"),
     Column("baseline_cost", BigInteger, nullable=False, comment="of requests that have one", server_default="0"),
     Column("compared_cost", BigInteger, nullable=False, comment="what these requests cost", server_default="0"),
+    Column("cache_asked", BigInteger, nullable=False, comment="requests that looked there", server_default="0"),
+    Column("cache_hits", BigInteger, nullable=False, comment="requests that it answered", server_default="0"),
+    Column("saved_cost", BigInteger, nullable=False, comment="what these would have cost", server_default="0"),
     Index("rollups_by_time", "span", "start"),
     Index("rollups_by_key", "key_id", "span", "start"),
 )

@@ -61,6 +61,8 @@ class RequestTally(Collector):
         self._errors: Counter[tuple[str]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._answers: dict[tuple[str, str], _Answers] = {}
+        self._cache: Counter[tuple[str]] = Counter()
+        self._saved = 0
 
     def add(self, event: RequestFinished) -> None:
         self._requests[event.surface, event.tier, event.target, event.outcome] += 1
@@ -68,6 +70,9 @@ class RequestTally(Collector):
             self._errors[(event.error,)] += 1
         for attempt in event.attempts:
             self._attempts[attempt.target, attempt.error] += 1
+        if event.cache:
+            self._cache[(event.cache,)] += 1
+            self._saved += event.saved_cost
         if event.target:
             self._add_answer(event)
 
@@ -98,6 +103,12 @@ class RequestTally(Collector):
         yield _counter("homeport_tokens", "Tokens", (*_BY_MODEL, "type"), tokens)
         costs = [(by_model, answers.cost) for by_model, answers in self._answers.items()]
         yield _counter("homeport_cost_nanodollars", "Cost in 1e-9 USD", _BY_MODEL, costs)
+        yield _counter("homeport_cache_requests", "Requests that asked the cache", ("kind",), self._cache.items())
+        saved = CounterMetricFamily(
+            "homeport_cache_saved_nanodollars", "What cached answers would have cost, in 1e-9 USD"
+        )
+        saved.add_metric((), self._saved)
+        yield saved
         durations = [(by_model, answers.duration) for by_model, answers in self._answers.items()]
         yield _histogram("homeport_request_duration_seconds", "Request to last byte", durations)
         firsts = [(by_model, answers.ttft) for by_model, answers in self._answers.items()]
