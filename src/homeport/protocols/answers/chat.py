@@ -27,6 +27,7 @@ from homeport.protocols.answers.parts import (
     told_tokens,
     value_of,
 )
+from homeport.protocols.answers.places import CallPlaces
 
 
 class _Choice(Struct):
@@ -107,7 +108,7 @@ class ChatGrowing:
         self._finish = ""
         self._refused = False
         self._calls: dict[int, tuple[list[str], list[str]]] = {}
-        self._ids: dict[int, tuple[int, str]] = {}
+        self._places = CallPlaces()
         self._tokens: list[TokenLogprob] = []
 
     def feed(self, block: bytes) -> None:
@@ -154,15 +155,8 @@ class ChatGrowing:
         arguments.append(text_of(field(function, "arguments")))
 
     def _place(self, number: int, call: Any) -> int:
-        """Which call is meant. Some servers number none in a stream, or all of them 0, but give each an id."""
-        if self._part == "message":
-            return number
-        index, told = field(call, "index"), field(call, "id")
-        known = self._ids.get(index) if isinstance(index, int) else next(reversed(self._ids.values()), None)
-        if known is None or (isinstance(told, str) and told and told != known[1]):
-            known = len(self._calls), told if isinstance(told, str) else ""
-            self._ids[index if isinstance(index, int) else -len(self._calls) - 1] = known
-        return known[0]
+        """Which call is meant; a whole answer has them in order."""
+        return number if self._part == "message" else self._places.of(call)
 
     def answer(self, *, whole: bool) -> Answer:
         calls = list(self._calls.values())
