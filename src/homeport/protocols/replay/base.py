@@ -12,7 +12,7 @@ import msgspec
 
 from homeport.core.sse import BOM, data_of, events
 from homeport.core.types import Frame, Usage
-from homeport.protocols.answers.parts import data_events, listed, value_of
+from homeport.protocols.answers.parts import data_events, listed, read, value_of
 
 UNREADABLE = "unreadable"
 FAILED = "failed"
@@ -83,7 +83,13 @@ _IN_VAIN = (NotTold, RecursionError)
 
 
 class Telling(Protocol):
-    """How one API tells an answer. Every method may raise `NotTold` or `RecursionError`."""
+    """How one API tells an answer. Every method may raise `NotTold` or `RecursionError`.
+
+    `ends`: one of them is in each event of the end of a stream, and hardly ever one in another event.
+    """
+
+    @property
+    def ends(self) -> tuple[re.Pattern[bytes], ...]: ...
 
     def put_together(self, events: bytes) -> Told:
         """The whole answer of a stream that came to its end."""
@@ -93,6 +99,9 @@ class Telling(Protocol):
 
     def stored_frame(self, event: bytes, data: bytes, usage: Usage | None) -> Frame:
         """One event of a stream; `data` is what it carries."""
+
+    def count(self, block: bytes) -> int:
+        """How many events of content are in a block of events, none of which is of the end."""
 
     def defect(self, answer: Told) -> str:
         """See `Replay.defect`."""
@@ -123,7 +132,19 @@ class ToldReplay:
 
     def stored_frames(self, events: bytes, usage: Usage | None = None) -> list[Frame]:
         """See `Replay.stored_frames`."""
-        return gathered(self._telling.stored_frame(event, data, usage) for event, data in stored(events))
+        events = events.removeprefix(BOM)
+        content = self._content(events)
+        frames = gathered(
+            self._telling.stored_frame(event, data, usage) for event, data in stored(events[len(content) :])
+        )
+        return [*([Frame(data=content, events=self._telling.count(content))] if content else []), *frames]
+
+    def _content(self, events: bytes) -> bytes:
+        """What comes before the first event that may be of the end; nothing where that takes a closer look."""
+        if b"\r" in events or b"\n:" in events or not events.startswith((b"data: ", b"event: ")):
+            return b""
+        marks = [found.start() for end in self._telling.ends if (found := end.search(events))]
+        return events[: events.rfind(b"\n\n", 0, min(marks)) + 2] if marks and b"\n\n" in events[: min(marks)] else b""
 
     def defect(self, body: bytes) -> str:
         """See `Replay.defect`."""
@@ -135,7 +156,7 @@ class ToldReplay:
 
     def renamed(self, data: bytes, stem: str, *, streamed: bool) -> bytes:
         """See `Replay.renamed`."""
-        parts = data_events(data) if streamed else [data]
+        parts = (part for _, part in stored(data)) if streamed else [data]
         found = (self._telling.id_of(value_of(part)) for part in parts)
         return with_id(data, next((one for one in found if one), None), stem)
 
@@ -149,10 +170,22 @@ def _code_of(judge: Callable[[], str]) -> str:
         return UNREADABLE
 
 
-def told_events(block: bytes) -> Iterator[Told]:
+def told_events(block: bytes) -> Iterable[Told]:
     """What the events of a stream say. Raises `NotTold` for one that is no JSON object."""
-    for data in data_events(block):
-        yield told_object(value_of(data))
+    plain = _plain_events(block)
+    return plain if plain is not None else (told_object(value_of(data)) for data in data_events(block))
+
+
+def _plain_events(block: bytes) -> list[Told] | None:
+    """All events in one step, where each is as most servers write it; None where only a closer look can tell."""
+    block = block.removesuffix(_LAST)
+    if not (block.startswith((b"data: {", b"event: ")) and block.endswith(b"}\n\n")):
+        return None
+    # A line break inside a text is escaped, so these bytes are always between two events.
+    bare = block.startswith(b"data: ")
+    joined = block[6:-2].replace(b"\n\ndata: ", b",") if bare else _NAMED.sub(b",", block)[1:-2]
+    told = read(b"[%b]" % joined, _OBJECTS)
+    return told if told is not None and len(told) == block.count(b"\n\n") else None
 
 
 def told_object(value: Any) -> Told:
@@ -257,12 +290,15 @@ def _joined(frames: list[Frame]) -> Frame:
 
 def stored(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The events of a recorded stream that carry something, and what that is."""
-    for event in events(block.removeprefix(BOM)):
+    for event in events(block):
         data = data_of(event)
         if data is not None:
             yield (event if event.endswith((b"\n\n", b"\r\r", b"\r\n\r\n")) else event + b"\n\n"), data
 
 
+_LAST = b"data: [DONE]\n\n"
+_NAMED = re.compile(rb"(?:^|\n\n)event: [^\r\n]*\ndata: (?=\{)")
+_OBJECTS = msgspec.json.Decoder(list[dict[str, Any]])
 _FAMILY = re.compile(r"[A-Za-z]{1,16}[-_]")
 
 
@@ -275,8 +311,10 @@ def with_id(data: bytes, old: Any, stem: str) -> bytes:
         return data
     family = _FAMILY.match(old)
     new = msgspec.json.encode((family.group() if family else "") + stem)
-    said = re.escape(msgspec.json.encode(old))
-    return re.sub(rb'("id" ?: ?)' + said, lambda found: found.group(1) + new, data)
+    said = msgspec.json.encode(old)
+    for name in (b'"id":', b'"id": '):
+        data = data.replace(name + said, name + new)
+    return data
 
 
 def says(value: Any) -> bool:

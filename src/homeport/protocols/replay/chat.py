@@ -24,10 +24,6 @@ from homeport.protocols.replay.completion import GrowingLogprobs
 from homeport.protocols.replay.merge import Growing, Rule
 
 _CHOICE = {
-    "index": Rule.DROP,
-    "delta": Rule.DROP,
-    "logprobs": Rule.DROP,
-    "finish_reason": Rule.DROP,
     "stop_reason": Rule.LAST,
     "matched_stop": Rule.LAST,
     "native_finish_reason": Rule.LAST,
@@ -131,10 +127,13 @@ class _Growing:
 
     def take(self, piece: Told) -> None:
         """See `GrowingChoice.take`."""
-        self._choice.take(piece)
-        self._logprobs.take(piece.get("logprobs"))
-        self.finish = piece.get("finish_reason") or self.finish
-        delta = piece.get("delta")
+        piece.pop("index", None)
+        delta, logprobs = piece.pop("delta", None), piece.pop("logprobs", None)
+        self.finish = piece.pop("finish_reason", None) or self.finish
+        if logprobs is not None:
+            self._logprobs.take(logprobs)
+        if piece:  # Of most chunks nothing is left by now, and an answer has hundreds.
+            self._choice.take(piece)
         if delta is not None:
             self._say(told_object(delta))
 

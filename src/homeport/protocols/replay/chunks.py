@@ -3,6 +3,7 @@
 Source: OpenAI's API reference, "The chat completion chunk object" and "The completion object".
 """
 
+import re
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any, Protocol
@@ -54,7 +55,7 @@ class GrowingChoice(Protocol):
     finish: Any
 
     def take(self, piece: Told) -> None:
-        """What a chunk says of it. Raises `NotTold`."""
+        """What a chunk says of it, which is taken apart. Raises `NotTold`."""
 
     def value(self, index: int) -> Told:
         """The choice of a whole answer. Raises `NotTold`."""
@@ -77,6 +78,8 @@ class ChoiceWords(Protocol):
 
 class ChunkTelling:
     """`Telling` of both."""
+
+    ends = (re.compile(rb'"usage" ?: ?(?!null|\s)'), re.compile(rb"\[DONE\]"))
 
     def __init__(self, words: ChoiceWords) -> None:
         self._words = words
@@ -142,6 +145,10 @@ class ChunkTelling:
         if listed(field(chunk, "choices")):
             return Frame(data=event, events=1, usage=usage)
         return Frame(data=event, usage=usage, closing=True, usage_only=True)
+
+    def count(self, block: bytes) -> int:
+        """See `Telling.count`."""
+        return block.count(b"\n\n")
 
     def defect(self, answer: Told) -> str:
         """See `Telling.defect`."""

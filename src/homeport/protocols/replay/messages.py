@@ -3,6 +3,7 @@
 Source: Anthropic's API reference, "Messages" and "Streaming messages".
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,6 +48,8 @@ _SILENT = frozenset({"thinking", "redacted_thinking"})
 class MessagesTelling:
     """`Telling` of messages."""
 
+    ends = (re.compile(rb"message_delta"), re.compile(rb"message_stop"))
+
     def put_together(self, events: bytes) -> Told:
         """See `Telling.put_together`."""
         growing = _GrowingMessage()
@@ -65,8 +68,12 @@ class MessagesTelling:
         """See `Telling.stored_frame`."""
         kind = text_of(field(value_of(data), "type")) if b"message_" in data else ""
         if kind not in _CLOSING:
-            return Frame(data=event, events=int(b"content_block_delta" in data))
+            return Frame(data=event, events=self.count(data))
         return Frame(data=event, usage=usage if kind == "message_delta" else None, closing=True)
+
+    def count(self, block: bytes) -> int:
+        """See `Telling.count`."""
+        return block.count(b'"content_block_delta"')
 
     def defect(self, answer: Told) -> str:
         """See `Telling.defect`."""

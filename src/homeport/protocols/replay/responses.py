@@ -3,6 +3,7 @@
 Source: OpenAI's API reference, "Streaming events" of the Responses API.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +46,8 @@ _Place = dict[str, Any]
 class ResponsesTelling:
     """`Telling` of responses."""
 
+    ends = (re.compile(rb'"response\.completed"'), re.compile(rb'"response\.incomplete"'))
+
     def put_together(self, events: bytes) -> Told:
         """The response at the end; one that leaves its items out gets those that were told to be done."""
         items: dict[int, Any] = {}
@@ -66,10 +69,13 @@ class ResponsesTelling:
 
     def stored_frame(self, event: bytes, data: bytes, usage: Usage | None) -> Frame:
         """See `Telling.stored_frame`."""
-        may_end = b'"response.completed"' in data or b'"response.incomplete"' in data
-        if may_end and text_of(field(value_of(data), "type")) in _ENDS:
+        if any(end.search(data) for end in self.ends) and text_of(field(value_of(data), "type")) in _ENDS:
             return Frame(data=event, usage=usage, closing=True)
-        return Frame(data=event, events=int(b'.delta"' in data))
+        return Frame(data=event, events=self.count(data))
+
+    def count(self, block: bytes) -> int:
+        """See `Telling.count`."""
+        return block.count(b'.delta"')
 
     def defect(self, answer: Told) -> str:
         """See `Telling.defect`."""
