@@ -1,0 +1,88 @@
+"""The verifier on pairs written for it: what it must serve, and what it must never serve."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from homeport.cache.verifier.verify import Verifier
+from homeport.core.caching import Mode
+
+
+class NoEmbedder:
+    """The verifier is told the cosine."""
+
+    name = "none"
+    dimensions = 1
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.zeros((len(texts), 1), dtype=np.float32)
+
+
+VERIFIER = Verifier(NoEmbedder())
+
+SAME = [
+    ("How do I reset my password?", "how do i reset my password"),
+    ("How do I reset my password?", "Hi, how can I reset my password please? Thanks"),
+    ("What's the price of a ticket?", "What is the price of a ticket"),
+    ("Who is the director of Jaws?", "Who is the dirctor of Jaws?"),
+    ("How many days are in twenty one weeks?", "How many days are in 21 weeks?"),
+    ("Is 1,000 a large number?", "Is 1000 a large number?"),
+    ("Can you tell me where the museum is?", "Where is the museum?"),
+    ("What colour is the sky?", "what color is the sky?"),
+]
+
+OTHER = [
+    ("Cancel my order", "Don't cancel my order"),
+    ("Cancel order 4711", "Cancel order 4171"),
+    ("Is Lisbon larger than Porto?", "Is Porto larger than Lisbon?"),
+    ("Who is Jon Smith?", "Who is John Smith?"),
+    ("How do I get from Rome to Pisa?", "How do I get from Pisa to Rome?"),
+    ("Is he a doctor?", "Was he a doctor?"),
+    ("Should I eat before the run?", "Should I eat after the run?"),
+    ("What is the form for?", "What is the from for?"),
+    ("What does adduction of an arm mean?", "What does abduction of an arm mean?"),
+    ("Is the payer liable?", "Is the payee liable?"),
+]
+
+
+@pytest.mark.parametrize("mode", [Mode.STRICT, Mode.BALANCED])
+@pytest.mark.parametrize(("asked", "kept"), SAME)
+def test_the_same_is_served(asked: str, kept: str, mode: Mode) -> None:
+    assert VERIFIER.rule(asked, kept, 0.9, mode).same
+    assert VERIFIER.rule(kept, asked, 0.9, mode).same
+
+
+@pytest.mark.parametrize("mode", [Mode.STRICT, Mode.BALANCED])
+@pytest.mark.parametrize(("asked", "kept"), OTHER)
+def test_something_else_is_not_served(asked: str, kept: str, mode: Mode) -> None:
+    assert not VERIFIER.rule(asked, kept, 0.99, mode).same
+    assert not VERIFIER.rule(kept, asked, 0.99, mode).same
+
+
+def test_what_is_far_is_not_served() -> None:
+    assert VERIFIER.rule("How do I go?", "how do i go", 0.7, Mode.BALANCED).reason == "far"
+
+
+def test_nothing_is_served_where_it_is_off() -> None:
+    assert not VERIFIER.rule("a", "a", 1.0, Mode.OFF).same
+
+
+@given(st.text(st.characters(), max_size=300), st.text(st.characters(), max_size=300))
+def test_every_pair_is_ruled_the_same_way_round(one: str, other: str) -> None:
+    assert VERIFIER.rule(one, other, 0.9, Mode.BALANCED) == VERIFIER.rule(other, one, 0.9, Mode.BALANCED)
+    assert VERIFIER.rule(one, one, 1.0, Mode.STRICT).same
+
+
+WORDS = st.sampled_from(
+    ["how", "do", "I", "pay", "7", "or", "the", "bill", "of", "Anna", "May", "is", "not", "than", "12"]
+)
+
+
+@given(st.lists(WORDS, max_size=12), st.integers(0, 999), st.integers(0, 999), st.integers(0, 12))
+def test_another_number_is_never_the_same(words: list[str], one: int, other: int, at: int) -> None:
+    asked, kept = ([*words[:at], str(number), *words[at:]] for number in (one, other))
+    assert VERIFIER.rule(" ".join(asked), " ".join(kept), 1.0, Mode.BALANCED).same == (one == other)
