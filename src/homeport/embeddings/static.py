@@ -33,19 +33,18 @@ class StaticEmbedder:
     dimensions = 256
 
     def __init__(self) -> None:
-        import numpy as np
         from tokenizers import Tokenizer
 
         package = _package()
-        self._numpy = np
         self._tokenizer = Tokenizer.from_file(str(package / _TOKENIZER))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._table = _table(package / _WEIGHTS, self.dimensions)
 
     def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        np = self._numpy
-        rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        import numpy as np
+
+        rows: NDArray[np.float32] = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in zip(rows, map(speakable, texts), strict=True):
             # One at a time: a batch would start threads.
             ids = self._tokenizer.encode(text, add_special_tokens=False).ids if text else []
