@@ -81,7 +81,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode = Mode.OFF
 
 
-class Card(msgspec.Struct, frozen=True, kw_only=True):
+class Card(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a process has in memory of an entry.
 
     Attributes:
