@@ -1,7 +1,7 @@
 """Follows a graph of neighbours: nearly exact, and quick among hundreds of thousands.
 
 Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
-Small World graphs" (2018), as usearch does it. The figures behind the constants are in docs/decisions/cache-index.md.
+Small World graphs" (2018), as usearch does it.
 """
 
 from collections.abc import Sequence
