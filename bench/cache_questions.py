@@ -12,30 +12,36 @@ import msgspec
 KINDS = ("repeat", "near", "negative", "miss")
 _POLITE = ("Hi, ", "Hello, ", "Please tell me: ", "Quick question: ", "Hey there, ")
 _THANKS = (" Thanks!", " Thank you.", " please", " Thanks in advance.")
-_VERBS = (
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_VERBS = _words(
     "cancel change renew upgrade downgrade transfer pause restart export import share delete archive restore verify "
     "update review approve reject schedule track return replace activate suspend merge duplicate print sign download"
-).split()
-_ADJECTIVES = (
+)
+_ADJECTIVES = _words(
     "annual monthly personal family student business premium basic trial shared private public international domestic "
     "corporate joint temporary permanent expired pending draft final old new primary secondary mobile online"
-).split()
-_THINGS = (
+)
+_THINGS = _words(
     "subscription invoice account order contract licence password address booking ticket reservation insurance policy "
     "delivery refund warranty membership profile report certificate passport visa mortgage loan pension salary "
     "contribution voucher workspace repository pipeline cluster database backup firewall router printer camera phone "
     "laptop headset keyboard monitor charger battery sensor thermostat boiler bicycle scooter lease garage mailbox "
     "calendar meeting project budget forecast dashboard survey newsletter campaign discount receipt statement"
-).split()
-_PLACES = (
+)
+_PLACES = _words(
     "Berlin Paris Madrid Lisbon Rome Vienna Prague Warsaw Oslo Helsinki Dublin London Boston Chicago Denver Seattle "
     "Austin Toronto Montreal Lima Quito Bogota Santiago Nairobi Cairo Lagos Accra Tunis Dubai Mumbai Delhi Hanoi "
     "Bangkok Manila Osaka Kyoto Seoul Taipei Sydney Perth Auckland"
-).split()
-_NAMES = (
+)
+_NAMES = _words(
     "Anna Boris Carla David Elena Farid Grace Hugo Irene Jonas Katya Liam Marta Nadia Oscar Paula Quentin Rosa Simon "
     "Tara Umar Vera Walter Xenia Yusuf Zoe"
-).split()
+)
 _OPENINGS = (
     "How do I {verb} my {adjective} {thing}",
     "How can I {verb} the {adjective} {thing} of {name}",
