@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeport.cache.shelf import Limits, Shelf
-from homeport.core.caching import Alias, Card, Changes, Entry, Kind, Purge
+from homeport.core.caching import Alias, Bar, Card, Changes, Entry, Kind, Purge
 from homeport.core.types import Surface, Usage
 from tests.fakes.clock import ManualClock
 
@@ -225,9 +225,9 @@ def test_bodies_are_held_in_bounded_memory_the_latest_used_longest() -> None:
 
 def test_a_bad_answer_is_dropped_and_not_kept_again_for_a_while() -> None:
     clock = ManualClock()
-    one = shelf(clock, bar_ns=HOUR)
+    one = shelf(clock)
     one.put(entry(card(1)))
-    one.take(Changes(upto=1, barred=[ident(1), ident(2)]))
+    one.take(Changes(upto=1, barred=[Bar(ident(1), START + HOUR), Bar(ident(2), START + HOUR)]))
     assert ids(one) == []
     for number in (1, 2):
         assert one.barred(ident(number))
@@ -282,7 +282,7 @@ def test_an_alias_can_be_barred_and_led_elsewhere() -> None:
     assert one.alias(ident(9)) == ident(2)
     one.take(Changes(upto=1, removed=[ident(1)]))
     assert one.alias(ident(9)) == ident(2)
-    one.bar([ident(9)])
+    one.bar([Bar(ident(9), START + 1)])
     assert one.alias(ident(9)) is None
     assert ids(one) == [2]
 
@@ -345,7 +345,7 @@ steps = st.lists(
 def test_whatever_happens_the_books_are_right_and_quotas_hold(steps: list[tuple[str, int, str, int]]) -> None:
     clock, followers = ManualClock(), Followers()
     limits = {"entries": 6, "size": 1_000, "tenant_entries": 4, "tenant_size": 600, "memory": 8_000}
-    one = shelf(clock, followers, **limits, bar_ns=40 * SECOND)
+    one = shelf(clock, followers, **limits)
     for what, number, tenant, amount in steps:
         made = card(number, tenant=tenant, size=amount, cost=amount, ends=clock.wall + amount * SECOND // 4)
         if what == "put":
@@ -357,7 +357,7 @@ def test_whatever_happens_the_books_are_right_and_quotas_hold(steps: list[tuple[
         elif what == "remove":
             one.take(Changes(upto=1, removed=[made.id]))
         elif what == "bar":
-            one.bar([made.id])
+            one.bar([Bar(made.id, clock.wall + 40 * SECOND)])
             assert one.card(made.id) is None
         elif what == "relate":
             one.relate(Alias(ident(amount % 13), made.id, clock.wall + 60 * SECOND))

@@ -10,10 +10,9 @@ import msgspec
 from homeport.cache.bodies import Bodies
 from homeport.cache.expiry import Expiry
 from homeport.cache.ranking import Line, Ranked, Ranking
-from homeport.core.caching import Alias, Card, Changes, Entry, Kind, Purge
+from homeport.core.caching import Alias, Bar, Card, Changes, Entry, Kind, Purge
 from homeport.core.ports import Clock
 
-_DAY_NS = 86_400 * 1_000_000_000
 _MOST_BARRED = 100_000
 _SHARED_PARTITIONS = 4_096
 
@@ -25,7 +24,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         entries, size: of all tenants together; `size` in bytes of whole entries, wherever they are.
         tenant_entries, tenant_size: of one tenant.
         memory: bytes of whole entries that are held in this process.
-        bar_ns: for how long the request of a bad answer is not kept again.
     """
 
     entries: int = 200_000
@@ -33,7 +31,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     tenant_entries: int = 100_000
     tenant_size: int = 1 << 30
     memory: int = 64 << 20
-    bar_ns: int = _DAY_NS
 
 
 class CardIndex(Protocol):
@@ -161,14 +158,13 @@ class Shelf:
             self._aliases[alias.asked] = alias
             self._asked.setdefault(alias.answered, set()).add(alias.asked)
 
-    def bar(self, ids: Iterable[bytes]) -> None:
-        """Drop entries whose answers are bad, and keep none with these ids for a while."""
-        until = self._clock.wall_ns() + self._limits.bar_ns
-        for entry_id in ids:
-            self._drop(entry_id)
-            self._forget_alias(entry_id)
-            self._barred[entry_id] = until
-            self._barred.move_to_end(entry_id)
+    def bar(self, bars: Iterable[Bar]) -> None:
+        """Drop answers that are bad, and keep none with these ids for a while."""
+        for bar in bars:
+            self._drop(bar.id)
+            self._forget_alias(bar.id)
+            self._barred[bar.id] = bar.until
+            self._barred.move_to_end(bar.id)
         while len(self._barred) > _MOST_BARRED:
             self._barred.popitem(last=False)
 
@@ -195,8 +191,8 @@ class Shelf:
                 self._drop(entry_id)
         for asked in [asked for asked, alias in self._aliases.items() if alias.expires_at <= now]:
             self._forget_alias(asked)
-        while self._barred and next(iter(self._barred.values())) <= now:
-            self._barred.popitem(last=False)
+        for entry_id in [entry_id for entry_id, until in self._barred.items() if until <= now]:
+            del self._barred[entry_id]
         return before - len(self._known)
 
     def evicted(self) -> list[bytes]:
