@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from homeport.cache.semantic import Match, Ruling, SemanticTier
+from homeport.cache.semantic import Match, SemanticTier
+from homeport.cache.verifier.verify import Ruling
 from homeport.core.caching import Card, Mode
 from tests.fakes.clock import ManualClock
 
@@ -23,6 +24,7 @@ PERHAPS = Ruling(same=False, reason="unknown", doubtful=True)
 class Angles:
     """`Embedder` in which a text is a number of degrees, such as `10 a`; text that is none says nothing."""
 
+    name = "angles"
     dimensions = 8
 
     def __init__(self) -> None:

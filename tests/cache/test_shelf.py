@@ -282,8 +282,10 @@ def test_an_alias_can_be_barred_and_led_elsewhere() -> None:
     assert one.alias(ident(9)) == ident(2)
     one.take(Changes(upto=1, removed=[ident(1)]))
     assert one.alias(ident(9)) == ident(2)
+    one.relate(Alias(ident(8), ident(2), START + HOUR))
     one.bar([Bar(ident(9), START + 1)])
-    assert one.alias(ident(9)) is None
+    one.forget([ident(8)])
+    assert (one.alias(ident(9)), one.alias(ident(8))) == (None, None)
     assert ids(one) == [2]
 
 

@@ -5,20 +5,17 @@ The nearest ones are found by their vectors; a verifier decides, for near is not
 """
 
 import logging
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
 from homeport.cache.index.base import VALUE_BYTES
 from homeport.cache.index.growing import SCANNED, GrowingIndex
+from homeport.cache.verifier.verify import Ruling
 from homeport.core.caching import Card, Mode
 from homeport.core.ports import Clock
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from homeport.embeddings.base import Embedder
 
 logger = logging.getLogger(__name__)
 
@@ -32,34 +29,13 @@ _REMEMBERED_CHARS = 4_000
 _MINUTE = 60_000_000_000
 
 
-class Embedder(Protocol):
-    """What is needed of one."""
+class Rules(Protocol):
+    """What decides whether two texts ask for the same; `Verifier` does."""
 
-    @property
-    def dimensions(self) -> int: ...
-
-    def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        """A row of unit length for each text; zeros where it says nothing."""
-
-
-class Ruling(msgspec.Struct, frozen=True):
-    """Whether two texts ask for the same.
-
-    Attributes:
-        reason: a stable code.
-        doubtful: only a judge can tell.
-    """
-
-    same: bool
-    reason: str
-    doubtful: bool = False
-
-
-class Verifier(Protocol):
     def rule(self, asked: str, kept: str, cosine: float, mode: Mode) -> Ruling: ...
 
 
-SAME_TEXT = Ruling(same=True, reason="same_text")
+IDENTICAL = Ruling(same=True, reason="identical")
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -96,7 +72,7 @@ class SemanticTier:
     def __init__(
         self,
         embedder: Embedder,
-        verifier: Verifier,
+        verifier: Rules,
         *,
         clock: Clock,
         neighbours: int = NEIGHBOURS,
@@ -176,7 +152,7 @@ class SemanticTier:
             return None
         same = known.texts.get(text)
         if same is not None and self._lives(same, now_ns):
-            return Match(same, 1.0, SAME_TEXT)
+            return Match(same, 1.0, IDENTICAL)
         try:
             return self._nearest(known, text, mode, now_ns)
         except Exception as error:  # noqa: BLE001 - whatever a model or a rule raises, the request goes on

@@ -143,13 +143,18 @@ class Shelf:
 
     def take(self, changes: Changes) -> None:
         """What happened in all processes. About 20 us a card: give it some hundred at once."""
-        for entry_id in changes.removed:
-            self._drop(entry_id)
+        self.forget(changes.removed)
         self.bar(changes.barred)
         for card in changes.cards:
             self._add(card)
         for alias in changes.aliases:
             self.relate(alias)
+
+    def forget(self, ids: Iterable[bytes]) -> None:
+        """Drop what the store took out or did not take, and every alias of and to it."""
+        for entry_id in ids:
+            self._drop(entry_id)
+            self._forget_alias(entry_id)
 
     def relate(self, alias: Alias) -> None:
         """Answer requests with one id by the entry with another, if that lives."""
@@ -161,8 +166,7 @@ class Shelf:
     def bar(self, bars: Iterable[Bar]) -> None:
         """Drop answers that are bad, and keep none with these ids for a while."""
         for bar in bars:
-            self._drop(bar.id)
-            self._forget_alias(bar.id)
+            self.forget([bar.id])
             self._barred[bar.id] = bar.until
             self._barred.move_to_end(bar.id)
         while len(self._barred) > _MOST_BARRED:
