@@ -43,6 +43,19 @@ def test_an_engine_is_asked_in_words_of_openai() -> None:
             attempt()
 
 
+@pytest.mark.parametrize("salted_by", ["", "key", "project"])
+def test_a_target_keeps_apart_what_its_engine_does(salted_by: str) -> None:
+    endpoint = Endpoint(
+        url="http://127.0.0.1:1/v1",
+        api_key="",
+        health_url="",
+        surfaces=frozenset({Surface.CHAT}),
+        salted_by=salted_by,
+    )
+    [target] = bootstrap.build_targets(settings(["chat/completions"], engine=True), {"up": endpoint})
+    assert target.salted_by == salted_by
+
+
 def test_the_refusal_says_what_an_adapter_knows() -> None:
     with pytest.raises(ConfigError) as caught:
         bootstrap.build_targets(settings(["rerank"], provider="anthropic"), {})

@@ -65,3 +65,16 @@ def test_without_an_address() -> None:
     with pytest.raises(ConfigError, match="has no url") as caught:
         render(setup(url=""))
     assert "engines.ollama.url" in caught.value.hint
+
+
+@pytest.mark.parametrize("salted_by", ["key", "project"])
+def test_whose_prompts_are_kept_apart(salted_by: str) -> None:
+    assert render(setup(cache_salt=salted_by)).endpoint.salted_by == salted_by
+
+
+@pytest.mark.parametrize("salted_by", ["user", "", 1, True])
+def test_prompts_are_kept_apart_by_keys_or_projects_alone(salted_by: object) -> None:
+    assert render(setup()).endpoint.salted_by == ""
+    with pytest.raises(ConfigError) as caught:
+        render(setup(cache_salt=salted_by))
+    assert caught.value.code == "engine_option_invalid"

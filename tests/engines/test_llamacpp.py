@@ -53,6 +53,7 @@ def test_the_launch_is_one_line_and_its_secret_is_not_in_the_command() -> None:
         {"context": 1},
         {"context": 2**63},
         {"threads": 0},
+        {"prompt_cache_mib": -1},
         {"embeddings": "yes"},
         {"gpu_layers": -2},
         {"no_such_option": 1},

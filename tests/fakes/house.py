@@ -37,6 +37,7 @@ from homeport.pipeline.preview import Preview
 from homeport.pipeline.privacy import PrivacyStage
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
+from homeport.pipeline.salting import Salter
 from homeport.pipeline.sessions import Sessions
 from homeport.pipeline.spending import Histories, Spending, SpendingRules
 from homeport.pipeline.taint import Conversations
@@ -163,6 +164,7 @@ class House:
             resilience=resilience or NO_RETRIES,
             dice=random.Random(1),
             sleep=self._sleep,
+            salter=Salter(b"pepper"),
         )
         self.taints = MemoryTaints()
         self.privacy = privacy_stage(privacy, self.clock, taints=self.taints)

@@ -45,6 +45,30 @@ def test_golden_bodies(body: bytes, usage: Usage) -> None:
     assert usage_of(body) == usage
 
 
+def test_llamacpp_may_tell_what_was_cached_in_its_timings_alone() -> None:
+    old = LLAMACPP.replace(b',"prompt_tokens_details":{"cached_tokens":12}', b"").replace(
+        b',\n"prompt_tokens_details":{"cached_tokens":12}', b""
+    )
+    assert b"cached_tokens" not in old.replace(b"\n", b"")
+    assert usage_of(old) == usage_of(LLAMACPP)
+    assert usage_of(old.replace(b'"cache_n":12', b'"cache_n":99')) == usage_of(LLAMACPP.replace(b"12}", b"30}"))
+
+
+DEEPSEEK = {"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 1}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"prompt_tokens_details": {"cached_tokens": 4}},  # OpenAI, vLLM, Fireworks, OpenRouter, Mistral
+        {"cached_tokens": 4},  # Together, Moonshot
+        DEEPSEEK,
+    ],
+)
+def test_cached_tokens_are_a_part_of_the_input_wherever_they_are_told(said: dict[str, Any]) -> None:
+    assert usage_of(reported(**said)) == Usage(input_tokens=5, cached_input_tokens=4, output_tokens=3)
+
+
 def test_what_was_written_to_a_cache_is_read() -> None:
     body = reported(prompt_tokens_details={"cached_tokens": 1, "cache_write_tokens": 3})
     assert usage_of(body) == Usage(input_tokens=5, cached_input_tokens=1, cache_write_tokens=3, output_tokens=3)

@@ -43,6 +43,7 @@ from homeport.pipeline.pipeline import Pipeline, Stages
 from homeport.pipeline.preview import Preview
 from homeport.pipeline.retry import RetryPolicy
 from homeport.pipeline.routing import RouteStage, ServedFacts
+from homeport.pipeline.salting import Salter
 from homeport.pipeline.sessions import Sessions
 from homeport.pipeline.taint import Conversations
 from homeport.privacy.recognize import load_recognizers
@@ -116,9 +117,11 @@ class RequestPath:
         self._journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
         self._limiter = SharedLimiter(home.limits)
         self._sessions = SessionTable(home.sessions, self._clock.wall_ns)
+        pepper = read_pepper(home.pepper)
+        self._salter = Salter(pepper)
         self._taints = TaintStore(
             home.taints,
-            secret=read_pepper(home.pepper),
+            secret=pepper,
             days=settings.privacy.taint_days,
             wall_ns=self._clock.wall_ns,
         )
@@ -199,6 +202,7 @@ class RequestPath:
             clock=self._clock,
             resilience=_resilience(settings),
             dice=random.Random(),  # noqa: S311  it spreads load and retries, and protects nothing
+            salter=self._salter,
         )
         stages = Stages(
             keys=self._keys,

@@ -70,13 +70,13 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
             continue
         adapter = _adapter_of(settings, target)
         _check_surfaces(target, adapter)
-        context, able = target.context_tokens, target.capabilities
+        context, able, salted_by = target.context_tokens, target.capabilities, ""
         capabilities = None if able is None else frozenset(able)
         if engine is not None:
             endpoint = endpoints[engine]
             context = endpoint.context_tokens if context is None else context
             capabilities = endpoint.capabilities if capabilities is None else capabilities
-            understood = endpoint.surfaces
+            understood, salted_by = endpoint.surfaces, endpoint.salted_by
             hourly = settings.engines[engine].hourly_bill
             price: Price | None = MachinePrice(source=f"hourly:{engine}", hourly=hourly, slots=endpoint.slots)
             served = endpoint.revision
@@ -100,6 +100,7 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
                 capabilities=capabilities,
                 max_outstanding_tokens=target.max_outstanding_tokens,
                 revision=served,
+                salted_by=salted_by,
             )
         )
     return tuple(targets)

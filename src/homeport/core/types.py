@@ -187,6 +187,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         max_outstanding_tokens: with so many in work it has no room for more; None for any number.
         revision: a digest of what answers by this name: the package and its options, or the address and its options;
             "" where it is not known. What was answered under another one is another model's answer.
+        salted_by: whose prompts its engine is told to keep apart, `key` or `project`; "" where it shares all of them.
     """
 
     name: str
@@ -203,6 +204,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: frozenset[Capability] | None = None
     max_outstanding_tokens: int | None = None
     revision: str = ""
+    salted_by: str = ""
 
     def answers(self, surface: Surface) -> Surface | None:
         """In whose words to ask for `surface`: its own, else CHAT after translation; None where neither works."""

@@ -47,6 +47,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         capabilities: what its model can do; None where that is not known.
         deterministic_fields: request fields that make a seeded request at temperature 0 repeatable.
         revision: of the model that is served, see `Target`; whoever plans the engine says it, no adapter.
+        salted_by: it keeps prompts with different `cache_salt` apart, and is sent one for each `key` or `project`.
     """
 
     url: str
@@ -58,6 +59,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: frozenset[Capability] | None = None
     deterministic_fields: Mapping[str, Any] = {}
     revision: str = ""
+    salted_by: str = ""
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """A server that already runs and speaks OpenAI's API: Ollama, vLLM, SGLang, TGI, llama-server."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -17,12 +17,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         slots: how many requests the server answers at once.
         embeddings: it answers /v1/embeddings too.
         rerank: it answers /v1/rerank too.
+        cache_salt: it is vLLM, or another server that keeps prompts with different `cache_salt` apart: send one for
+            each `key`, or for each `project`. Left out: none is sent, and its callers share what it has read.
         health: path of its health check below the host; by default the list of models.
     """
 
     slots: Annotated[int, Meta(ge=1, le=4096)] = 1
     embeddings: bool = False
     rerank: bool = False
+    cache_salt: Literal["key", "project"] | None = None
     health: Annotated[str, Meta(pattern="^/")] = "/v1/models"
 
 
@@ -42,6 +45,7 @@ def render(setup: EngineSetup) -> Launch:
         health_url=host + profile.health,
         surfaces=_surfaces(profile),
         slots=profile.slots,
+        salted_by=profile.cache_salt or "",
     )
     return Launch(endpoint=endpoint)
 

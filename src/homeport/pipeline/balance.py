@@ -1,56 +1,68 @@
 """Choosing among replicas: targets of the same name, one after the other in a decision.
 
-Remote ones by the power of two choices: of two drawn at random, the one with less work. Own engines
-by the prompt's first words, so that a conversation finds its prefix in the engine's cache, unless
-that engine has far more work than the others.
+Remote ones by the power of two choices: of two drawn at random, the one with less work. Own engines by the beginning
+of the prompt, so that a conversation finds what an engine has read of it, unless that engine has far more work than
+the others; what has no such beginning, as for remote ones.
 
-Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001; Mirrokni, Thorup and
-Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2016.
+Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001.
 """
 
-import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
+from homeport.cache.prefix import Prefix, read_prefix
 from homeport.core.types import Target
-
-_BOUND = 1.25
-_SLACK_TOKENS = 4096
-Load = Callable[[Target], int]
-
-
-def balanced(candidates: Sequence[Target], load: Load, prefix: bytes, dice: random.Random) -> list[Target]:
-    """The candidates, each run of replicas in the order in which to ask them.
-
-    Args:
-        load: tokens that a target works on.
-        prefix: what two requests share if a cached prefix would serve both.
-    """
-    ordered: list[Target] = []
-    for _, run in groupby(candidates, key=lambda target: target.name):
-        replicas = list(run)
-        if len(replicas) == 1:
-            ordered += replicas
-        elif all(target.local for target in replicas):
-            ordered += _sticky(replicas, load, prefix)
-        else:
-            ordered += _two_choices(replicas, load, dice)
-    return ordered
+from homeport.pipeline.deployments import Deployments
+from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.salting import scope_of_prompts
 
 
-def _two_choices(replicas: list[Target], load: Load, dice: random.Random) -> list[Target]:
-    first, second = sorted(dice.sample(replicas, 2), key=load)
-    rest = sorted((target for target in replicas if target is not first and target is not second), key=load)
-    return [first, second, *rest]
+class Balancer:
+    """Knows the load of each replica, and what it was sent."""
+
+    def __init__(self, deployments: Deployments, dice: random.Random) -> None:
+        self._deployments = deployments
+        self._dice = dice
+
+    def in_order(self, exchange: Exchange, candidates: Sequence[Target]) -> list[Target]:
+        """The candidates, each run of replicas in the order in which to ask them."""
+        if len(candidates) == 1:
+            return list(candidates)
+        ordered: list[Target] = []
+        for _, run in groupby(candidates, key=lambda target: target.name):
+            replicas = list(run)
+            ordered += replicas if len(replicas) == 1 else self._balanced(exchange, replicas)
+        return ordered
+
+    def served(self, exchange: Exchange, target: Target) -> None:
+        """A target began to answer."""
+        if exchange.prefix is not None and target.name in exchange.prefix:
+            self._deployments.prefixes.served(exchange.prefix[target.name], _place(target))
+
+    def _balanced(self, exchange: Exchange, replicas: list[Target]) -> list[Target]:
+        prefix = _prefix(exchange, replicas[0]) if all(target.local for target in replicas) else None
+        if prefix is None:
+            return self._two_choices(replicas)
+        exchange.prefix = {**(exchange.prefix or {}), replicas[0].name: prefix}
+        by_place = {_place(target): target for target in replicas}
+        loads = {place: self._load(target) for place, target in by_place.items()}
+        return [by_place[place] for place in self._deployments.prefixes.ranked(prefix, loads)]
+
+    def _two_choices(self, replicas: list[Target]) -> list[Target]:
+        first, second = sorted(self._dice.sample(replicas, 2), key=self._load)
+        rest = sorted((target for target in replicas if target is not first and target is not second), key=self._load)
+        return [first, second, *rest]
+
+    def _load(self, target: Target) -> int:
+        return self._deployments.of(target).outstanding
 
 
-def _sticky(replicas: list[Target], load: Load, prefix: bytes) -> list[Target]:
-    """Rendezvous hashing; whoever has more than its bounded share of the work comes last."""
-    bound = _BOUND * sum(load(target) for target in replicas) / len(replicas) + _SLACK_TOKENS
-    ranked = sorted(replicas, key=lambda target: _score(target, prefix), reverse=True)
-    return sorted(ranked, key=lambda target: load(target) > bound)
+def _place(target: Target) -> str:
+    return f"{target.upstream}/{target.model}"
 
 
-def _score(target: Target, prefix: bytes) -> bytes:
-    return hashlib.blake2b(prefix, key=target.upstream.encode()[:64], digest_size=8).digest()
+def _prefix(exchange: Exchange, target: Target) -> Prefix | None:
+    assert exchange.inference is not None
+    scope = f"{target.name}\0{scope_of_prompts(exchange.key, target)}"
+    return read_prefix(exchange.inference.surface, exchange.inference.fields, scope)

@@ -3,6 +3,7 @@
 It outlives a change of the configuration.
 """
 
+from homeport.cache.prefix import PrefixTable
 from homeport.core.errors import UpstreamError, UpstreamRefused
 from homeport.core.types import Target
 from homeport.pipeline.breaker import Breaker, BreakerPolicy
@@ -75,9 +76,14 @@ class Deployment:
 
 
 class Deployments:
-    """All of them, made when they are first asked for."""
+    """All of them, made when they are first asked for.
+
+    Attributes:
+        prefixes: what replicas of own engines were sent.
+    """
 
     def __init__(self, policy: BreakerPolicy) -> None:
+        self.prefixes = PrefixTable()
         self._policy = policy
         self._by_place: dict[tuple[str, str], Deployment] = {}
 

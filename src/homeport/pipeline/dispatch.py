@@ -18,19 +18,19 @@ from homeport.core.routing import Decision
 from homeport.core.types import Attempt, Completion, DataClass, Frame, Outcome, Target, UpstreamCall, Usage
 from homeport.ledger.usage import estimate
 from homeport.pipeline.attempts import ESCALATED, SAMPLED, Rounds, Try
-from homeport.pipeline.balance import balanced
+from homeport.pipeline.balance import Balancer
 from homeport.pipeline.deployments import NOT_READY, Deployment, Deployments
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.hedge import HedgeBudget, HedgePolicy, race
 from homeport.pipeline.refusal import OUT_OF_TIME, no_answer
 from homeport.pipeline.retry import RetryBudget, RetryPolicy, may_have_worked, pause_s, worth_repeating
+from homeport.pipeline.salting import Salter
 from homeport.pipeline.spending import Hold, Tab
 
 Answer = TypeVar("Answer")
 Call = Callable[[Upstream, UpstreamCall], Coroutine[Any, Any, Answer]]
 
 HEDGE_LOST = "hedge_lost"
-_PREFIX_BYTES = 1024
 _ANSWER_TOKENS = 256
 _FREE = Nano(0)
 _TICK_S = 0.001
@@ -50,6 +50,7 @@ class Dispatcher:
     Args:
         upstreams: by name.
         deployments: shared with the dispatcher of the former configuration, if there was one.
+        salter: None where no engine keeps its callers' prompts apart.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Dispatcher:
         resilience: Resilience,
         dice: random.Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        salter: Salter | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._health = health
@@ -71,6 +73,8 @@ class Dispatcher:
         self._clock = clock
         self._policy = resilience
         self._dice = dice
+        self._salter = salter
+        self._balancer = Balancer(deployments, dice)
         self._sleep = sleep
         self._retries = RetryBudget(resilience.retry)
         self._hedges = HedgeBudget(resilience.hedge)
@@ -114,7 +118,7 @@ class Dispatcher:
     async def _first_answer(self, exchange: Exchange, decision: Decision, call: Call[Answer]) -> Answer:
         self._retries.deposit()
         self._hedges.deposit()
-        targets = self._in_order(exchange, decision.candidates)
+        targets = self._balancer.in_order(exchange, decision.candidates)
         rounds = Rounds(exchange, targets)
         for number in range(self._policy.retry.rounds):
             for target in targets:
@@ -130,11 +134,6 @@ class Dispatcher:
             if last or not await self._pause(rounds, number):
                 break
         return await self._after_restart(rounds, call)
-
-    def _in_order(self, exchange: Exchange, candidates: Sequence[Target]) -> list[Target]:
-        if len(candidates) == 1:
-            return list(candidates)
-        return balanced(candidates, lambda target: self._of(target).outstanding, _prefix(exchange), self._dice)
 
     def _of(self, target: Target) -> Deployment:
         return self._deployments.of(target)
@@ -261,6 +260,8 @@ class Dispatcher:
         request = exchange.call_of(target, self._left_s(exchange))
         if exchange.tab is not None and attempt.hold is not None:
             request = exchange.tab.bound(request, attempt.hold)
+        if self._salter is not None and target.salted_by:
+            request = self._salter.salted(request, exchange.key)
         deployment, tokens = self._of(target), _tokens(exchange)
         attempt.started = self._clock.monotonic_ns()
         if committed:
@@ -307,6 +308,7 @@ class Dispatcher:
 
     def _won(self, exchange: Exchange, attempt: Try) -> None:
         exchange.deployment = self._of(attempt.target)
+        self._balancer.served(exchange, attempt.target)
         if exchange.tab is not None and attempt.hold is not None:
             exchange.tab.answers(attempt.hold)
         self._note(exchange, attempt.target, "", attempt.started)
@@ -386,11 +388,3 @@ def _tokens(exchange: Exchange) -> int:
     """What a request weighs: its prompt, and an answer of ordinary length."""
     assert exchange.inference is not None
     return exchange.inference.input_chars // 4 + _ANSWER_TOKENS
-
-
-def _prefix(exchange: Exchange) -> bytes:
-    """The beginning of a prompt: what requests of one conversation, or of one template, share."""
-    assert exchange.inference is not None
-    fields = exchange.inference.fields
-    prompt = fields.get("messages") or fields.get("input") or fields.get("prompt")
-    return bytes(prompt)[:_PREFIX_BYTES] if prompt else b""

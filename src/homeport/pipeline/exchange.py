@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import Raw
 
+from homeport.cache.prefix import Prefix
 from homeport.core.errors import HomeportError, InvalidRequest, RateLimited, RequestError, UpstreamRefused
 from homeport.core.money import Nano
 from homeport.core.ports import AnswerWriter, Dialect, Ticket, Wire
@@ -53,6 +54,7 @@ class Exchange:
     Attributes:
         told: nano-dollars of attempts whose upstreams said what they used; what others cost is a guess.
         spare: there is an answer to give should no better one come, so nothing is waited for.
+        prefix: the beginnings of the prompt, by the name of the replicas that were chosen by them.
         escalation: which answers were not good enough, and why; see `Receipt`.
         asking: changes what a target is asked, given its fields in the words of a surface.
     """
@@ -96,6 +98,7 @@ class Exchange:
         self.decision: Decision | None = None
         self.target: Target | None = None
         self.dispatched_ns = 0
+        self.prefix: Mapping[str, Prefix] | None = None
         self.deadline_ns: int | None = None
         self.deployment: Deployment | None = None
         self.redaction: Redaction | None = None

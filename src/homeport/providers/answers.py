@@ -118,7 +118,8 @@ def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
     except UNREADABLE:
         return _read_unusual(reported, timings)
     details, generated = usage.prompt_tokens_details, usage.completion_tokens_details
-    cached = details.cached_tokens or usage.cached_tokens or usage.prompt_cache_hit_tokens
+    told = value_of(timings)
+    cached = details.cached_tokens or usage.cached_tokens or usage.prompt_cache_hit_tokens or _cached_by_timings(told)
     cached = min(cached, usage.prompt_tokens)
     return Usage(
         input_tokens=usage.prompt_tokens,
@@ -130,7 +131,7 @@ def read_usage(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
         reasoning_tokens=min(generated.reasoning_tokens, usage.completion_tokens),
         audio_output_tokens=min(generated.audio_tokens, usage.completion_tokens),
         image_output_tokens=min(generated.image_tokens, usage.completion_tokens),
-        engine_ns=_engine_ns(value_of(timings)),
+        engine_ns=_engine_ns(told),
     )
 
 
@@ -144,7 +145,8 @@ def _read_unusual(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
     if prompt is None or output is None:
         return None
     details, generated = _field(usage, f"{asked}_details"), _field(usage, f"{told}_details")
-    cached = min(_cached(usage, details), prompt)
+    times = value_of(timings)
+    cached = min(_cached(usage, details) or _cached_by_timings(times), prompt)
     return Usage(
         input_tokens=prompt,
         cached_input_tokens=cached,
@@ -155,7 +157,7 @@ def _read_unusual(reported: msgspec.Raw, timings: msgspec.Raw) -> Usage | None:
         reasoning_tokens=min(_count(generated, "reasoning_tokens") or 0, output),
         audio_output_tokens=min(_count(generated, "audio_tokens") or 0, output),
         image_output_tokens=min(_count(generated, "image_tokens") or 0, output),
-        engine_ns=_engine_ns(value_of(timings)),
+        engine_ns=_engine_ns(times),
     )
 
 
@@ -167,6 +169,11 @@ def _cached(usage: Any, details: Any) -> int:
         _count(usage, "prompt_cache_hit_tokens"),
     )
     return next((count for count in counts if count), 0)
+
+
+def _cached_by_timings(timings: Any) -> int:
+    """Prompt tokens that llama.cpp had read before, as versions say it that say nothing of it in their usage."""
+    return _count(timings, "cache_n") or 0
 
 
 def _names(usage: Any) -> tuple[str, str]:

@@ -16,7 +16,10 @@ Tokens = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
 class Hints(Struct, kw_only=True):
-    """Of every part: where a cached prefix may end. `cache_control` is Anthropic's word; clients send it here too."""
+    """Of every part and message: where a cached prefix may end.
+
+    `cache_control` is Anthropic's word; clients send it here too. LiteLLM's put it on messages as well.
+    """
 
     cache_control: Any = None
     prompt_cache_breakpoint: Any = None
@@ -70,22 +73,22 @@ class ToolCall(Struct, forbid_unknown_fields=True):
     provider_specific_fields: Any = None
 
 
-class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
+class SystemMessage(Hints, tag_field="role", tag="system", forbid_unknown_fields=True):
     content: str | list[TextPart]
     name: str | None = None
 
 
-class DeveloperMessage(Struct, tag_field="role", tag="developer", forbid_unknown_fields=True):
+class DeveloperMessage(Hints, tag_field="role", tag="developer", forbid_unknown_fields=True):
     content: str | list[TextPart]
     name: str | None = None
 
 
-class UserMessage(Struct, tag_field="role", tag="user", forbid_unknown_fields=True):
+class UserMessage(Hints, tag_field="role", tag="user", forbid_unknown_fields=True):
     content: str | list[Part]
     name: str | None = None
 
 
-class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown_fields=True):
+class AssistantMessage(Hints, tag_field="role", tag="assistant", forbid_unknown_fields=True):
     content: str | list[Part] | None = None
     name: str | None = None
     refusal: str | None = None
@@ -100,7 +103,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown
     provider_specific_fields: Any = None
 
 
-class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
+class ToolMessage(Hints, tag_field="role", tag="tool", forbid_unknown_fields=True):
     tool_call_id: Name
     content: str | list[Part]
     name: str | None = None

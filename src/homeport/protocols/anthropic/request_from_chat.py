@@ -17,7 +17,8 @@ What is said in other words:
 
 What is dropped, because the answer stays what was asked for:
 - `seed`: it promises nothing even at OpenAI. `stream_options`: Anthropic always reports usage.
-- `metadata`, `store`, `prediction` and `prompt_cache_*`: they are about OpenAI's records and speed.
+- `metadata`, `store`, `prediction` and `prompt_cache_*`: they are about OpenAI's records and speed. `cache_control`
+  of parts, messages and tools goes along: it is Anthropic's.
 - An image's `detail`, the `name` of a message, empty texts, and messages that say nothing.
 - `reasoning_content` and the like in earlier answers: without Anthropic's signature it would be refused.
   `thinking_blocks`, which hold the signature, go back as they came.
@@ -47,6 +48,7 @@ _KNOWN = frozenset(wire.ChatRequest.__struct_fields__)
 _SAME = frozenset({"model", "stream", "top_p", "top_k"})
 _MAX_TEMPERATURE = 1
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
+_UNMARKED = frozenset({"thinking", "redacted_thinking"})
 _JSON_MODE = "Answer with one JSON object and nothing else."
 _SERVICE_TIERS = {"auto": "auto", "default": "standard_only", "priority": "auto"}
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
@@ -115,10 +117,10 @@ def _conversation(chat: wire.ChatRequest) -> tuple[list[Block], list[dict[str, A
     for index, message in enumerate(chat.messages):
         path = f"messages[{index}]"
         if isinstance(message, wire.SystemMessage | wire.DeveloperMessage):
-            system += as_blocks(message.content, f"{path}.content")
+            system += _marked(as_blocks(message.content, f"{path}.content"), message)
             continue
         role = "assistant" if isinstance(message, wire.AssistantMessage) else "user"
-        blocks = _said(message, path)
+        blocks = _marked(_said(message, path), message)
         if blocks and turns and turns[-1][0] == role:
             turns[-1][1].extend(blocks)
         elif blocks:
@@ -128,6 +130,13 @@ def _conversation(chat: wire.ChatRequest) -> tuple[list[Block], list[dict[str, A
     if not turns:
         raise InvalidRequest("no message says anything", hint="send one with content", param="messages")
     return system, [{"role": role, "content": _content(blocks)} for role, blocks in turns]
+
+
+def _marked(blocks: list[Block], message: wire.Hints) -> list[Block]:
+    """A message's own hint says that a cached prefix may end with its last block."""
+    if message.cache_control is None or not blocks or blocks[-1]["type"] in _UNMARKED:
+        return blocks
+    return [*blocks[:-1], {**blocks[-1], "cache_control": message.cache_control}]
 
 
 def _content(blocks: list[Block]) -> str | list[Block]:
