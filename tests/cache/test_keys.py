@@ -206,6 +206,12 @@ def test_each_surface_has_entries_of_its_own() -> None:
     assert len({place(body, surface=surface).id for body, surface in SURFACES}) == len(SURFACES)
 
 
+def test_the_same_body_on_another_surface_is_another_request() -> None:
+    body = chat(max_tokens=9)
+    assert place(body).id != place(body, surface=Surface.MESSAGES).id
+    assert place(body).partition != place(body, surface=Surface.MESSAGES).partition
+
+
 def test_on_a_surface_that_does_not_stream_the_field_is_one_as_any() -> None:
     body = {"model": "m", "input": "x"}
     assert place(body, surface=Surface.EMBEDDING) != place({**body, "stream": True}, surface=Surface.EMBEDDING)

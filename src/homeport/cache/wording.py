@@ -35,11 +35,11 @@ _FRESH = re.compile(
 _FIRST_PERSON = re.compile(r"\b(?:i|me|my|mine|myself|we|our|ours|ourselves|im|ive)\b")
 _US = re.compile(r"\b[Uu]s\b")
 _FOLLOW_UP = re.compile(
-    r"\b(?:this|that|these|those|it|its|they|them|their|theirs|he|him|his|she|her|hers|one|ones|same|such|above|below"
+    r"\b(?:this|that|these|those|it|its|they|them|their|theirs|he|him|his|she|her|hers|ones|same|such|above|below"
     r"|previous|previously|earlier|before|former|latter|again|continue|go on|carry on|keep going|more|else|another"
-    r"|others?|next|instead|both|either|neither|all|any|some|first|second|third|last|also|too|still|there|here|then"
-    r"|shorter|longer|simpler|better|rephrase|reword|rewrite|elaborate|expand|undo|redo|retry|repeat"
-    r"|you said|you mean|your)\b"
+    r"|others?|next|instead|both|either|neither|which one|the \w+ one|first|second|third|last"
+    r"|also|too|still|there|here|then|shorter|longer|simpler|better|rephrase|reword|rewrite|elaborate|expand|undo|redo|retry|repeat"
+    r"|you said|you mean|you wrote|your answer)\b"
     r"|^\W*(?:and|but|or|so|because|why|how come|what about|how about|ok|okay|yes|yeah|no|nope|sure|please|thanks"
     r"|thank you|really|wait|hm+|right|correct|wrong)\b"
 )
