@@ -29,6 +29,7 @@ STATUSES: dict[type[HomeportError], tuple[int, str]] = {
     errors.NotPermitted: (403, "permission_error"),
     errors.LoopStopped: (409, "invalid_request_error"),
     errors.NotFound: (404, "invalid_request_error"),
+    errors.NotCached: (504, "invalid_request_error"),
     errors.WrongMethod: (405, "invalid_request_error"),
     errors.CapacityError: (503, "overloaded_error"),
     errors.PrivateTierUnavailable: (503, "server_error"),

@@ -11,10 +11,13 @@ from homeport.api.app import App
 from homeport.api.count_tokens import CountTokens
 from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
+from homeport.bootstrap.cache import Cache
+from homeport.config.cache import CacheSettings
 from homeport.config.loops import LoopSettings
 from homeport.config.privacy import PrivacySettings
 from homeport.core.alerts import LoopStopped
 from homeport.core.budgets import Budget
+from homeport.core.caching import EntryStore
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano, PicoRate
 from homeport.core.ports import Clock, Judge, KeyRing, Limiter, Policy, Taints, TokenCounter, Upstream
@@ -100,6 +103,7 @@ class House:
         budgets: in force; leased from `bank`.
         judge: of cascades; by default the real one, without calibration.
         looks: how they look at streams.
+        entries: where kept answers outlive the house.
     """
 
     def __init__(
@@ -120,6 +124,8 @@ class House:
         judge: Judge | None = None,
         looks: CascadePolicy | None = None,
         privacy: PrivacySettings | None = None,
+        cache: CacheSettings | None = None,
+        entries: EntryStore | None = None,
     ) -> None:
         self.log: list[str] = []
         self.clock = ManualClock()
@@ -166,6 +172,7 @@ class House:
             sleep=self._sleep,
             salter=Salter(b"pepper"),
         )
+        self.cache = Cache(b"a secret of the house's own", entries, self.clock)
         self.taints = MemoryTaints()
         self.privacy = privacy_stage(privacy, self.clock, taints=self.taints)
         stages = Stages(
@@ -183,6 +190,7 @@ class House:
                 clock=self.clock,
                 policy=looks,
             ),
+            cache=self.cache.stage(cache or CacheSettings(), RateCard()),
             pricing=RateCard(),
             longest_s=600.0,
             observers=(self.metrics, self.observed),

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from homeport import __version__
 from homeport.api import errors
-from homeport.api.anthropic import BETA, AnthropicDialect
 from homeport.api.anthropic import PREFIX as ANTHROPIC
+from homeport.api.anthropic import AnthropicDialect
 from homeport.api.connection import Connection, Receive, Scope, Send
 from homeport.api.dialects import dialects
+from homeport.api.exchanges import exchange_of
 from homeport.api.models import listing
 from homeport.api.openapi import document
 from homeport.api.operations import OPERATIONS
@@ -20,12 +21,8 @@ from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, t
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
 from homeport.core.ports import Clock, Dialect, KeyRing
 from homeport.core.types import Surface
-from homeport.pipeline.attribution import OVERRIDE_HEADER, TRACE_HEADER, TRACEPARENT_HEADER, USER_HEADER, Attribution
 from homeport.pipeline.authenticate import authenticate, permit_inference
-from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
-from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.pipeline import Pipeline
-from homeport.privacy.classes import HEADER as DATA_CLASS_HEADER
 from homeport.routing.eligibility import Catalogue
 from homeport.telemetry.metrics import CONTENT_TYPE, Metrics
 
@@ -125,22 +122,7 @@ class App:
 
     def _inference(self, surface: Surface, dialect: Dialect) -> Handler:
         async def handle(connection: Connection, request_id: str) -> None:
-            exchange = Exchange(
-                request_id=request_id,
-                surface=surface,
-                token=token_of(connection),
-                timeout_header=connection.header(DEADLINE_HEADER.encode()),
-                data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
-                attribution=Attribution(
-                    user=connection.header(USER_HEADER.encode()),
-                    trace=connection.header(TRACE_HEADER.encode()),
-                    traceparent=connection.header(TRACEPARENT_HEADER.encode()),
-                    loop_override=connection.header(OVERRIDE_HEADER.encode()),
-                ),
-                read_body=connection.read_body,
-                dialect=_with_headers(dialect, connection),
-                wire=connection,
-            )
+            exchange = exchange_of(connection, request_id, surface, dialect)
             await self._pipeline.run(exchange)
             if exchange.key is None and exchange.error is not None:
                 self._metrics.refused.labels(exchange.error.code).inc()
@@ -200,11 +182,6 @@ def new_ids() -> Callable[[], str]:
     """Makes request ids: 64 random bits of this process and a count, so no two are alike."""
     prefix, numbers = secrets.token_hex(8), itertools.count()
     return lambda: f"req_{prefix}{next(numbers):08x}"
-
-
-def _with_headers(dialect: Dialect, connection: Connection) -> Dialect:
-    """Of a Messages request, a part is in a header."""
-    return dialect.with_betas(connection.header(BETA)) if isinstance(dialect, AnthropicDialect) else dialect
 
 
 async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,6 +19,7 @@ _STATUS: tuple[tuple[type[errors.HomeportError], int, str], ...] = (
     (errors.LoopStopped, 409, "invalid_request_error"),
     (errors.RequestTimeout, 408, "invalid_request_error"),
     (errors.NotFound, 404, "invalid_request_error"),
+    (errors.NotCached, 504, "invalid_request_error"),
     (errors.WrongMethod, 405, "invalid_request_error"),
     (errors.RequestError, 400, "invalid_request_error"),
     (errors.ConfigError, 422, "invalid_request_error"),
@@ -83,8 +84,8 @@ def headers_of(error: errors.HomeportError, status: int) -> Mapping[str, str]:
         return {"www-authenticate": "Bearer"}
     if isinstance(error, errors.RequestTimeout):
         return {"connection": "close"}  # RFC 9110, section 15.5.9: what is left of the request is not read.
-    if isinstance(error, errors.LoopStopped):
-        return {"x-should-retry": "false"}  # Clients of OpenAI and Anthropic try again after a 409.
+    if isinstance(error, errors.LoopStopped | errors.NotCached):
+        return {"x-should-retry": "false"}  # Clients of OpenAI and Anthropic try again after a 409 or a 504.
     if isinstance(error, errors.RateLimited | errors.BudgetExceeded):
         return _when_to_retry(error.retry_after_ns)
     if isinstance(error, errors.NoAnswer) and status in {429, 503}:

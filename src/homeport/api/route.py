@@ -5,18 +5,13 @@ from typing import Any
 import msgspec
 
 from homeport.api import bodies
-from homeport.api.anthropic import BETA, AnthropicDialect
 from homeport.api.connection import Connection
 from homeport.api.dialects import dialects
+from homeport.api.exchanges import exchange_of
 from homeport.api.routes import Methods, read_query, reply, token_of
 from homeport.core.errors import InvalidRequest
-from homeport.core.ports import Dialect
 from homeport.core.types import Surface
-from homeport.pipeline.attribution import TRACE_HEADER, TRACEPARENT_HEADER, USER_HEADER, Attribution
-from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
-from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.preview import Preview
-from homeport.privacy.classes import HEADER as DATA_CLASS_HEADER
 
 PATH = "/v1/route"
 _FIELD = "surface"
@@ -48,26 +43,8 @@ class RoutePath:
         async def read() -> bytes:
             return body
 
-        exchange = Exchange(
-            request_id=request_id,
-            surface=surface,
-            token=token_of(connection),
-            timeout_header=connection.header(DEADLINE_HEADER.encode()),
-            data_class_header=connection.header(DATA_CLASS_HEADER.encode()),
-            attribution=Attribution(
-                user=connection.header(USER_HEADER.encode()),
-                trace=connection.header(TRACE_HEADER.encode()),
-                traceparent=connection.header(TRACEPARENT_HEADER.encode()),
-            ),
-            read_body=read,
-            dialect=self._dialect(surface, connection),
-            wire=connection,
-        )
+        exchange = exchange_of(connection, request_id, surface, self._dialects[surface], read)
         await reply(connection, await self._preview.tell(exchange))
-
-    def _dialect(self, surface: Surface, connection: Connection) -> Dialect:
-        dialect = self._dialects[surface]
-        return dialect.with_betas(connection.header(BETA)) if isinstance(dialect, AnthropicDialect) else dialect
 
 
 def _surface_of(body: bytes) -> tuple[Surface, bytes]:

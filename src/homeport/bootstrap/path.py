@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from homeport.api.auth import read_pepper
 from homeport.bootstrap.admin import target_states, tier_states
+from homeport.bootstrap.cache import Cache
 from homeport.bootstrap.cascade import build_cascade, build_judge
 from homeport.bootstrap.engines import read_endpoints
 from homeport.bootstrap.loops import LoopPager
@@ -32,6 +33,7 @@ from homeport.ledger.pricing import RateCard
 from homeport.pipeline.admission import Admission
 from homeport.pipeline.aside import Till
 from homeport.pipeline.breaker import BreakerPolicy
+from homeport.pipeline.caching import CacheStage
 from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
@@ -51,6 +53,7 @@ from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.policies.base import Memory, PolicySetup, Router
 from homeport.routing.traces import trace
+from homeport.storage.cached import DatabaseEntryStore
 from homeport.storage.held import HeldNumbers
 from homeport.storage.journal import Journal
 from homeport.storage.ratelimits import SharedLimiter
@@ -97,7 +100,7 @@ class RequestPath:
         engine: the database that budgets are in.
 
     Attributes:
-        catalogue, admission, counting, preview, classes: for what stands beside the path.
+        catalogue, admission, counting, preview, classes, cache: for what stands beside the path.
         router: the version that scoring policies go by.
     """
 
@@ -124,6 +127,9 @@ class RequestPath:
             secret=pepper,
             days=settings.privacy.taint_days,
             wall_ns=self._clock.wall_ns,
+        )
+        self.cache = Cache(
+            read_pepper(home.pepper), DatabaseEntryStore(engine, self._clock.wall_ns), self._clock, home.root
         )
         self._held = HeldNumbers(home.thresholds)
         self._accepts = HeldNumbers(home.accepts)
@@ -154,6 +160,7 @@ class RequestPath:
         local = {moderation.NAME: self._moderation}
         catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
         policy = load_policy(settings, self.router.router, self._held)
+        caching = self.cache.stage(settings.cache, RateCard())
         # Nothing was changed until here, and from here on nothing fails.
         self._taints.days = settings.privacy.taint_days
         self._deployments.adopt(_breaker_policy(settings.breaker))
@@ -174,7 +181,7 @@ class RequestPath:
         )
         self._privacy = privacy
         self.classes = privacy.classes
-        self.pipeline = self._assemble(settings)
+        self.pipeline = self._assemble(settings, caching)
         self.counting = TokenCounting(
             keys=self._keys,
             admission=self.admission,
@@ -193,7 +200,7 @@ class RequestPath:
         """
         return build_targets(settings, self._endpoints) != self._targets
 
-    def _assemble(self, settings: Settings) -> Pipeline:
+    def _assemble(self, settings: Settings, caching: CacheStage | None) -> Pipeline:
         dispatcher = Dispatcher(
             upstreams=self._upstreams,
             health=self._health,
@@ -230,6 +237,7 @@ class RequestPath:
                 till=Till(dispatcher, RateCard()),
                 clock=self._clock,
             ),
+            cache=caching,
             holder=self._money.holder,
             use=self._use,
             hindsight=LookBack(self._targets, RateCard(), learn=settings.routing.learn.enabled, features=trace),
@@ -243,7 +251,7 @@ class RequestPath:
         watching = asyncio.create_task(self._health.run())
         paging = asyncio.create_task(self._pager.run())
         try:
-            async with self._money.running():
+            async with self._money.running(), self.cache.running():
                 yield
         finally:
             watching.cancel()

@@ -64,9 +64,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     keeper: str
     secret: "_Secret"
 
-    def at(self, target: Target) -> Place:
-        """Where an answer by `target` belongs."""
-        by = [target.name, target.upstream, target.model, target.revision]
+    def at(self, target: Target, *, judged: bool = False) -> Place:
+        """Where an answer by `target` belongs.
+
+        Args:
+            judged: a cascade looked at it, and gave it: whoever asks for that is not given what nobody looked at.
+        """
+        by = [target.name, target.upstream, target.model, target.revision, "judged" if judged else ""]
         is_kept = bool(self.keeper) and target.answers(self.surface) is self.surface
         parts = [*map(_bytes, by), _bytes(self.keeper if is_kept else "")]
         # What the upstream keeps says other words, and its id is known to the caller.

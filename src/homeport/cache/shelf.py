@@ -67,10 +67,13 @@ class Shelf:
 
     Args:
         index: follows what is here.
+
+    Attributes:
+        limits: another one holds from the next entry on; `memory` stays what it was.
     """
 
     def __init__(self, limits: Limits, clock: Clock, index: CardIndex | None = None) -> None:
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._index = index
         self._known: dict[bytes, Ranked] = {}
@@ -213,7 +216,7 @@ class Shelf:
 
     def _add(self, card: Card) -> Card | None:
         """The card as it is kept, without its vector; None where it is not."""
-        largest = min(self._limits.size, self._limits.tenant_size)
+        largest = min(self.limits.size, self.limits.tenant_size)
         if card.size > largest or card.expires_at <= self._clock.wall_ns() or self.barred(card.id):
             self._drop(card.id)
             return None
@@ -262,11 +265,11 @@ class Shelf:
         tenant = self._tenants[name]
         while self._too_much(tenant) and self._evict(tenant.line):
             pass
-        while (len(self._known) > self._limits.entries or self._size > self._limits.size) and self._evict(self._line):
+        while (len(self._known) > self.limits.entries or self._size > self.limits.size) and self._evict(self._line):
             pass
 
     def _too_much(self, tenant: _Tenant) -> bool:
-        return tenant.entries > self._limits.tenant_entries or tenant.size > self._limits.tenant_size
+        return tenant.entries > self.limits.tenant_entries or tenant.size > self.limits.tenant_size
 
     def _evict(self, line: Line) -> bool:
         entry_id = line.first(self._known)

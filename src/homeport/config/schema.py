@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_valida
 from homeport.config.alerts import AlertSettings
 from homeport.config.batch import BatchSettings
 from homeport.config.budgets import BudgetSettings
+from homeport.config.cache import CacheSettings
 from homeport.config.cascade import CascadeSettings
 from homeport.config.fields import (
     ApiKey,
@@ -314,6 +315,7 @@ class Settings(Section):
         default_factory=LoopSettings, description="When an agent that repeats itself is stopped."
     )
     privacy: PrivacySettings = Field(default_factory=PrivacySettings, description="What may leave, and what may not.")
+    cache: CacheSettings = Field(default_factory=CacheSettings, description="Which answers are given again.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Who is told of spending and of loops.")
     slo: tuple[ObjectiveSettings, ...] = Field(

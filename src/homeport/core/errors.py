@@ -17,6 +17,7 @@ HomeportError                      code + message + hint (what to do next)
 │   ├── LoopStopped                the agent repeats itself; calling again does not help
 │   ├── RequestTimeout             the caller was too slow to send the request
 │   ├── NotFound                   no such model or path
+│   ├── NotCached                  only a kept answer was wanted, and there is none
 │   └── WrongMethod                the path exists, the method does not
 ├── CapacityError                  we are full or draining: come back later
 ├── PrivateTierUnavailable         private data, and nothing at home can answer now
@@ -158,6 +159,10 @@ class RequestTimeout(RequestError):
 
 class NotFound(RequestError):
     default_code = "not_found"
+
+
+class NotCached(RequestError):
+    default_code = "not_cached"
 
 
 class WrongMethod(RequestError):

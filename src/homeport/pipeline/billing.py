@@ -9,8 +9,8 @@ _GENERATING = CONVERSATIONS | {Surface.COMPLETION}
 
 
 def billable(exchange: Exchange, now: int) -> Usage:
-    """The usage of the call that the exchange is at."""
-    if exchange.target is None:
+    """The usage of the call that the exchange is at; none where it was answered from the cache."""
+    if exchange.target is None or exchange.is_hit:
         return Usage()
     lasted = now - exchange.dispatched_ns
     if not exchange.saw_the_end:

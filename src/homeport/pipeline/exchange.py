@@ -34,6 +34,7 @@ from homeport.pipeline.redaction import Redaction
 from homeport.pipeline.routing import Route
 from homeport.pipeline.spending import Tab
 from homeport.pipeline.taint import Sequel
+from homeport.pipeline.visit import CacheHeaders, Visit
 from homeport.privacy.restoration.answer import Restoration
 
 Asking = Callable[[Target, Surface, Mapping[str, Raw]], Mapping[str, Raw]]
@@ -57,6 +58,7 @@ class Exchange:
         prefix: the beginnings of the prompt, by the name of the replicas that were chosen by them.
         escalation: which answers were not good enough, and why; see `Receipt`.
         asking: changes what a target is asked, given its fields in the words of a surface.
+        visit: what the cache has to do with it; None for nothing, and then `uncached` says why, if its route has one.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Exchange:
         wire: Wire,
         timeout_header: str | None = None,
         attribution: Attribution | None = None,
+        cache_headers: CacheHeaders | None = None,
         batch: bool = False,
     ) -> None:
         self.request_id = request_id
@@ -79,6 +82,7 @@ class Exchange:
         self.data_class_header = data_class_header
         self.timeout_header = timeout_header
         self.attribution = attribution or Attribution()
+        self.cache_headers = cache_headers or CacheHeaders()
         self.batch = batch
         self.read_body = read_body
         self.dialect = dialect
@@ -114,6 +118,8 @@ class Exchange:
         self.usage: Usage | None = None
         self.events = 0
         self.held: list[Frame] = []
+        self.visit: Visit | None = None
+        self.uncached = ""
         self.ticket: Ticket | None = None
         self.tab: Tab | None = None
         self.outcome = Outcome.COMPLETED
@@ -189,6 +195,11 @@ class Exchange:
         self.restoration = None if redaction is None else redaction.restoration(surface)
 
     @property
+    def is_hit(self) -> bool:
+        """Whether it is answered from the cache."""
+        return self.visit is not None and self.visit.found is not None
+
+    @property
     def saw_the_end(self) -> bool:
         """Whether the upstream has said all that it had to say, or is not needed to: its usage is final."""
         whole = self.usage is not None and not (self.inference is not None and self.inference.stream)
@@ -259,6 +270,10 @@ class Exchange:
             headers["x-homeport-router"] = str(why.version)
         if self.loop:
             headers["x-homeport-loop"] = self.loop
+        if self.visit is not None:
+            headers.update(self.visit.headers())
+        elif self.uncached:
+            headers["x-homeport-cache"] = f"bypass:{self.uncached}"
         if isinstance(self.error, RateLimited):
             return {**headers, **rate_headers(self.error.allowances)}
         return headers if self.ticket is None else {**headers, **rate_headers(self.ticket.allowances)}

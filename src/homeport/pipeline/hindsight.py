@@ -94,6 +94,8 @@ class LookBack:
         private = exchange.data_class is not DataClass.OPEN
         if exchange.outcome is not Outcome.COMPLETED or exchange.target is None or self._pricing is None or private:
             return 0
+        if exchange.is_hit:
+            return 0  # What the cache saved is told by itself.
         if exchange.surface not in _COMPARED:
             return 0  # Vectors and scores of another model are not the same thing dearer.
         if exchange.batch and not usage.service_tier:

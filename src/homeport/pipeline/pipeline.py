@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,7 @@ from homeport.pipeline.admission import Admission
 from homeport.pipeline.attribution import end_user, trace_id
 from homeport.pipeline.authenticate import authenticate, permit, scope_of
 from homeport.pipeline.billing import billable
+from homeport.pipeline.caching import CacheStage, Hit
 from homeport.pipeline.cascade import Cascade
 from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.dispatch import Dispatcher
@@ -38,6 +40,8 @@ from homeport.pipeline.stream import relay
 
 logger = logging.getLogger(__name__)
 
+_FREE = Nano(0)
+
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
     """What the request path is made of; put together in bootstrap.py.
@@ -45,6 +49,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         spending: None where there are no budgets.
         cascade: None where no answer is looked at.
+        cache: None where nothing is cached.
         holder: the name of this process in records and leases.
         use: entered by each request, for as long as it may need an upstream.
         hindsight: what is kept of a request that has ended, beside its bill.
@@ -64,6 +69,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     longest_s: float
     spending: Spending | None = None
     cascade: Cascade | None = None
+    cache: CacheStage | None = None
     holder: str = ""
     use: Occupancy = msgspec.field(default_factory=Occupancy)
     hindsight: LookBack = msgspec.field(default_factory=LookBack)
@@ -96,6 +102,8 @@ class Pipeline:
         finally:
             self._stages.dispatcher.release(exchange)
             self._settle(exchange)
+            if self._stages.cache is not None:
+                self._stages.cache.leave(exchange)
         await exchange.finish()
 
     async def _answer(self, exchange: Exchange) -> None:
@@ -113,8 +121,10 @@ class Pipeline:
             await self._stages.privacy.assess(exchange)
             await self._stages.loops.check(exchange)
             self._decide(exchange, key)
-            await self._reserve_money(exchange, key)
-            await self._dispatch(exchange)
+            kept = await self._stages.cache.look(exchange) if self._stages.cache is not None else None
+            if kept is None:
+                await self._reserve_money(exchange, key)
+            await self._dispatch(exchange, kept)
 
     async def _decode(self, exchange: Exchange) -> None:
         exchange.inference = exchange.dialect.decode(exchange.surface, await exchange.read_body())
@@ -152,11 +162,12 @@ class Pipeline:
             if decision is not exchange.decision:
                 exchange.decision, exchange.reason = decision, decision.reason
 
-    async def _dispatch(self, exchange: Exchange) -> None:
+    async def _dispatch(self, exchange: Exchange, kept: Hit | None) -> None:
         assert exchange.inference is not None
         assert exchange.decision is not None
         cascade, decision = self._stages.cascade, exchange.decision
-        dispatch = cascade if cascade is not None and decision.cascade else self._stages.dispatcher
+        calls = cascade if cascade is not None and decision.cascade else self._stages.dispatcher
+        dispatch = kept or calls
         if exchange.inference.stream:
             first, rest = await dispatch.stream(exchange, decision)
             try:
@@ -179,7 +190,9 @@ class Pipeline:
             return
         now = self._stages.clock.monotonic_ns()
         usage = exchange.billed = billable(exchange, now)
-        if exchange.target is not None:
+        if exchange.is_hit:
+            exchange.cost, exchange.price_source = _FREE, "cache"
+        elif exchange.target is not None:
             cost = self._stages.pricing.cost(exchange.target, usage, now - exchange.dispatched_ns)
             if exchange.tab is not None and (ceiling := exchange.tab.ceiling(exchange.target)) is not None:
                 cost, exchange.price_source = ceiling, UNKNOWN_PRICE
@@ -202,10 +215,20 @@ class Pipeline:
             _pay(exchange, exchange.tab, total)
         if exchange.route is not None and exchange.target is not None and exchange.outcome is Outcome.COMPLETED:
             exchange.route.answered_by(exchange.target)
-            if self._stages.cascade is not None:
+            if self._stages.cascade is not None and not exchange.is_hit:
                 self._stages.cascade.answered(exchange.route, exchange.target)
         for observer in self._stages.observers:
             observer.observe(event)
+
+
+def _of_the_cache(exchange: Exchange) -> dict[str, Any]:
+    """What the cache had to do with a request; nothing where it had not."""
+    visit = exchange.visit
+    if visit is None:
+        return {}
+    entry = "" if visit.found is None else visit.found.entry.card.id.hex()
+    is_given = visit.found is not None and exchange.outcome is Outcome.COMPLETED
+    return {"cache": visit.kind.value, "cache_entry": entry, "saved_cost": visit.saved if is_given else 0}
 
 
 def _lost(exchange: Exchange) -> int:
@@ -261,5 +284,6 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str,
         batch=exchange.batch,
         engine_ns=usage.engine_ns,
         holder=holder,
+        **_of_the_cache(exchange),
         **msgspec.structs.asdict(known),
     )

@@ -1,0 +1,106 @@
+"""The cache of a process: what is kept outlives the configuration by which it is looked up."""
+
+import asyncio
+import contextlib
+import hashlib
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from homeport.cache.keys import Keys
+from homeport.cache.library import Library
+from homeport.cache.rules import Rules
+from homeport.cache.semantic import SemanticTier
+from homeport.cache.shelf import Limits, Shelf
+from homeport.cache.verifier.verify import Verifier
+from homeport.config.cache import CacheSettings
+from homeport.core.caching import EntryStore
+from homeport.core.ports import Clock, Pricing
+from homeport.embeddings.choose import Model, open_embedder
+from homeport.pipeline.caching import CacheStage
+from homeport.pipeline.flights import Flights
+
+_PAUSE_S = 0.5
+
+
+class Cache:
+    """Kept answers, and the requests that wait for one.
+
+    Args:
+        secret: what keys of entries are made with; the same in all processes that share them.
+        store: None where nothing outlives the process.
+        models: where exported embedders are kept.
+    """
+
+    def __init__(self, secret: bytes, store: EntryStore | None, clock: Clock, models: Path = Path()) -> None:
+        self._models = models
+        self._secret = hashlib.blake2b(b"homeport cache", key=secret[:64], digest_size=32).digest()
+        self._store = store
+        self._clock = clock
+        self.flights = Flights()
+        self._wanted = self._embedder = ""
+        self.library: Library | None = None
+
+    def stage(self, settings: CacheSettings, pricing: Pricing) -> CacheStage | None:
+        """By these settings, from now on; None where nothing is cached.
+
+        Raises:
+            ConfigError: the embedder cannot be used.
+        """
+        if not settings.is_on:
+            return None
+        library = self._library_of(settings)
+        return CacheStage(
+            rules=Rules(settings),
+            keys=Keys(self._secret, self._embedder),
+            library=library,
+            flights=self.flights,
+            pricing=pricing,
+            clock=self._clock,
+            dice=random.Random(),  # noqa: S311  it blurs times; whoever guesses it learns nothing
+            sleep=asyncio.sleep,
+            max_bytes=settings.max_entry_bytes,
+            jitter_s=settings.jitter_seconds,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Store what is new, and read what other processes stored, until the end."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            if self.library is not None:
+                await self.library.exchange_news()
+
+    async def _run(self) -> None:
+        while True:
+            if self.library is not None:
+                await self.library.exchange_news()
+            await asyncio.sleep(_PAUSE_S)
+
+    def _library_of(self, settings: CacheSettings) -> Library:
+        """What is known already, unless its vectors are another model's."""
+        limits = _limits(settings)
+        wanted = settings.embedder if settings.is_semantic else ""
+        if self.library is not None and wanted in ("", self._wanted):
+            self.library.shelf.limits = limits
+            return self.library
+        embedder = open_embedder(Model(wanted), self._models) if wanted else None
+        semantic = None if embedder is None else SemanticTier(embedder, Verifier(embedder), clock=self._clock)
+        self._wanted, self._embedder = wanted, "" if embedder is None else embedder.name
+        self.library = Library(Shelf(limits, self._clock, semantic), self._store, semantic, self._clock)
+        return self.library
+
+
+def _limits(settings: CacheSettings) -> Limits:
+    share = settings.tenant_percent / 100
+    return Limits(
+        entries=settings.max_entries,
+        size=settings.max_bytes,
+        tenant_entries=max(1, round(settings.max_entries * share)),
+        tenant_size=max(1, round(settings.max_bytes * share)),
+        memory=settings.max_memory_bytes,
+    )

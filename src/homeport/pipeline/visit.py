@@ -1,0 +1,160 @@
+"""What the cache has to do with one request: what its headers ask for, what was found, what is to be kept."""
+
+import re
+
+import msgspec
+
+from homeport.cache.keys import Asked
+from homeport.core.caching import CacheRule, Found, Kind
+from homeport.core.errors import InvalidRequest
+from homeport.core.money import Nano
+from homeport.core.types import Frame
+from homeport.pipeline.flights import Flight
+
+CONTROL_HEADER = "cache-control"
+TAGS_HEADER = "x-homeport-cache-tags"
+CORPUS_HEADER = "x-homeport-corpus"
+
+_MOST_TAGS = 16
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
+_LONGEST_CORPUS = 128
+
+
+class CacheHeaders(msgspec.Struct, frozen=True, kw_only=True):
+    """The headers that say how a request is cached, as they were sent; None where one was not."""
+
+    control: str | None = None
+    tags: str | None = None
+    corpus: str | None = None
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller wants of the cache. The words of `Cache-Control` mean what RFC 9111, section 5.2.1, says.
+
+    Attributes:
+        fresh: the answer must be made now.
+        forgotten: nothing of it is kept.
+        only_kept: an answer that is kept, or none.
+        max_age_s: the age of an answer in seconds at most; None for any.
+        tags: by which what is kept of it can be purged.
+        corpus: the version of what answers are made from.
+    """
+
+    fresh: bool = False
+    forgotten: bool = False
+    only_kept: bool = False
+    max_age_s: int | None = None
+    tags: tuple[str, ...] = ()
+    corpus: str = ""
+
+
+_NONE = Wishes()
+
+
+def read_wishes(headers: CacheHeaders) -> Wishes:
+    """What the headers say; words of `Cache-Control` that are not known mean nothing.
+
+    Raises:
+        InvalidRequest: cache_tags_invalid, cache_corpus_invalid.
+    """
+    if headers.control is None and headers.tags is None and headers.corpus is None:
+        return _NONE
+    words = [word.strip().lower() for word in (headers.control or "").split(",")]
+    return Wishes(
+        fresh="no-cache" in words or "no-store" in words,
+        forgotten="no-store" in words,
+        only_kept="only-if-cached" in words,
+        max_age_s=next((_seconds(word) for word in words if word.startswith("max-age")), None),
+        tags=_tags(headers.tags),
+        corpus=_corpus(headers.corpus),
+    )
+
+
+class Visit:
+    """Of one request.
+
+    Attributes:
+        asked: from which its places are made.
+        rule: of its route.
+        found: what it is answered with; None where it is answered upstream.
+        flight: others who ask the same wait for its answer.
+        tape: what the caller was told of a stream, to be kept; None where nothing is.
+        age_s: of what was found, in seconds.
+        saved: nano-dollars that the same answer would have cost.
+    """
+
+    def __init__(self, asked: Asked, rule: CacheRule, wishes: Wishes) -> None:
+        self.asked = asked
+        self.rule = rule
+        self.wishes = wishes
+        self.found: Found | None = None
+        self.flight: Flight | None = None
+        self.tape: Tape | None = None
+        self.age_s = 0
+        self.saved = Nano(0)
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.MISS if self.found is None else self.found.kind
+
+    def headers(self) -> dict[str, str]:
+        """What the caller is told."""
+        found = self.found
+        if found is None:
+            return {"x-homeport-cache": Kind.MISS.value}
+        kind = Kind.SEMANTIC if found.kind is Kind.ALIAS else found.kind
+        return {
+            "x-homeport-cache": kind.value,
+            "x-homeport-cache-similarity": f"{found.similarity:.3f}",
+            "x-homeport-cache-entry": found.entry.card.id.hex(),
+            "age": str(self.age_s),
+        }
+
+
+class Tape:
+    """Frames of a stream that is told, up to so many bytes; nothing of one that is longer."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._frames: list[bytes] = []
+        self._size = 0
+
+    def note(self, frame: Frame) -> None:
+        self._size += len(frame.data)
+        if self._size <= self._most:
+            self._frames.append(frame.data)
+        else:
+            self._frames.clear()
+
+    @property
+    def events(self) -> bytes:
+        """All of it; b"" where it was too long."""
+        return b"".join(self._frames) if self._size <= self._most else b""
+
+
+def _seconds(word: str) -> int:
+    """Of `max-age=SECONDS`; 0 for what is no number, as the standard recommends for what cannot be read."""
+    number = word.partition("=")[2].strip().strip('"')
+    return min(int(number), 1 << 40) if number.isascii() and number.isdigit() and len(number) < 16 else 0
+
+
+def _tags(said: str | None) -> tuple[str, ...]:
+    tags = tuple(dict.fromkeys(tag.strip() for tag in (said or "").split(",") if tag.strip()))
+    if len(tags) > _MOST_TAGS or not all(_TAG.fullmatch(tag) for tag in tags):
+        raise InvalidRequest(
+            f"{TAGS_HEADER} takes up to {_MOST_TAGS} names with commas between them",
+            code="cache_tags_invalid",
+            hint="use letters, digits and . _ : / -, up to 64 of them a name",
+        )
+    return tags
+
+
+def _corpus(said: str | None) -> str:
+    corpus = (said or "").strip()
+    if len(corpus) > _LONGEST_CORPUS or not corpus.isprintable():
+        raise InvalidRequest(
+            f"{CORPUS_HEADER} takes up to {_LONGEST_CORPUS} printable characters",
+            code="cache_corpus_invalid",
+            hint="send a short version, such as 2026-11-22 or a digest",
+        )
+    return corpus
