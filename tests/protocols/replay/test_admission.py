@@ -292,3 +292,19 @@ def spoilt(value: Any, data: st.DataObject) -> None:
             value[place] = data.draw(json_values)
             return
         value = value[place]
+
+
+def test_halves_of_events_make_no_whole() -> None:
+    """Put side by side with a comma they would."""
+    name, rest = encoded(chunk("stop", content="Yes.")).split(b", ", 1)
+    assert CHAT.whole(b"data: " + name + b", " + rest + b"\n\n") is not None
+    halves = b"data: " + name + b"\n\ndata: " + rest + b"\n\n"
+    assert CHAT.whole(halves) is None
+    assert ADMISSION.defect(Surface.CHAT, halves, streamed=True) == "unreadable"
+
+
+def test_a_signature_comes_after_the_thoughts_it_seals() -> None:
+    told = message("end_turn", {"type": "thinking", "thinking": "Hm.", "signature": "c2VhbA=="})
+    events = joined(MESSAGES.frames(encoded(told)))
+    assert b'"content_block":{"type":"thinking","thinking":"","signature":""}' in events
+    assert events.index(b'"thinking_delta"') < events.index(b'"signature_delta"')
