@@ -292,3 +292,14 @@ async def test_a_cancelled_request_leaves_no_flight() -> None:
     await asyncio.gather(asking, return_exceptions=True)
     assert home.recorder.events[0].outcome is Outcome.CANCELLED
     assert len(home.cache.flights) == 0
+
+
+async def test_a_hit_tells_the_tokens_of_the_answer_that_it_gives() -> None:
+    home = house()
+    home.upstreams["mid"].script([frame for frame in SPOKEN if not frame.usage_only])
+    asked = {**STREAM, "stream_options": {"include_usage": True}}
+    for _ in range(2):
+        answer = await home.ask(asked)
+        told = [json.loads(line[6:]) for line in answer.body.decode().split("\n") if line.startswith("data: {")]
+        assert [one["usage"]["prompt_tokens"] > 0 for one in told if one.get("usage")] == [True]
+    assert home.calls() == ["mid"]

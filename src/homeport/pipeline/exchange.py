@@ -227,7 +227,7 @@ class Exchange:
             model=target.name if target else "",
             reason=self.reason,
             cost=self.cost,
-            usage=self.billed,
+            usage=self.billed if self.visit is None or self.visit.found is None else self.visit.found.entry.usage,
             escalation=self.escalation,
         )
 
