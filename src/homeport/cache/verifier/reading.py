@@ -1,15 +1,16 @@
 """What a text says, in words that do not depend on how it is said: at two depths, for each mode one."""
 
-import re
 from collections.abc import Sequence
-from importlib.resources import files
 
 import msgspec
 
 from homeport.cache.verifier.lexicon import Lexicon
+from homeport.cache.verifier.reference import resolve
+from homeport.cache.verifier.rewrites import load_rewrites, rewrite
 from homeport.cache.verifier.words import read
 
 _ARTICLES = frozenset(("a", "an", "the"))
+_MARKS = frozenset((",", "."))
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -28,30 +29,23 @@ class Reading(msgspec.Struct, frozen=True):
     form: tuple[str, ...] = ()
 
 
-class Rewrite(msgspec.Struct, frozen=True):
-    """A rule: what matches is replaced."""
-
-    pattern: re.Pattern[str]
-    replacement: str
-
-
 class Reader:
     """Makes readings; the same text always gives the same."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
-        self._same = load_rewrites("same.txt")
-        self._rewrites = load_rewrites("rewrites.txt")
+        self._same = load_rewrites("same.txt", lexicon)
+        self._rewrites = load_rewrites("rewrites.txt", lexicon)
 
     def read(self, text: str) -> Reading:
         words = read(text, self._lexicon)
         if words.verbatim or not words.all:
             return Reading(words.text)
         if not self._is_english(words.all):
-            return Reading(words.text, False, tuple(word.lower() for word in words.all if word != ","))
+            return Reading(words.text, False, tuple(word.lower() for word in words.all if word not in _MARKS))
         said = rewrite(" " + " ".join(map(self._plain, words.all)) + " ", self._same)
         form = rewrite(said, self._rewrites)
-        return Reading(words.text, True, _bare(said), _bare(form))
+        return Reading(words.text, True, _bare(said), self._joined(resolve(_bare(form), self._lexicon)))
 
     def _plain(self, word: str) -> str:
         if word[0].isupper() and word != "I":
@@ -64,31 +58,22 @@ class Reader:
         known = sum(self._lexicon.is_known(word.lower()) or word == "'s" for word in plain)
         return 10 * known >= 7 * len(plain) and all(map(str.isascii, words))
 
+    def _joined(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Words that count as one become one."""
+        out: list[str] = []
+        at = 0
+        while at < len(words):
+            phrase = self._phrase(words, at)
+            out.append("_".join(phrase) if phrase else words[at])
+            at += len(phrase) or 1
+        return tuple(out)
 
-def load_rewrites(name: str) -> tuple[Rewrite, ...]:
-    """The rules of a file of `data/`: `pattern ~ what follows => replacement`."""
-    rules = []
-    for line in (files(__package__) / "data" / name).read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            left, _, right = line.partition(" =>")
-            rules.append(Rewrite(_compiled(left), f"{right.strip()} " if right.strip() else ""))
-    return tuple(rules)
-
-
-def rewrite(said: str, rules: Sequence[Rewrite]) -> str:
-    for rule in rules:
-        said = rule.pattern.sub(rule.replacement, said)
-    return said
-
-
-def _compiled(left: str) -> re.Pattern[str]:
-    """A pattern of whole words; a text that it is tried on begins and ends with a space."""
-    words, _, ahead = left.partition(" ~ ")
-    before = r"(?<=\A )" if words.startswith("^") else "(?<= )"
-    after = r" \Z" if words.endswith("$") else " "
-    follows = f"(?={ahead} )" if ahead else ""
-    return re.compile(f"{before}(?:{words.removeprefix('^').removesuffix('$')}){after}{follows}")
+    def _phrase(self, words: Sequence[str], at: int) -> tuple[str, ...]:
+        for phrase in self._lexicon.phrases.get(words[at].lower(), ()):
+            if tuple(word.lower() for word in words[at : at + len(phrase)]) == phrase:
+                return phrase
+        return ()
 
 
 def _bare(said: str) -> tuple[str, ...]:
-    return tuple(word for word in said.split() if word not in _ARTICLES and word != ",")
+    return tuple(word for word in said.split() if word not in _ARTICLES and word not in _MARKS)

@@ -7,6 +7,7 @@ import msgspec
 
 from homeport.cache.verifier import lexicon as words
 from homeport.cache.verifier.compare import same_words
+from homeport.cache.verifier.order import same_order
 from homeport.cache.verifier.reading import Reader, Reading
 from homeport.core.caching import Mode
 
@@ -66,8 +67,12 @@ class Verifier:
     def _english(self, one: Reading, other: Reading, cosine: float, mode: Mode) -> Ruling:
         if same_words(one.plain, other.plain, self._lexicon, synonyms=False):
             return Ruling(True, "same_words")
+        if same_order(one.plain, other.plain, self._lexicon, roles=False):
+            return Ruling(True, "same_order")
         if mode is Mode.STRICT:
             return Ruling(False, "other_words")
         if cosine >= SYNONYM_COSINE and same_words(one.form, other.form, self._lexicon, synonyms=True):
             return Ruling(True, "same_meaning")
+        if same_order(one.form, other.form, self._lexicon, roles=True):
+            return Ruling(True, "same_order")
         return Ruling(False, "other_words", doubtful=cosine >= SYNONYM_COSINE)

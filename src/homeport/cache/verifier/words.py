@@ -33,7 +33,8 @@ class Words(msgspec.Struct, frozen=True):
     """A text that was read.
 
     Attributes:
-        all: in order; what is written with a capital inside a sentence keeps it, "," stands where one was.
+        all: in order; what is written with a capital inside a sentence keeps it, "," and "." stand where a
+            part of a sentence or a sentence ends.
         verbatim: the text is too long, or code, an address or a formula: only the same text says the same.
         text: with white space and case of no meaning left out.
     """
@@ -55,7 +56,7 @@ def read(text: str, lexicon: Lexicon) -> Words:
     shout = plain.isupper()
     words: list[str] = []
     for match in found:
-        start = not words or plain[: match.start()].rstrip()[-1:] in ".!?:"
+        start = not words or words[-1] == "." or plain[: match.start()].rstrip()[-1:] == ":"
         _spell(match[0], words, lexicon, plain_case=start or shout, negative=_negative(plain, match.start()))
     return Words(tuple(_numbered(words, lexicon)), " ".join(plain.casefold().split()))
 
@@ -68,6 +69,8 @@ def _negative(text: str, at: int) -> bool:
 def _spell(token: str, words: list[str], lexicon: Lexicon, *, plain_case: bool, negative: bool) -> None:
     """Add the words of a token."""
     if token in _SILENT:
+        if token in ".!?" and words and words[-1] != ".":
+            words.append(".")
         return
     lower = token.lower()
     if negative:
