@@ -51,12 +51,16 @@ class Reader:
         if word[0].isupper() and word != "I":
             return word
         lower = word.lower()
-        return self._lexicon.spelling.get(lower) or self._lexicon.singular(lower)
+        singular = self._lexicon.singular(self._lexicon.spelling.get(lower, lower))
+        return self._lexicon.spelling.get(singular, singular)
 
     def _is_english(self, words: Sequence[str]) -> bool:
         plain = [word for word in words if word.islower() or word == "I"]
-        known = sum(self._lexicon.is_known(word.lower()) or word == "'s" for word in plain)
+        known = sum(self._knows(word.lower()) for word in plain)
         return 10 * known >= 7 * len(plain) and all(map(str.isascii, words))
+
+    def _knows(self, word: str) -> bool:
+        return self._lexicon.is_known(word) or self._lexicon.is_name(word) or word == "'s"
 
     def _joined(self, words: Sequence[str]) -> tuple[str, ...]:
         """Words that count as one become one."""

@@ -15,6 +15,8 @@ class Rewrite(msgspec.Struct, frozen=True):
     """A rule: what matches is replaced, unless a word in it is not of the kind that the rule asks for."""
 
     pattern: re.Pattern[str]
+    starts: bool
+    literal: str
     replacement: Callable[[re.Match[str]], str]
 
 
@@ -24,21 +26,53 @@ def load_rewrites(name: str, lexicon: Lexicon) -> tuple[Rewrite, ...]:
     for line in (files(__package__) / "data" / name).read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             left, _, right = line.partition(" =>")
-            rules.append(Rewrite(_compiled(left), _filling(right.strip(), lexicon)))
+            rules.append(Rewrite(_compiled(left), left.startswith("^"), _literal(left), _filling(right.strip(), lexicon)))
     return tuple(rules)
 
 
 def rewrite(said: str, rules: Sequence[Rewrite]) -> str:
     """Apply each rule once, in order; the text begins and ends with a space."""
     for rule in rules:
-        said = rule.pattern.sub(rule.replacement, said)
+        if rule.literal in said:
+            said = _at_starts(rule, said) if rule.starts else rule.pattern.sub(rule.replacement, said)
     return said
+
+
+def _at_starts(rule: Rewrite, said: str) -> str:
+    """Apply a rule to the beginning of each sentence."""
+    at = 1
+    while at:
+        if match := rule.pattern.match(said, at):
+            said = f"{said[:at]}{rule.replacement(match)}{said[match.end() :]}"
+        at = said.find(" . ", at - 1) + 3
+        if at == 2:
+            break
+    return said
+
+
+def _literal(left: str) -> str:
+    """The longest part of a pattern that is in everything it matches, to pass over it quickly."""
+    bare = left.partition(" ~ ")[0].strip("^$")
+    if "|" in _outside(bare):
+        return ""
+    parts = re.split(r"\\.|[^a-z ]", re.sub(r".[?*{]", "\\0", _outside(bare)))
+    return max((part.strip() for part in parts), key=len, default="")
+
+
+def _outside(pattern: str) -> str:
+    """A pattern without its groups."""
+    depth, kept = 0, []
+    for character in pattern:
+        depth += character == "("
+        kept.append("\0" if depth else character)
+        depth -= character == ")"
+    return "".join(kept)
 
 
 def _compiled(left: str) -> re.Pattern[str]:
     """A pattern of whole words; ^ and $ are the ends of a sentence."""
     words, _, ahead = left.partition(" ~ ")
-    before = r"(?:(?<=\A )|(?<= \. ))" if words.startswith("^") else "(?<= )"
+    before = "" if words.startswith("^") else "(?<= )"
     after = r" (?=\Z|\. )" if words.endswith("$") else " "
     follows = f"(?={ahead} )" if ahead else ""
     return re.compile(f"{before}(?:{words.removeprefix('^').removesuffix('$')}){after}{follows}")

@@ -14,10 +14,10 @@ from homeport.core.caching import Mode
 if TYPE_CHECKING:
     from homeport.embeddings.base import Embedder
 
-SAME_COSINE = 0.75
+SAME_COSINE = 0.6
 """Below it nothing is served, whatever the words say."""
 
-SYNONYM_COSINE = 0.85
+SYNONYM_COSINE = 0.7
 _REMEMBERED = 4_096
 
 

@@ -26,6 +26,7 @@ _QUOTES = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u00b4": "'", "`": "'", "\u201c": '"', "\u201d": '"'}
 )
 _SIGNS = {"&": "and", "%": "percent", "+": "plus", "\u2013": "-", "\u2014": "-"}
+_ALSO_NAMES = frozenset(("may", "will"))
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 
 
@@ -58,6 +59,8 @@ def read(text: str, lexicon: Lexicon) -> Words:
     for match in found:
         start = not words or words[-1] == "." or plain[: match.start()].rstrip()[-1:] == ":"
         _spell(match[0], words, lexicon, plain_case=start or shout, negative=_negative(plain, match.start()))
+    while words and words[-1] == ".":
+        words.pop()
     return Words(tuple(_numbered(words, lexicon)), " ".join(plain.casefold().split()))
 
 
@@ -85,6 +88,10 @@ def _spell(token: str, words: list[str], lexicon: Lexicon, *, plain_case: bool, 
         words.extend(short)
     elif "'" in lower:
         _apostrophe(token, words, lexicon, plain_case=plain_case)
+    elif token.istitle() and lower in lexicon.lists["function"] - _ALSO_NAMES:
+        words.append("I" if lower == "i" else lower)
+    elif lower in lexicon.numbers and not lexicon.numbers[lower].isdigit():
+        words.append(lexicon.numbers[lower])
     else:
         words.append(lower if (plain_case and not lexicon.is_name(token)) or not token[0].isupper() else token)
 
@@ -134,7 +141,7 @@ def _number(words: list[str], at: int, lexicon: Lexicon) -> tuple[int, int]:
     start, total, part = at, 0, 0
     while at < len(words):
         word = words[at].lower()
-        value = int(lexicon.numbers[word]) if word in lexicon.numbers else -1
+        value = _value(word, words[at + 1 : at + 2], lexicon)
         if value >= 0 and _fits(part, value, at > start):
             part += value
         elif word in _SCALES and part:
@@ -143,6 +150,12 @@ def _number(words: list[str], at: int, lexicon: Lexicon) -> tuple[int, int]:
             break
         at += 1
     return (total + part, at - start)
+
+
+def _value(word: str, after: list[str], lexicon: Lexicon) -> int:
+    """Of a word for a cardinal number, or of figures before "million"; -1 for what is no such number."""
+    figures = lexicon.numbers.get(word, word if after and after[0] in _SCALES else "")
+    return int(figures) if figures.isascii() and figures.isdigit() and len(figures) < 7 else -1
 
 
 def _fits(part: int, value: int, begun: bool) -> bool:
