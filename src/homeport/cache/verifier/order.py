@@ -47,7 +47,12 @@ def _is_moved(one: Sequence[str], other: Sequence[str], lexicon: Lexicon) -> boo
 
 
 def _is_swapped(
-    one: Sequence[str], other: Sequence[str], before: Sequence[str], after: Sequence[str], all_: Sequence[str], lexicon: Lexicon
+    one: Sequence[str],
+    other: Sequence[str],
+    before: Sequence[str],
+    after: Sequence[str],
+    all_: Sequence[str],
+    lexicon: Lexicon,
 ) -> bool:
     """Both sides of "and", or of something that holds both ways, changed places; and they are whole parts."""
     lists = lexicon.lists

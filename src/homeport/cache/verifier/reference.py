@@ -10,7 +10,7 @@ _SHE = frozenset(("she", "her"))
 
 
 def resolve(words: Sequence[str], lexicon: Lexicon) -> tuple[str, ...]:
-    """Pronouns become the one name that they can mean; of him and he, which the order of words tells apart, one is left."""
+    """Pronouns become the one name that they can mean; him becomes he, which the order of words tells apart."""
     said = [_as_subject(words, at, lexicon) for at in range(len(words))]
     men = {word.lower() for word in said if word.lower() in lexicon.men and _names(word, lexicon)}
     women = {word.lower() for word in said if word.lower() in lexicon.women and _names(word, lexicon)}

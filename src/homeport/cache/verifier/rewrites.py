@@ -26,7 +26,9 @@ def load_rewrites(name: str, lexicon: Lexicon) -> tuple[Rewrite, ...]:
     for line in (files(__package__) / "data" / name).read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             left, _, right = line.partition(" =>")
-            rules.append(Rewrite(_compiled(left), left.startswith("^"), _literal(left), _filling(right.strip(), lexicon)))
+            rules.append(
+                Rewrite(_compiled(left), left.startswith("^"), _literal(left), _filling(right.strip(), lexicon))
+            )
     return tuple(rules)
 
 

@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     r"|\S"
 )
 _SILENT = frozenset(".;:!?\"'()…-¿¡•·\u2013\u2014")
+_ENDS = frozenset(".!?")
 _VERBATIM = re.compile(r"[`{}=<>\\|^~_\[\]@#]|https?:|www\.|\n\s+\S|\w\.\w{2}")
 _UNIT = re.compile(r"(\d[\d.,:]*)([a-z]{1,5})")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -72,7 +73,7 @@ def _negative(text: str, at: int) -> bool:
 def _spell(token: str, words: list[str], lexicon: Lexicon, *, plain_case: bool, negative: bool) -> None:
     """Add the words of a token."""
     if token in _SILENT:
-        if token in ".!?" and words and words[-1] != ".":
+        if token in _ENDS and words and words[-1] != ".":
             words.append(".")
         return
     lower = token.lower()
