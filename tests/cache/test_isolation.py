@@ -20,6 +20,8 @@ from tests.cache.worlds import ASKS, PEOPLE, Ask, depends_on, depends_on_without
 
 Craft = Callable[[Ask], Ask]
 
+ASPECTS = [name for name in Ask.__struct_fields__ if name != "surface"]
+
 
 class Cache:
     """Keeps each request as if it were its answer."""
@@ -57,6 +59,15 @@ class Isolation(RuleBasedStateMachine):
     def ask(self, one: Ask, more: list[Ask]) -> None:
         for ask in (one, *more):
             self._ask(ask)
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data(), others=st.lists(st.tuples(st.sampled_from(ASPECTS), ASKS), min_size=1, max_size=3))
+    def vary(self, data: st.DataObject, others: list[tuple[str, Ask]]) -> None:
+        """What was asked before, but for one thing or two."""
+        ask = data.draw(st.sampled_from(self.asked))
+        for aspect, other in others:
+            ask = msgspec.structs.replace(ask, **{aspect: getattr(other, aspect)})
+        self._ask(ask)
 
     @precondition(lambda self: self.asked)
     @rule(data=st.data())
