@@ -1,5 +1,7 @@
 """What is never cached, and what only the very same request will do for."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -160,3 +162,10 @@ def test_who_shares_with_others_does_not_speak_of_themselves() -> None:
         alone = sharing is Sharing.KEY
         assert why_not(chat("Cancel my subscription"), rule=rule) == ("" if alone else "personal")
         assert why_not(chat("Cancel the subscription"), rule=rule) == ""
+
+
+def test_the_page_has_a_row_for_each_reason() -> None:
+    page = (Path(__file__).parents[2] / "docs/explanation/cache-keys.md").read_text()
+    rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    told = {reason for reason, *_ in (*NEVER, *EXACT_ONLY)}
+    assert rows == told | {"no_rule", "off", "no_embedder", "private", "batch", "follow_up", "personal"}
