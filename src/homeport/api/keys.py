@@ -12,7 +12,7 @@ from homeport.api.auth import another_token, digest, new_token
 from homeport.config.privacy import CLASS_NAME
 from homeport.core.errors import ConfigError, InvalidRequest, NotFound
 from homeport.core.types import DEFAULT_PROJECT, Key, RateLimits, Scope
-from homeport.storage.keys import StoredKey, add_key, change_key, list_keys
+from homeport.storage.keys import StoredKey, add_key, change_key, list_keys, revoke_key
 
 MAX_GRACE_SECONDS = 30 * 86_400
 _MOST_RESERVED_PERCENT = 90
@@ -130,14 +130,10 @@ class KeyRegistry:
         return Issued(self._changed(key_id, change), token)
 
     def revoke(self, key_id: str) -> StoredKey:
-        now = self._wall_ns()
-        return self._changed(key_id, lambda stored: msgspec.structs.replace(stored, revoked_at=now))
+        return _known(key_id, revoke_key(self._engine, key_id, self._wall_ns()))
 
     def _changed(self, key_id: str, change: Callable[[StoredKey], StoredKey]) -> StoredKey:
-        stored = change_key(self._engine, key_id, change)
-        if stored is None:
-            raise _unknown(key_id)
-        return stored
+        return _known(key_id, change_key(self._engine, key_id, change))
 
     def _applied(self, fields: KeyFields, key: Key) -> Key:
         said = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
@@ -230,6 +226,12 @@ def tokens(stored: StoredKey, now: int) -> Sequence[dict[str, Any]]:
         return [current]
     until = min(stored.previous_until / _SECOND, stored.key.expires_at or float("inf"))
     return [current, {"issued_at": None, "expires_at": until}]
+
+
+def _known(key_id: str, stored: StoredKey | None) -> StoredKey:
+    if stored is None:
+        raise _unknown(key_id)
+    return stored
 
 
 def _unknown(key_id: str) -> NotFound:

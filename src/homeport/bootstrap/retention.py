@@ -6,7 +6,9 @@ from sqlalchemy import Engine
 
 from homeport.bootstrap.path import SystemClock
 from homeport.config.schema import Settings
-from homeport.jobs.retention import EVERY_S, Retention
+from homeport.jobs import cached, retention
+from homeport.jobs.cached import CacheRetention
+from homeport.jobs.retention import Retention
 from homeport.jobs.schedule import repeat
 
 _DAY_NS = 24 * 3_600 * 1_000_000_000
@@ -14,8 +16,10 @@ _DAY_NS = 24 * 3_600 * 1_000_000_000
 
 async def watch_retention(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:
     """Remove what nothing needs any more, until told to stop."""
-    tidy, failure = (
-        Retention(engine, settings.alerts.keep_days * _DAY_NS).tidy,
-        "old accounts and alerts could not be removed",
+    old, answers = Retention(engine, settings.alerts.keep_days * _DAY_NS), CacheRetention(engine, None)
+    clock = SystemClock()
+    failure = "old accounts and alerts could not be removed"
+    await asyncio.gather(
+        repeat(old.tidy, clock, stop, every_s=retention.EVERY_S, failure=failure),
+        repeat(answers.tidy, clock, stop, every_s=cached.EVERY_S, failure="the cache could not be tidied"),
     )
-    await repeat(tidy, SystemClock(), stop, every_s=EVERY_S, failure=failure)

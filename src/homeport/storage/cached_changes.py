@@ -7,7 +7,7 @@ process hears in one answer is a state and no story.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, select, update
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from homeport.core.caching import Alias, Bar, Changes, Standing
 from homeport.storage.cached_rows import CARD_COLUMNS, cards_of
@@ -19,6 +19,7 @@ from homeport.storage.cached_tables import (
     cache_removals,
     cache_sequence,
 )
+from homeport.storage.db import upsert
 
 
 def number_after_all(connection: Connection, now: int, count: int = 1) -> int:
@@ -31,7 +32,7 @@ def number_after_all(connection: Connection, now: int, count: int = 1) -> int:
         now: nanoseconds since the epoch.
     """
     first = max(_last(connection) + 1, now // 1_000)
-    connection.execute(update(cache_sequence).values(number=first + count - 1))
+    connection.execute(upsert(connection, cache_sequence), [{"id": 1, "number": first + count - 1}])
     return first
 
 
@@ -72,4 +73,4 @@ def _between(table: Table, after: int, upto: int) -> ColumnElement[bool]:
 
 
 def _last(connection: Connection) -> int:
-    return int(connection.execute(select(cache_sequence.c.number)).scalar_one())
+    return connection.execute(select(cache_sequence.c.number)).scalar() or 0

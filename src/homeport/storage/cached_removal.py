@@ -65,7 +65,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     tenant_percent: float = 100.0
 
 
-def purge_entries(connection: Connection, purge: Purge, now: int, bar_s: int) -> int:
+def purge_entries(connection: Connection, purge: Purge, now: int, bar_s: int = 0) -> int:
     """As `EntryStore.purge`, by the only writer. What was made before and is not in yet is to be kept out.
 
     Where an id is all that is said, there need be no entry: it is barred, and aliases of it go.

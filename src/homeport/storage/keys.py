@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, RowMapping, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 
+from homeport.core.caching import Purge
 from homeport.core.types import Key, RateLimits, Scope
+from homeport.storage.cached_removal import purge_entries
 from homeport.storage.db import writing
 from homeport.storage.tables import keys
 
@@ -42,19 +44,27 @@ def list_keys(engine: Engine) -> Sequence[StoredKey]:
 
 def change_key(engine: Engine, key_id: str, change: Callable[[StoredKey], StoredKey]) -> StoredKey | None:
     """Read a key that is not revoked, change it and write it, as the only writer; None if there is none."""
-    live = (keys.c.id == key_id) & keys.c.revoked_at.is_(None)
     with writing(engine) as connection:
-        row = connection.execute(select(keys).where(live)).mappings().one_or_none()
-        if row is None:
-            return None
-        changed = change(_stored(row))
-        connection.execute(update(keys).where(live).values(_row(changed)))
+        return _change(connection, key_id, change)
+
+
+def revoke_key(engine: Engine, key_id: str, at: int) -> StoredKey | None:
+    """Revoke a key, and take the answers out of the cache that it was given; None if there is no such live key."""
+    with writing(engine) as connection:
+        revoked = _change(connection, key_id, lambda stored: msgspec.structs.replace(stored, revoked_at=at))
+        if revoked is not None:
+            purge_entries(connection, Purge(key_id=key_id), at)
+    return revoked
+
+
+def _change(connection: Connection, key_id: str, change: Callable[[StoredKey], StoredKey]) -> StoredKey | None:
+    live = (keys.c.id == key_id) & keys.c.revoked_at.is_(None)
+    row = connection.execute(select(keys).where(live)).mappings().one_or_none()
+    if row is None:
+        return None
+    changed = change(_stored(row))
+    connection.execute(update(keys).where(live).values(_row(changed)))
     return changed
-
-
-def revoke_key(engine: Engine, key_id: str, at: int) -> bool:
-    """Revoke a key; False if there is no such live key."""
-    return change_key(engine, key_id, lambda stored: msgspec.structs.replace(stored, revoked_at=at)) is not None
 
 
 def _row(stored: StoredKey) -> Mapping[str, Any]:

@@ -55,8 +55,7 @@ def _create_entries() -> None:
 
 
 def _create_beside() -> None:
-    sequence = op.create_table("cache_sequence", sa.Column("id", sa.Integer, primary_key=True), _number("number"))
-    op.bulk_insert(sequence, [{"id": 1, "number": 0}])
+    op.create_table("cache_sequence", sa.Column("id", sa.Integer, primary_key=True), _number("number"))
     op.create_table("cache_removals", _id(), _number("number"), _number("until"))
     op.create_table("cache_bars", _id(), _number("number"), _number("until"))
     op.create_table(
