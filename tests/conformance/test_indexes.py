@@ -21,7 +21,11 @@ def growing() -> VectorIndex:
     return GrowingIndex(SIZE, scanned=8, tail=2)
 
 
-MAKES: dict[str, Make] = {"scan": lambda: ScanIndex(SIZE), "graph": lambda: GraphIndex(SIZE), "growing": growing}
+MAKES: dict[str, Make] = {
+    "scan": lambda: ScanIndex(SIZE, block=8),
+    "graph": lambda: GraphIndex(SIZE),
+    "growing": growing,
+}
 
 
 @pytest.fixture(params=sorted(MAKES))

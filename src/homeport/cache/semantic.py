@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from homeport.cache.index.base import VALUE_BYTES
-from homeport.cache.index.growing import SCANNED, GrowingIndex
+from homeport.cache.index.growing import SCANNED, GrowingIndex, prepare
 from homeport.cache.verifier.verify import Ruling
 from homeport.core.caching import Card, Mode
 from homeport.core.ports import Clock
@@ -88,6 +88,7 @@ class SemanticTier:
         self._behind: set[bytes] = set()
         self._remembered = lru_cache(_REMEMBERED)(self._embed)
         self._quiet_until = 0
+        prepare(embedder.dimensions)
 
     @property
     def partitions(self) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from homeport.cache.index.base import VALUE_BYTES
 
 _LINKS = 16
-_LOOKED_AT_ADDING = 64
+_LOOKED_AT_ADDING = 48
 _LOOKED_AT_SEARCHING = 96
 
 

@@ -75,5 +75,11 @@ class GrowingIndex:
             self._scan.add(entry_id, row.tobytes())
 
 
+def prepare(dimensions: int) -> None:
+    """Load the libraries of both kinds now: in the midst of requests that would hold them up for 50 ms."""
+    ScanIndex(dimensions)
+    GraphIndex(dimensions)
+
+
 def _cosine(found: tuple[bytes, float]) -> float:
     return found[1]

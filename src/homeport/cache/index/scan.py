@@ -8,24 +8,28 @@ if TYPE_CHECKING:
 
 from homeport.cache.index.base import VALUE_BYTES
 
-_FIRST_ROWS = 1
+_DTYPE = "<f2"
+_BLOCK = 4_096
+"""Rows are kept in blocks of so many: one large array that grows is copied while requests wait."""
 
 
 class ScanIndex:
-    """Rows of one growing array of float16; the last row takes the place of one that is removed.
+    """Rows of float16, in blocks without gaps: the last row takes the place of one that is removed.
 
     Args:
         dimensions: values of a vector.
+        block: rows of a block.
     """
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, dimensions: int, *, block: int = _BLOCK) -> None:
         import numkong
         import numpy as np
 
         self._numpy = np
         self._products = numkong.cdist
         self._dimensions = dimensions
-        self._rows: NDArray[np.float16] = np.empty((_FIRST_ROWS, dimensions), dtype=np.dtype("<f2"))
+        self._block = block
+        self._blocks: list[NDArray[np.float16]] = []
         self._ids: list[bytes] = []
         self._places: dict[bytes, int] = {}
 
@@ -33,11 +37,10 @@ class ScanIndex:
         row = self._read(vector)
         place = self._places.get(entry_id, len(self._ids))
         if place == len(self._ids):
-            if place == len(self._rows):
-                self._resize(2 * place)
+            self._grow()
             self._ids.append(entry_id)
             self._places[entry_id] = place
-        self._rows[place] = row
+        self._blocks[place // self._block][place % self._block] = row
 
     def remove(self, entry_id: bytes) -> bool:
         place = self._places.pop(entry_id, None)
@@ -47,7 +50,7 @@ class ScanIndex:
         if last != entry_id:
             self._ids[place] = last
             self._places[last] = place
-            self._rows[place] = self._rows[len(self._ids)]
+            self._blocks[place // self._block][place % self._block] = self._row(len(self._ids))
         self._shrink()
         return True
 
@@ -56,8 +59,7 @@ class ScanIndex:
         if not count or most < 1:
             return []
         np = self._numpy
-        asked = self._read(vector).reshape(1, -1)
-        cosines = np.asarray(self._products(asked, self._rows[:count], metric="dot", threads=1))[0]
+        cosines = self._cosines(self._read(vector).reshape(1, -1), count)
         best = np.argpartition(cosines, count - most)[count - most :] if most < count else np.arange(count)
         best = best[np.argsort(-cosines[best], kind="stable")]
         return [(self._ids[place], float(cosines[place])) for place in best.tolist()]
@@ -66,7 +68,9 @@ class ScanIndex:
         """Remove up to `most` of them, the newest; their ids and rows."""
         left = max(0, len(self._ids) - most)
         ids = self._ids[left:]
-        rows = self._rows[left : left + len(ids)].copy()
+        rows = self._numpy.empty((len(ids), self._dimensions), dtype=_DTYPE)
+        for at in range(len(ids)):
+            rows[at] = self._row(left + at)
         del self._ids[left:]
         for entry_id in ids:
             del self._places[entry_id]
@@ -79,16 +83,40 @@ class ScanIndex:
     def __contains__(self, entry_id: object) -> bool:
         return entry_id in self._places
 
+    def _cosines(self, asked: "NDArray[np.float16]", count: int) -> "NDArray[np.float64]":
+        # float64 is what numkong makes: to ask it for another type takes it five times as long.
+        cosines = self._numpy.empty((1, count), dtype=self._numpy.float64)
+        for start, block in zip(range(0, count, self._block), self._blocks, strict=True):
+            rows = block[: count - start]
+            self._products(asked, rows, metric="dot", out=cosines[:, start : start + len(rows)], threads=1)
+        found: NDArray[np.float64] = cosines[0]
+        return found
+
     def _read(self, vector: bytes) -> "NDArray[np.float16]":
         if len(vector) != VALUE_BYTES * self._dimensions:
             raise ValueError(f"A vector of {len(vector)} bytes among those of {self._dimensions} values")
-        return self._numpy.frombuffer(vector, dtype=self._rows.dtype)
+        return self._numpy.frombuffer(vector, dtype=_DTYPE)
+
+    def _row(self, place: int) -> "NDArray[np.float16]":
+        row: NDArray[np.float16] = self._blocks[place // self._block][place % self._block]
+        return row
+
+    def _grow(self) -> None:
+        """Room for one more row."""
+        full, used = divmod(len(self._ids), self._block)
+        if full == len(self._blocks):
+            self._blocks.append(self._numpy.empty((1, self._dimensions), dtype=_DTYPE))
+        elif used == len(self._blocks[full]):
+            self._resize_last(min(self._block, 2 * used), used)
 
     def _shrink(self) -> None:
-        if len(self._rows) > _FIRST_ROWS and 4 * len(self._ids) < len(self._rows):
-            self._resize(max(_FIRST_ROWS, 2 * len(self._ids)))
+        """Give back what is not used: whole blocks, and most of the last one where little of it is left."""
+        full, used = divmod(len(self._ids), self._block)
+        del self._blocks[full + bool(used) :]
+        if used and 4 * used < len(self._blocks[full]):
+            self._resize_last(2 * used, used)
 
-    def _resize(self, rows: int) -> None:
-        resized = self._numpy.empty((rows, self._dimensions), dtype=self._rows.dtype)
-        resized[: len(self._ids)] = self._rows[: len(self._ids)]
-        self._rows = resized
+    def _resize_last(self, rows: int, used: int) -> None:
+        resized = self._numpy.empty((rows, self._dimensions), dtype=_DTYPE)
+        resized[:used] = self._blocks[-1][:used]
+        self._blocks[-1] = resized
