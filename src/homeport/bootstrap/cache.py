@@ -20,6 +20,7 @@ from homeport.embeddings.choose import Model, open_embedder
 from homeport.pipeline.caching import CacheStage
 from homeport.pipeline.flights import Flights
 
+_TURN_S = 0.001
 _PAUSE_S = 0.5
 
 
@@ -66,12 +67,13 @@ class Cache:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Store what is new, and read what other processes stored, until the end."""
-        task = asyncio.create_task(self._run())
+        tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._tend())]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             if self.library is not None:
                 await self.library.exchange_news()
 
@@ -80,6 +82,12 @@ class Cache:
             if self.library is not None:
                 await self.library.exchange_news()
             await asyncio.sleep(_PAUSE_S)
+
+    async def _tend(self) -> None:
+        """Half of the time is left to requests: 100,000 vectors of one partition take about half a minute."""
+        while True:
+            busy = self.library is not None and self.library.tend()
+            await asyncio.sleep(_TURN_S if busy else _PAUSE_S)
 
     def _library_of(self, settings: CacheSettings) -> Library:
         """What is known already, unless its vectors are another model's."""

@@ -23,6 +23,8 @@ _PAGE = 2_000
 _AT_ONCE = 100
 """Cards that are taken, and entries that are stored, in one go: about 2 ms for whoever waits meanwhile."""
 
+_VECTORS = 8
+
 _MOST_WAITING = 10_000
 """Entries that wait to be stored; beyond it the oldest are known to this process alone."""
 
@@ -121,8 +123,10 @@ class Library:
                 self.is_warm = True
             except StorageError as error:
                 logger.warning("the cache is not shared for now: %s", error.message)
-        while self.semantic is not None and self.semantic.work():  # noqa: ASYNC110  nothing is waited for: requests go first
-            await asyncio.sleep(0)
+
+    def tend(self) -> bool:
+        """Spend a millisecond on the index of partitions that became large; False where nothing is to be done."""
+        return self.semantic is not None and self.semantic.work(_VECTORS) > 0
 
     async def _read_page(self, store: EntryStore) -> bool:
         changes = await asyncio.to_thread(store.changes, self._upto, _PAGE)

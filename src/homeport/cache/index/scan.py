@@ -1,5 +1,6 @@
 """Looks at every vector: exact, and quick up to some ten thousand."""
 
+from mmap import mmap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class ScanIndex:
         """Room for one more row."""
         full, used = divmod(len(self._ids), self._block)
         if full == len(self._blocks):
-            self._blocks.append(self._numpy.empty((1, self._dimensions), dtype=_DTYPE))
+            self._blocks.append(self._room(1))
         elif used == len(self._blocks[full]):
             self._resize_last(min(self._block, 2 * used), used)
 
@@ -117,6 +118,13 @@ class ScanIndex:
             self._resize_last(2 * used, used)
 
     def _resize_last(self, rows: int, used: int) -> None:
-        resized = self._numpy.empty((rows, self._dimensions), dtype=_DTYPE)
+        resized = self._room(rows)
         resized[:used] = self._blocks[-1][:used]
         self._blocks[-1] = resized
+
+    def _room(self, rows: int) -> "NDArray[np.float16]":
+        if rows < self._block:
+            return self._numpy.empty((rows, self._dimensions), dtype=_DTYPE)
+        # Of the system itself, so that it gets a whole block back as soon as a graph has taken the rows.
+        pages = mmap(-1, VALUE_BYTES * rows * self._dimensions)
+        return self._numpy.frombuffer(pages, dtype=_DTYPE).reshape(rows, self._dimensions)
