@@ -144,6 +144,7 @@ class CacheStage:
             exchange.assessment or Assessment(),
             corpus=wishes.corpus,
             end_user=exchange.end_user,
+            batch=exchange.batch,
         )
         if isinstance(asked, Uncached):
             exchange.uncached = asked.reason
