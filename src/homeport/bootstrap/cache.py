@@ -84,7 +84,7 @@ class Cache:
             await asyncio.sleep(_PAUSE_S)
 
     async def _tend(self) -> None:
-        """Half of the time is left to requests: 100,000 vectors of one partition take about half a minute."""
+        """Half of the time is left to requests: 100,000 vectors of one partition take half a minute to a minute."""
         while True:
             busy = self.library is not None and self.library.tend()
             await asyncio.sleep(_TURN_S if busy else _PAUSE_S)
