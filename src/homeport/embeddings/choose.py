@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from homeport.embeddings.base import Embedder
+from homeport.embeddings.minilm import NAME, MiniLmEmbedder
 from homeport.embeddings.static import StaticEmbedder
 
 
@@ -18,9 +19,16 @@ def open_embedder(model: Model, folder: Path) -> Embedder:
     """Load one.
 
     Args:
-        folder: where exported models are kept.
+        folder: the state folder; exported models are kept there.
 
     Raises:
         ConfigError: it is not installed.
     """
+    if model is Model.MINILM:
+        return MiniLmEmbedder(exported(folder))
     return StaticEmbedder()
+
+
+def exported(folder: Path) -> Path:
+    """Where the exported MiniLM is, below the state folder."""
+    return folder / "embedders" / f"{NAME}.onnx"

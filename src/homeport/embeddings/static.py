@@ -4,7 +4,6 @@ Source: Miller, "WordLlama: recycled token embeddings from large language models
 dimensions, are in its package. They are read in place: no model code is imported, and processes share the memory.
 """
 
-import json
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from homeport.core.errors import ConfigError
 from homeport.embeddings.base import speakable
+from homeport.embeddings.tensors import map_tensors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,14 +67,8 @@ def _package() -> Path:
 
 
 def _table(path: Path, dimensions: int) -> "NDArray[np.float16]":
-    """The vectors of all tokens, mapped from the file: a length, a header in JSON, and the values."""
-    import numpy as np
-
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        tensor = json.loads(file.read(length))[_TENSOR]
-    if tensor["dtype"] != "F16" or tensor["shape"][1] != dimensions:
+    """The vectors of all tokens, mapped from the file."""
+    table = map_tensors(path).get(_TENSOR)
+    if table is None or table.dtype.str != "<f2" or table.shape[1] != dimensions:
         raise ConfigError(f"{path} has other weights than expected", code="embedder_unavailable")
-    start, shape = 8 + length + tensor["data_offsets"][0], tuple(tensor["shape"])
-    table: NDArray[np.float16] = np.memmap(path, dtype=np.float16, mode="r", offset=start, shape=shape)
     return table
