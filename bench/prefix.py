@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=40, help="of each way in each round")
     parser.add_argument("--words", type=int, default=5, help="for each block of the trace")
-    parser.add_argument("--sizes", type=int, default=len(SIZES), help="how many cache sizes to try")
+    parser.add_argument("--sizes", type=int, default=2, help="how many of the cache sizes to try, 1 to 3")
     options = parser.parse_args(arguments)
     if not (_DATA / _TRACE).exists():
         print(f"{_TRACE} is not there: set HOMEPORT_DATA to the folder of the reference data")
