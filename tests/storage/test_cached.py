@@ -11,10 +11,12 @@ from sqlalchemy import Engine, delete, func, select, text
 
 from homeport.core.caching import Alias, Bar, Purge, Standing
 from homeport.core.errors import StorageError
+from homeport.core.types import Key
 from homeport.storage.cached import DatabaseEntryStore
 from homeport.storage.cached_removal import Bounds, prune, trim
 from homeport.storage.cached_tables import cache_bodies, cache_entries, cache_tags
 from homeport.storage.db import open_database, sqlite_url, upgrade, writing
+from homeport.storage.keys import add_key, revoke_key
 from homeport.storage.tables import metadata
 from tests.fakes.clock import ManualClock
 from tests.storage.entries import S, made, name
@@ -136,6 +138,18 @@ def test_what_a_purge_takes_out(
             assert connection.execute(select(func.count()).select_from(table)).scalar_one() == len(stays)
         tagged = set(connection.execute(select(cache_tags.c.id)).scalars())
     assert tagged == {name(number) for number in stays} - {name(3)}
+
+
+def test_a_key_takes_its_answers_with_it(store: DatabaseEntryStore, engine: Engine, clock: ManualClock) -> None:
+    mine, other = made(1, clock), made(2, clock, key_id="key_2")
+    store.keep([mine, other])
+    clock.advance(1)
+    assert revoke_key(engine, "key_1", clock.wall) is None  # there is no such key
+    assert there(store) == [1, 2]
+    add_key(engine, Key(id="key_1", name="k"), "digest", 1)
+    assert revoke_key(engine, "key_1", clock.wall) is not None
+    assert there(store) == [2]
+    assert store.keep([mine]) == [name(1)]
 
 
 def test_after_a_purge_new_answers_are_kept(store: DatabaseEntryStore, clock: ManualClock) -> None:
