@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split bench-tiers bench-prefix bench-cache-lookup cascade-rows minilm fuzz lock clean
+.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split bench-tiers bench-cache bench-prefix bench-cache-lookup cascade-rows minilm fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -72,6 +72,9 @@ bench-scoring: .venv/dev ## What deciding costs a request of 32 kB (20 seconds).
 
 bench-cache-lookup: .venv/dev ## What looking a question up costs among 1,000 to 100,000 entries (2 minutes).
 	@exec $(BIN)/python -m bench.cache_lookup $(ARGS)
+
+bench-cache: .venv/dev ## What semantic caches serve right and wrong: GPTCache, RedisVL, Homeport (10 minutes; later 5).
+	@exec $(BIN)/python -m bench.cache $(ARGS)
 
 fuzz: .venv/dev build/fuzz/ready ## Fuzz every parser for FUZZ_MINUTES (10) in all; ARGS names targets.
 	@PYTHONPATH=src:. exec build/fuzz/venv/bin/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)

@@ -33,6 +33,7 @@ _ALL = "all"
 """GPTCache tells a similarity only of what it serves: with the threshold 0 that is everything."""
 
 _READY_SECONDS = 10.0
+_MEMORY = Path("/dev/shm")
 
 Served = list[tuple[bool, float]]
 
@@ -123,7 +124,12 @@ def _job(work: Work) -> dict[str, Any]:
 
 
 def _run(python: Path, program: str, job: Mapping[str, Any]) -> dict[str, dict[str, Served]]:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # One vector at a time is no work for several threads.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment.pop("PYTHONPATH", None)
+    if _MEMORY.is_dir():
+        # GPTCache's SQLite waits for the disk with every answer; how long that takes is not asked here.
+        environment["TMPDIR"] = str(_MEMORY)
     done = subprocess.run(
         (python, Path(__file__).parent / "rivals" / program), input=json.dumps(job), env=environment,
         capture_output=True, text=True, check=False,

@@ -18,6 +18,9 @@ from gptcache.adapter.api import get, init_similar_cache, put
 from gptcache.embedding.base import BaseEmbedding
 from gptcache.manager.vector_data.base import VectorData
 
+_FIRST = 1
+"""SQLite numbers its rows from here, and the index goes by these numbers."""
+
 
 class Kept(BaseEmbedding):  # type: ignore[misc]  # GPTCache has no types
     """Vectors that one embedder made for every contender."""
@@ -54,12 +57,14 @@ def ask(cache: Cache, asked: str) -> tuple[bool, float]:
 
 
 def alone(embedding: Kept, threshold: float | None, pairs: Sequence[tuple[str, str]]) -> list[tuple[bool, float]]:
-    """Each pair in an empty cache: the second text is kept, the first is asked."""
-    found = []
-    for asked, kept in pairs:
-        cache = opened(embedding, threshold)
+    """Each pair with nothing else in the index: the second text is kept, the first is asked."""
+    cache, found = opened(embedding, threshold), []
+    for place, (asked, kept) in enumerate(pairs):
         put(kept, f"the answer to: {kept}", cache_obj=cache)
         found.append(ask(cache, asked))
+        cache.data_manager.v.delete([place + _FIRST])
+        if cache.data_manager.v.count():
+            raise RuntimeError("GPTCache numbers what it keeps in another way")
     return found
 
 
@@ -72,10 +77,9 @@ def among(
         put(text, f"the answer to: {text}", cache_obj=cache)
     index, found = cache.data_manager.v, []
     for text, without in asked:
-        # Numbers of SQLite's rows begin at 1.
-        index.delete([own + 1 for own in without])
+        index.delete([own + _FIRST for own in without])
         found.append(ask(cache, text))
-        index.mul_add([VectorData(id=own + 1, data=embedding.to_embeddings(kept[own])) for own in without])
+        index.mul_add([VectorData(id=own + _FIRST, data=embedding.to_embeddings(kept[own])) for own in without])
     return found
 
 
