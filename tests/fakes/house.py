@@ -124,6 +124,7 @@ class House:
         judge: Judge | None = None,
         looks: CascadePolicy | None = None,
         privacy: PrivacySettings | None = None,
+        salter: Salter | None = Salter(b"pepper"),  # noqa: B008  it never changes
         cache: CacheSettings | None = None,
         entries: EntryStore | None = None,
     ) -> None:
@@ -170,7 +171,7 @@ class House:
             resilience=resilience or NO_RETRIES,
             dice=random.Random(1),
             sleep=self._sleep,
-            salter=Salter(b"pepper"),
+            salter=salter,
         )
         self.cache = Cache(b"a secret of the house's own", entries, self.clock)
         self.taints = MemoryTaints()

@@ -67,6 +67,14 @@ async def test_it_is_sent_to_an_engine_that_takes_one() -> None:
     assert len(seen(house.upstreams[target.name])["cache_salt"]) == 48
 
 
+async def test_without_a_salt_it_is_not_asked() -> None:
+    target = salted("key")
+    house = House(target, salter=None)
+    house.upstreams[target.name].script(whole())
+    assert (await house.ask({**CHAT, "model": target.name})).status == 500
+    assert house.calls() == []
+
+
 @pytest.mark.parametrize("target", [OWN, MID])
 async def test_and_to_nobody_else(target: Target) -> None:
     house = House(target)

@@ -260,7 +260,9 @@ class Dispatcher:
         request = exchange.call_of(target, self._left_s(exchange))
         if exchange.tab is not None and attempt.hold is not None:
             request = exchange.tab.bound(request, attempt.hold)
-        if self._salter is not None and target.salted_by:
+        if target.salted_by:
+            if self._salter is None:
+                raise InternalError("an engine keeps prompts apart by salts, and there is no salt, so it was not asked")
             request = self._salter.salted(request, exchange.key)
         deployment, tokens = self._of(target), _tokens(exchange)
         attempt.started = self._clock.monotonic_ns()
