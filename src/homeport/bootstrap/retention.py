@@ -10,13 +10,16 @@ from homeport.jobs import cached, retention
 from homeport.jobs.cached import CacheRetention
 from homeport.jobs.retention import Retention
 from homeport.jobs.schedule import repeat
+from homeport.storage.cached_removal import Bounds
 
 _DAY_NS = 24 * 3_600 * 1_000_000_000
 
 
 async def watch_retention(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:
     """Remove what nothing needs any more, until told to stop."""
-    old, answers = Retention(engine, settings.alerts.keep_days * _DAY_NS), CacheRetention(engine, None)
+    kept = settings.cache
+    bounds = Bounds(entries=kept.max_entries, bytes=kept.max_bytes, tenant_percent=kept.tenant_percent)
+    old, answers = Retention(engine, settings.alerts.keep_days * _DAY_NS), CacheRetention(engine, bounds)
     clock = SystemClock()
     failure = "old accounts and alerts could not be removed"
     await asyncio.gather(

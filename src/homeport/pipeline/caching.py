@@ -248,7 +248,7 @@ class CacheStage:
             request_id=exchange.request_id,
             key_id=exchange.key.id,
             prompt=place.prompt,
-            created_at=now,
+            created_at=exchange.started_at,  # so that what is purged meanwhile is not kept after all
             tags=visit.wishes.tags,
         )
 
