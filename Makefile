@@ -73,7 +73,7 @@ bench-scoring: .venv/dev ## What deciding costs a request of 32 kB (20 seconds).
 bench-cache-lookup: .venv/dev ## What looking a question up costs among 1,000 to 100,000 entries (2 minutes).
 	@exec $(BIN)/python -m bench.cache_lookup $(ARGS)
 
-bench-cache: .venv/dev ## What semantic caches serve right and wrong: GPTCache, RedisVL, Homeport (10 minutes; later 5).
+bench-cache: .venv/dev minilm ## What semantic caches serve right and wrong: GPTCache, RedisVL, Homeport (10 minutes; later 5).
 	@exec $(BIN)/python -m bench.cache $(ARGS)
 
 fuzz: .venv/dev build/fuzz/ready ## Fuzz every parser for FUZZ_MINUTES (10) in all; ARGS names targets.

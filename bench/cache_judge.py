@@ -104,6 +104,5 @@ def _text(asked: str, kept: str) -> dict[str, Any]:
 
 _JUDGES: Mapping[str, tuple[str, Callable[[str, str], dict[str, Any]]]] = {
     "smollm2, chat": ("/v1/chat/completions", judge.request),
-    "smollm2, text": ("/v1/completions", _text),
     "gemma, text": ("/v1/completions", _text),
 }
