@@ -102,7 +102,7 @@ def test_what_only_a_judge_can_tell_is_found_where_nothing_is_the_same() -> None
 
 def test_what_is_refused_or_far_is_a_miss() -> None:
     verifier = Rules(yes=YES)
-    one = known("15 no", "60 yes", verifier=verifier)
+    one = known("15 no", "70 yes", verifier=verifier)
     assert look(one, "10") is None
     assert [kept for _, kept, _, _ in verifier.asked] == ["15 no"], "a far text is not shown to the verifier"
 

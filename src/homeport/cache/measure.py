@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from homeport.cache.verifier.verify import Verifier
+from homeport.cache.wording import has_unseen, is_fresh
 from homeport.core.caching import Mode
 from homeport.core.errors import ConfigError
 from homeport.stats.proportions import wilson
@@ -99,12 +100,21 @@ def measure(pairs: Sequence[Pair], embedder: "Embedder") -> Mapping[str, Measure
     """Every mode, and cosine alone as `plain`."""
     cosines = similarities(pairs, embedder)
     verifier = Verifier(embedder)
+
+    def served(pair: Pair, cosine: float, mode: Mode) -> bool:
+        return not is_barred(pair.a) and not is_barred(pair.b) and verifier.rule(pair.a, pair.b, cosine, mode).same
+
     ways: Mapping[str, Callable[[Pair, float], bool]] = {
-        "strict": lambda pair, cosine: verifier.rule(pair.a, pair.b, cosine, Mode.STRICT).same,
-        "balanced": lambda pair, cosine: verifier.rule(pair.a, pair.b, cosine, Mode.BALANCED).same,
+        "strict": lambda pair, cosine: served(pair, cosine, Mode.STRICT),
+        "balanced": lambda pair, cosine: served(pair, cosine, Mode.BALANCED),
         "plain": lambda _, cosine: cosine >= PLAIN_COSINE,
     }
     return {name: _measured(pairs, cosines, served, name == "plain") for name, served in ways.items()}
+
+
+def is_barred(text: str) -> bool:
+    """A request with these words is never looked up by what it means, whatever the route says."""
+    return not any(map(str.isalnum, text)) or has_unseen(text) or is_fresh(text)
 
 
 def similarities(pairs: Sequence[Pair], embedder: "Embedder") -> Sequence[float]:

@@ -12,14 +12,14 @@ import msgspec
 
 from homeport.cache.index.base import VALUE_BYTES
 from homeport.cache.index.growing import SCANNED, GrowingIndex, prepare
-from homeport.cache.verifier.verify import Ruling
+from homeport.cache.verifier.verify import SAME_COSINE, Ruling
 from homeport.core.caching import Card, Mode
 from homeport.core.ports import Clock
 from homeport.embeddings.base import Embedder
 
 logger = logging.getLogger(__name__)
 
-FLOOR = 0.75
+FLOOR = SAME_COSINE
 """Texts with a smaller cosine are not looked at: no verifier accepts them."""
 NEIGHBOURS = 4
 _SHORTEST, _LONGEST = 0.98, 1.02

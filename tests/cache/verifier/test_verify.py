@@ -126,6 +126,31 @@ def test_something_else_is_not_served(asked: str, kept: str, mode: Mode) -> None
     assert not VERIFIER.rule(kept, asked, 0.99, mode).same
 
 
+@pytest.mark.parametrize(
+    ("asked", "kept", "reason"),
+    [
+        ("Is 4 an even number?", "Is 6 an even number?", "number"),
+        ("Can I park here?", "Can I not park here?", "negations"),
+        ("Where is Oslo?", "Where is Bern?", "name"),
+        ("Does Rita trust Tom?", "Does Tom trust Rita?", "order"),
+        ("Is it his dog?", "Is it her dog?", "pronouns"),
+        ("Did he sing?", "Does he sing?", "times"),
+        ("Where does he sing?", "Why does he sing?", "asking"),
+        ("What do frogs eat?", "What do newts eat?", "word"),
+    ],
+)
+def test_a_difference_is_named_and_no_judge_is_asked(asked: str, kept: str, reason: str) -> None:
+    ruling = VERIFIER.rule(asked, kept, 0.99, Mode.BALANCED)
+    assert (ruling.same, ruling.reason, ruling.doubtful) == (False, reason, False)
+
+
+def test_what_only_differs_in_its_words_is_left_to_a_judge() -> None:
+    asked, kept = "How do I get rid of moss on a lawn?", "How do I stop moss from growing on a lawn?"
+    assert VERIFIER.rule(asked, kept, 0.9, Mode.BALANCED).doubtful
+    assert not VERIFIER.rule(asked, kept, 0.75, Mode.BALANCED).doubtful
+    assert not VERIFIER.rule(asked, kept, 0.9, Mode.STRICT).doubtful
+
+
 def test_what_is_far_is_not_served() -> None:
     assert VERIFIER.rule("How do I go?", "how do i go", 0.5, Mode.BALANCED).reason == "far"
 

@@ -7,6 +7,7 @@ import msgspec
 
 from homeport.cache.verifier import lexicon as words
 from homeport.cache.verifier.compare import same_words
+from homeport.cache.verifier.differences import difference
 from homeport.cache.verifier.order import same_order
 from homeport.cache.verifier.reading import Reader, Reading
 from homeport.core.caching import Mode
@@ -18,6 +19,11 @@ SAME_COSINE = 0.6
 """Below it nothing is served, whatever the words say."""
 
 SYNONYM_COSINE = 0.7
+"""The same for words that mean the same."""
+
+DOUBTFUL_COSINE = 0.8
+"""Texts that are less alike than that are not worth asking a judge about."""
+
 _REMEMBERED = 4_096
 
 
@@ -75,4 +81,5 @@ class Verifier:
             return Ruling(True, "same_meaning")
         if same_order(one.form, other.form, self._lexicon, roles=True):
             return Ruling(True, "same_order")
-        return Ruling(False, "other_words", doubtful=cosine >= SYNONYM_COSINE)
+        reason = difference(one.form, other.form, self._lexicon)
+        return Ruling(False, reason or "other_words", doubtful=not reason and cosine >= DOUBTFUL_COSINE)
