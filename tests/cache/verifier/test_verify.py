@@ -96,6 +96,15 @@ NOT_MEANT = [
     ("Do all birds fly?", "Do some birds fly?"),
     ("Is Rita a nurse?", "Is Rita a former nurse?"),
     ("How often do buses run?", "How do buses run?"),
+    ("What is vitamin A?", "What are vitamins?"),
+    ("Do few people agree?", "Do a few people agree?"),
+    ("In what year was he born?", "On what date was he born?"),
+    ("Is this shoe good for me?", "Is this shoe good?"),
+    ("Did Tom lose to Rita?", "Did Tom beat Rita?"),
+    ("Were 2 apples and 3 pears sold?", "Were 3 apples and 2 pears sold?"),
+    ("Can I pay 5 dollars?", "Can I pay 5 pounds?"),
+    ("Is the meeting at 7am?", "Is the meeting at 7pm?"),
+    ("Is -5 colder than 2?", "Is 5 colder than 2?"),
 ]
 
 

@@ -9,7 +9,6 @@ from homeport.cache.verifier.reference import resolve
 from homeport.cache.verifier.rewrites import load_rewrites, rewrite
 from homeport.cache.verifier.words import read
 
-_ARTICLES = frozenset(("a", "an", "the"))
 _MARKS = frozenset((",", "."))
 
 
@@ -45,7 +44,7 @@ class Reader:
             return Reading(words.text, False, tuple(word.lower() for word in words.all if word not in _MARKS))
         said = rewrite(" " + " ".join(map(self._plain, words.all)) + " ", self._same)
         form = rewrite(said, self._rewrites)
-        return Reading(words.text, True, _bare(said), self._joined(resolve(_bare(form), self._lexicon)))
+        return Reading(words.text, True, self._bare(said), self._joined(resolve(self._bare(form), self._lexicon)))
 
     def _plain(self, word: str) -> str:
         if word[0].isupper() and word != "I":
@@ -62,6 +61,18 @@ class Reader:
     def _knows(self, word: str) -> bool:
         return self._lexicon.is_known(word) or self._lexicon.is_name(word) or word == "'s"
 
+    def _bare(self, said: str) -> tuple[str, ...]:
+        """The words without signs and articles."""
+        words = [word for word in said.split() if word not in _MARKS]
+        return tuple(word for at, word in enumerate(words) if not self._is_article(words, at))
+
+    def _is_article(self, words: Sequence[str], at: int) -> bool:
+        """It is one, and neither "vitamin A" nor "a few", which are not "vitamin" and "few"."""
+        if words[at] not in ("a", "an"):
+            return words[at] == "the"
+        lists, after = self._lexicon.lists, words[at + 1 : at + 2]
+        return bool(after) and (after[0] not in lists["function"] or after[0] in lists["after_article"])
+
     def _joined(self, words: Sequence[str]) -> tuple[str, ...]:
         """Words that count as one become one."""
         out: list[str] = []
@@ -77,7 +88,3 @@ class Reader:
             if tuple(word.lower() for word in words[at : at + len(phrase)]) == phrase:
                 return phrase
         return ()
-
-
-def _bare(said: str) -> tuple[str, ...]:
-    return tuple(word for word in said.split() if word not in _ARTICLES and word not in _MARKS)

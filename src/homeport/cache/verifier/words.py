@@ -27,7 +27,7 @@ _QUOTES = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u00b4": "'", "`": "'", "\u201c": '"', "\u201d": '"'}
 )
 _SIGNS = {"&": "and", "%": "percent", "+": "plus", "\u2013": "-", "\u2014": "-"}
-_ALSO_NAMES = frozenset(("may", "will"))
+_ALSO_NAMES = frozenset(("a", "may", "will"))
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 
 
