@@ -9,13 +9,16 @@ import pytest
 import homeport.api.anthropic
 import homeport.api.bodies
 import homeport.protocols.gemini.wire
+import homeport.protocols.replay.base
 import homeport.protocols.responses.chunk
 import homeport.providers.gemini
 import homeport.providers.replicate
 import homeport.transport.sse
 from homeport.api.multipart import Upload
+from homeport.cache import keys
+from homeport.cache.verifier import verify
 from homeport.jobs import lines
-from homeport.pipeline import deadline
+from homeport.pipeline import deadline, visit
 from homeport.privacy import redact
 from homeport.protocols.anthropic import reading, request_to_chat, stream_from_chat
 from homeport.protocols.gemini import contents
@@ -67,6 +70,10 @@ BROKEN: dict[str, tuple[object, str, Any]] = {
     "redaction": (redact, "_lookalikes", lambda name, said: frozenset()),
     "routing-prompts": (prompt, "_decoded", lambda raw: raw and msgspec.json.decode(raw)),
     "routing-parts": (thresholds, "check_shares", lambda shares: None),
+    "cache-keys": (keys, "_WRONG", ()),
+    "cache-answers": (homeport.protocols.replay.base, "pieces", lambda text: [text[:3]]),
+    "cache-verifier": (verify, "same_words", lambda one, other, lexicon, synonyms: True),
+    "cache-headers": (visit, "_TAG", re.compile(".*")),
 }
 """Of each target: the one thing that is put wrong."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from tests.fuzz.targets import (
     anthropic,
+    cache,
     depth,
     frames,
     gemini,
@@ -45,4 +46,8 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "redaction": privacy.redaction,
     "routing-prompts": routing.prompts,
     "routing-parts": routing.parts,
+    "cache-keys": cache.keys,
+    "cache-answers": cache.answers,
+    "cache-verifier": cache.verifier,
+    "cache-headers": cache.headers,
 }
