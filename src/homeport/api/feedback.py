@@ -14,6 +14,7 @@ from homeport.api.admin import off_the_loop
 from homeport.api.bodies import read
 from homeport.api.connection import Connection
 from homeport.api.routes import Methods, reply, token_of
+from homeport.cache.desk import Desk
 from homeport.core.errors import InvalidRequest, NotFound
 from homeport.core.ports import Clock, KeyRing
 from homeport.core.types import DataClass, Key
@@ -62,12 +63,18 @@ class FeedbackPaths:
     """`Paths` of one path."""
 
     def __init__(
-        self, keys: KeyRing, engine: Engine, clock: Clock, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        keys: KeyRing,
+        engine: Engine,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        desk: Desk | None = None,
     ) -> None:
         self._keys = keys
+        self._ledger = LedgerLook(engine, sleep)
         self._engine = engine
         self._clock = clock
-        self._sleep = sleep
+        self._desk = desk
 
     def find(self, path: str) -> Methods | None:
         return {"POST": self._say} if path == PATH else None
@@ -82,20 +89,34 @@ class FeedbackPaths:
             )
         if "\0" in said.comment:
             raise InvalidRequest("a comment has no NUL in it", param="comment")
-        rated = await self._wait_for(said.request_id, key)
+        rated = await self._ledger.request_of(said.request_id, key)
         if said.comment and rated.data_class != DataClass.OPEN:
             raise InvalidRequest(
                 "the request was private, so no comment on it is kept", param="comment", hint="send the score alone"
             )
         keep = partial(rate, self._engine, said.request_id, said.source, score, said.comment, key.id)
         await off_the_loop(partial(keep, self._clock.wall_ns()))
+        if score < 0 and rated.cache_entry and self._desk is not None:
+            await self._desk.bar(bytes.fromhex(rated.cache_entry))
         await reply(
             connection,
             {"object": "feedback", "request_id": said.request_id, "source": said.source, "score": score},
         )
 
-    async def _wait_for(self, request_id: str, key: Key) -> Rated:
-        """The request, as soon as the ledger has it. Of another project's it is not told that it is there."""
+
+class LedgerLook:
+    """Finds requests that somebody says something of."""
+
+    def __init__(self, engine: Engine, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._engine = engine
+        self._sleep = sleep
+
+    async def request_of(self, request_id: str, key: Key) -> Rated:
+        """The request, as soon as the ledger has it.
+
+        Raises:
+            NotFound: there is none of the key's project; of another project's it is not told that it is there.
+        """
         for look in range(_LOOKS if _REQUEST.fullmatch(request_id) else 0):
             rated = await off_the_loop(partial(find_rated, self._engine, request_id))
             if rated is not None and rated.project == key.project:

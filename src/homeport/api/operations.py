@@ -10,6 +10,8 @@ from homeport.api.admin import Rotation
 from homeport.api.anthropic import MessagePrompt, MessageRequest
 from homeport.api.batches import BatchListing, BatchRequest
 from homeport.api.budgets import BudgetFields
+from homeport.api.cache import BadAnswer, BadAnswerTold
+from homeport.api.cache_admin import CacheStats, PartitionResumed, Purged, PurgeFields
 from homeport.api.feedback import FeedbackFields
 from homeport.api.files import PURPOSE, FileListing
 from homeport.api.keys import KeyFields
@@ -19,6 +21,7 @@ from homeport.api.rerank import RerankRequest
 from homeport.api.route import RouteQuery
 from homeport.api.usage import AdminUsageQuery, UsageQuery
 from homeport.core.types import Surface
+from homeport.pipeline.cache_told import ToldCache
 from homeport.protocols.responses.wire import ResponseRequest
 from homeport.routing.explain import Told
 
@@ -158,6 +161,15 @@ OPERATIONS: tuple[Operation, ...] = (
         request=REQUESTS[Surface.CHAT],
         query=RouteQuery,
     ),
+    _op(
+        "POST /v1/cache/explain",
+        "explainCache",
+        "What the cache would do with a request; nothing is sent",
+        INFERENCE,
+        ToldCache,
+        request=REQUESTS[Surface.CHAT],
+        query=RouteQuery,
+    ),
     _op("GET /v1/models", "listModels", "What this key may name as model", MODELS, answers.ModelList),
     _op("GET /v1/models/{model}", "retrieveModel", "One of them", MODELS, answers.Model),
     _op("GET /v1/usage", "showUsage", "What the key has used", USAGE, answers.UsagePage, query=UsageQuery),
@@ -169,6 +181,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answers.Feedback,
         request=FeedbackFields,
     ),
+    _op("POST /v1/cache/bad", "barAnswer", "Say that an answer was bad", USAGE, BadAnswerTold, request=BadAnswer),
     _op("GET /v1/files", "listFiles", "The key's files", BATCHES, answers.FileList, query=FileListing),
     _op("POST /v1/files", "uploadFile", "Upload the input of a batch", BATCHES, answers.File, form=_UPLOAD),
     _op("GET /v1/files/{file}", "retrieveFile", "One of the files", BATCHES, answers.File),
@@ -224,6 +237,15 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     _op("DELETE /admin/v1/budgets/{budget}", "removeBudget", "Remove a budget", ADMIN, answers.BudgetRemoved),
     _op("GET /admin/v1/alerts", "listAlerts", "What was found, the newest hundred", ADMIN, answers.AlertList),
+    _op("GET /admin/v1/cache", "showCache", "What is kept, and what it saved", ADMIN, CacheStats),
+    _op("POST /admin/v1/cache/purge", "purgeCache", "Take entries out", ADMIN, Purged, request=PurgeFields),
+    _op(
+        "POST /admin/v1/cache/partitions/{partition}/resume",
+        "resumeCachePartition",
+        "Let a partition that switched itself off answer again",
+        ADMIN,
+        PartitionResumed,
+    ),
     _op("GET /livez", "alive", "Whether the process runs", OPERATION, answers.Alive),
     _op(
         "GET /readyz",

@@ -1,5 +1,10 @@
-"""POST /v1/route: what would answer a request, and why. The body is the request itself."""
+"""Dry runs, whose body is the request itself.
 
+POST /v1/route tells what would answer it, and why; POST /v1/cache/explain what the cache would do with it.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,10 +16,13 @@ from homeport.api.exchanges import exchange_of
 from homeport.api.routes import Methods, read_query, reply, token_of
 from homeport.core.errors import InvalidRequest
 from homeport.core.types import Surface
+from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.preview import Preview
 
-PATH = "/v1/route"
+PATH, CACHE_PATH = "/v1/route", "/v1/cache/explain"
 _FIELD = "surface"
+
+_Tell = Callable[[Exchange], Awaitable[object]]
 
 
 class RouteQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,16 +32,18 @@ class RouteQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoutePath:
-    """`Paths` of one path."""
+    """`Paths` of two paths."""
 
     def __init__(self, preview: Preview) -> None:
         self._preview = preview
         self._dialects = dialects()
+        self._told: dict[str, _Tell] = {PATH: preview.tell, CACHE_PATH: preview.tell_cache}
 
     def find(self, path: str) -> Methods | None:
-        return {"POST": self._tell} if path == PATH else None
+        tell = self._told.get(path)
+        return None if tell is None else {"POST": partial(self._tell, tell)}
 
-    async def _tell(self, connection: Connection, request_id: str) -> None:
+    async def _tell(self, tell: _Tell, connection: Connection, request_id: str) -> None:
         # Before the body is read, which has to be known here: its dialect may be written in it.
         self._preview.authenticate(token_of(connection))
         asked = read_query(connection, RouteQuery).surface
@@ -44,7 +54,7 @@ class RoutePath:
             return body
 
         exchange = exchange_of(connection, request_id, surface, self._dialects[surface], read)
-        await reply(connection, await self._preview.tell(exchange))
+        await reply(connection, await tell(exchange))
 
 
 def _surface_of(body: bytes) -> tuple[Surface, bytes]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from homeport.api.admin import AdminPaths, House
+from homeport.api.admin import AdminPaths, House, Resource
 from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
 from homeport.api.budgets import BudgetActions
@@ -27,6 +27,7 @@ def build_admin(
     clock: Clock,
     targets: Callable[[], Sequence[Mapping[str, Any]]],
     reload: Callable[[], Awaitable[str]] | None = None,
+    resources: Sequence[Resource] = (),
 ) -> AdminPaths:
     """The admin API over a gateway's own parts."""
     return AdminPaths(
@@ -39,6 +40,7 @@ def build_admin(
             BudgetActions(budget_registry(engine)),
             HolderActions(holder_registry(engine, home)),
             AlertActions(engine),
+            *resources,
         ),
     )
 

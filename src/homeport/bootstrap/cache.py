@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from homeport.cache.desk import Desk
 from homeport.cache.keys import Keys
 from homeport.cache.library import Library
 from homeport.cache.rules import Rules
@@ -38,9 +39,11 @@ class Cache:
         self._secret = hashlib.blake2b(b"homeport cache", key=secret[:64], digest_size=32).digest()
         self._store = store
         self._clock = clock
+        self.keys = Keys(self._secret)
         self.flights = Flights()
         self._wanted = self._embedder = ""
         self.library: Library | None = None
+        self.desk = Desk(lambda: self.library, store)
 
     def stage(self, settings: CacheSettings, pricing: Pricing) -> CacheStage | None:
         """By these settings, from now on; None where nothing is cached.

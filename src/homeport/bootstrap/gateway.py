@@ -12,6 +12,8 @@ from sqlalchemy import Engine
 from homeport.api.app import App
 from homeport.api.auth import StoredKeyRing
 from homeport.api.batches import Batches
+from homeport.api.cache import CachePaths
+from homeport.api.cache_admin import CacheActions
 from homeport.api.count_tokens import CountTokens
 from homeport.api.dialects import dialects
 from homeport.api.feedback import FeedbackPaths
@@ -137,12 +139,23 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
             wall_ns=self.clock.wall_ns,
             classes=self.path.classes,
         )
-        admin = build_admin(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states, reload)
+        cache = self.path.cache
+        caching = CacheActions(
+            cache.desk,
+            self.engine,
+            flights=lambda: len(cache.flights),
+            prompt_of=cache.keys.prompt,
+            wall_ns=self.clock.wall_ns,
+        )
+        admin = build_admin(
+            settings, self.home, self.engine, self.keys, self.clock, self.path.target_states, reload, (caching,)
+        )
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns, self.path.classes)
         usage = UsagePaths(self.keys, self.engine, self.clock)
-        feedback = FeedbackPaths(self.keys, self.engine, self.clock)
+        feedback = FeedbackPaths(self.keys, self.engine, self.clock, desk=cache.desk)
+        bad = CachePaths(self.keys, cache.desk, self.engine)
         dry_runs = RoutePath(self.path.preview)
-        return (uploads, batches, usage, feedback, CountTokens(self.path.counting), dry_runs, admin)
+        return (uploads, batches, usage, feedback, bad, CountTokens(self.path.counting), dry_runs, admin)
 
 
 async def _publish(metrics: Metrics) -> None:

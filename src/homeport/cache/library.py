@@ -63,6 +63,12 @@ class Library:
             return None
         return self.semantic.lookup(place.partition, place.text, place.mode, self._clock.wall_ns())
 
+    def near(self, place: Place) -> Sequence[Match]:
+        """The entries whose texts are nearest, with what the verifier says of each. Nothing is counted."""
+        if self.semantic is None or place.mode is Mode.OFF:
+            return ()
+        return self.semantic.near(place.partition, place.text, place.mode, self._clock.wall_ns())
+
     async def alike(self, match: Match) -> Found | None:
         """The answer of what was matched."""
         return await self._found(match.id, Kind.SEMANTIC, match.similarity)

@@ -5,6 +5,7 @@ The nearest ones are found by their vectors; a verifier decides, for near is not
 """
 
 import logging
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -160,6 +161,20 @@ class SemanticTier:
             self._complain("look a question up", error)
             return None
 
+    def near(self, partition: bytes, text: str, mode: Mode, now_ns: int) -> Sequence[Match]:
+        """The nearest texts and what the verifier says of each, the nearest first; those it looks at in `lookup`.
+
+        A model or a rule that fails finds nothing.
+        """
+        known = self._partitions.get(partition)
+        if known is None or mode is Mode.OFF or not text.strip():
+            return ()
+        try:
+            return [*self._ruled(known, text, mode, now_ns)]
+        except Exception as error:  # noqa: BLE001 - whatever a model or a rule raises, the answer is that there is none
+            self._complain("look a question up", error)
+            return ()
+
     def vector(self, text: str) -> bytes:
         """Of a text, as in `Card.vector`; b"" for one that says nothing, and where the model fails."""
         try:
@@ -172,20 +187,23 @@ class SemanticTier:
         return len(self._cards)
 
     def _nearest(self, known: _Partition, text: str, mode: Mode, now_ns: int) -> Match | None:
-        vector = self.vector(text)
         doubtful: Match | None = None
+        for match in self._ruled(known, text, mode, now_ns):
+            if match.ruling.same:
+                return match
+            if match.ruling.doubtful and doubtful is None:
+                doubtful = match
+        return doubtful
+
+    def _ruled(self, known: _Partition, text: str, mode: Mode, now_ns: int) -> Iterator[Match]:
+        """The nearest texts with their rulings, the nearest first."""
+        vector = self.vector(text)
         for entry_id, cosine in known.index.search(vector, self._neighbours) if vector else ():
             if not cosine >= FLOOR:
                 break
-            if not self._lives(entry_id, now_ns):
-                continue
-            ruling = self._verifier.rule(text, self._cards[entry_id].text, cosine, mode)
-            match = Match(entry_id, min(1.0, cosine), ruling)
-            if ruling.same:
-                return match
-            if ruling.doubtful and doubtful is None:
-                doubtful = match
-        return doubtful
+            if self._lives(entry_id, now_ns):
+                ruling = self._verifier.rule(text, self._cards[entry_id].text, cosine, mode)
+                yield Match(entry_id, min(1.0, cosine), ruling)
 
     def _embed(self, text: str) -> bytes:
         row = self._embedder.embed([text])[0]

@@ -181,6 +181,10 @@ class Shelf:
         A tag, model, key or prompt is seen only in entries that are held whole. Of the others the store tells, by
         `Changes.removed`.
         """
+        if purge.id is not None and purge == Purge(id=purge.id):
+            known = purge.id in self._known
+            self.forget([purge.id])
+            return [purge.id] if known else []
         whole = {entry.card.id: entry for entry in self._bodies}
         ids = [entry_id for entry_id, known in self._known.items() if _applies(purge, known.card, whole.get(entry_id))]
         for entry_id in ids:

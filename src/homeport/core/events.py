@@ -16,8 +16,8 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     says that it worked, 0 where it did not say.
 
     `cache` is `miss`, `hit`, `semantic` or `alias`, "" where the cache was not asked. Of a hit `saved_cost` is what
-    the same answer would have cost, in nano-dollars, and `cost` is 0; `cache_entry` is the id of the entry, in
-    hexadecimal.
+    the same answer would have cost, in nano-dollars, and `cost` is 0. `cache_entry` is the id of the entry that
+    answered, or in which the answer may have been kept, in hexadecimal.
 
     `baseline_cost` is what the same usage would have cost at the strongest remote tier that might have answered, in
     nano-dollars, 0 where that is not known. The rest is for those who learn from decisions, empty where nobody may:

@@ -17,6 +17,7 @@ from homeport.core.ports import Clock, Pricing
 from homeport.core.privacy import Assessment
 from homeport.core.routing import Decision
 from homeport.core.types import Completion, Frame, Outcome, Target
+from homeport.pipeline.cache_told import ToldCache, bypassed, looked
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.flights import Flights, Landing
 from homeport.pipeline.visit import Tape, Visit, read_wishes
@@ -113,6 +114,20 @@ class CacheStage:
         if hit is None and not visit.wishes.forgotten:
             visit.tape = Tape(self._max_bytes)
         return hit
+
+    def tell(self, exchange: Exchange) -> ToldCache:
+        """What `look` would find for a request that was decided. Nothing is counted, and nothing changes.
+
+        Raises:
+            InvalidRequest: a header of the cache is malformed.
+        """
+        assert exchange.inference is not None
+        assert exchange.key is not None
+        rule = self._rules.of(exchange.inference.model, exchange.key)
+        visit = self._visit(exchange)
+        if visit is None:
+            return bypassed(exchange.uncached or "off", rule)
+        return looked(visit, self._places(exchange, visit), self._library, self._clock.wall_ns())
 
     def leave(self, exchange: Exchange) -> None:
         """The request is settled: keep its answer, if it is one to be kept, and let those go who waited for it."""

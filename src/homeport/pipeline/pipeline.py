@@ -226,9 +226,13 @@ def _of_the_cache(exchange: Exchange) -> dict[str, Any]:
     visit = exchange.visit
     if visit is None:
         return {}
-    entry = "" if visit.found is None else visit.found.entry.card.id.hex()
-    is_given = visit.found is not None and exchange.outcome is Outcome.COMPLETED
-    return {"cache": visit.kind.value, "cache_entry": entry, "saved_cost": visit.saved if is_given else 0}
+    is_whole = exchange.outcome is Outcome.COMPLETED
+    judged = exchange.decision is not None and exchange.decision.cascade
+    return {
+        "cache": visit.kind.value,
+        "cache_entry": visit.entry(exchange.target, judged=judged) if is_whole or visit.found is not None else "",
+        "saved_cost": visit.saved if is_whole and visit.found is not None else 0,
+    }
 
 
 def _lost(exchange: Exchange) -> int:

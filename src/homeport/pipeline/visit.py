@@ -8,7 +8,7 @@ from homeport.cache.keys import Asked
 from homeport.core.caching import CacheRule, Found, Kind
 from homeport.core.errors import InvalidRequest
 from homeport.core.money import Nano
-from homeport.core.types import Frame
+from homeport.core.types import Frame, Target
 from homeport.pipeline.flights import Flight
 
 CONTROL_HEADER = "cache-control"
@@ -96,6 +96,14 @@ class Visit:
     @property
     def kind(self) -> Kind:
         return Kind.MISS if self.found is None else self.found.kind
+
+    def entry(self, target: Target | None, *, judged: bool) -> str:
+        """The id of the entry that answers, or in which this answer may be kept, in hexadecimal; else ""."""
+        if self.found is not None:
+            return self.found.entry.card.id.hex()
+        if target is None or self.tape is None:
+            return ""
+        return self.asked.at(target, judged=judged).id.hex()
 
     def headers(self) -> dict[str, str]:
         """What the caller is told."""

@@ -22,18 +22,24 @@ _ROWS_AT_ONCE = 1_000
 
 
 class Rated(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that can be rated."""
+    """A request that can be rated.
+
+    Attributes:
+        cache_entry: what the cache answered it with, or keeps of its answer, in hexadecimal; "" for nothing.
+    """
 
     project: str
+    key_id: str
     data_class: str
+    cache_entry: str = ""
 
 
 def find_rated(engine: Engine, request_id: str) -> Rated | None:
     """The request with an id; None where the ledger has none, or none yet."""
-    query = select(requests.c.project, requests.c.data_class).where(requests.c.request_id == request_id)
+    columns = [requests.c[name] for name in Rated.__struct_fields__]
     with engine.connect() as connection:
-        row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else Rated(project=row["project"], data_class=row["data_class"])
+        row = connection.execute(select(*columns).where(requests.c.request_id == request_id)).mappings().one_or_none()
+    return None if row is None else Rated(**row)
 
 
 def rate(engine: Engine, request_id: str, source: str, score: float, comment: str, key_id: str, at: int) -> None:
