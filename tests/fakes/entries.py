@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from homeport.core.caching import Alias, Changes, Entry, Purge, Standing
+from homeport.core.caching import Alias, Bar, Changes, Entry, Purge, Standing
 from homeport.core.errors import StorageError
+
+_FOR_EVER = 1 << 62
 
 
 class MemoryEntries:
@@ -58,7 +60,7 @@ class MemoryEntries:
             self._log.append(("removed", name))
         for name in (*gone, *([purge.id] if purge.id else [])) if bar_s else ():
             self._barred.add(name)
-            self._log.append(("barred", name))
+            self._log.append(("barred", Bar(name, _FOR_EVER)))
         return len(gone)
 
     def alias(self, aliases: Sequence[Alias]) -> None:

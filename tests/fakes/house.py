@@ -9,13 +9,14 @@ import msgspec
 
 from homeport.api.app import App
 from homeport.api.count_tokens import CountTokens
+from homeport.api.openai import OpenAIDialect
 from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
-from homeport.bootstrap.cache import Cache
+from homeport.bootstrap.cache import Background, Cache
 from homeport.config.cache import CacheSettings
 from homeport.config.loops import LoopSettings
 from homeport.config.privacy import PrivacySettings
-from homeport.core.alerts import LoopStopped
+from homeport.core.alerts import CacheSwitchedOff, LoopStopped
 from homeport.core.budgets import Budget
 from homeport.core.caching import EntryStore
 from homeport.core.events import RequestFinished
@@ -33,6 +34,7 @@ from homeport.pipeline.cascade import Cascade, CascadePolicy
 from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
+from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
@@ -142,6 +144,7 @@ class House:
         self.deployments = Deployments(BreakerPolicy())
         self.slept: list[float] = []
         self.paged: list[LoopStopped] = []
+        self.switched_off: list[CacheSwitchedOff] = []
         self.early_ns = 0
         placed = targets or (OWN, MID)
         self.upstreams = {target.name: ScriptedUpstream() for target in placed}
@@ -173,7 +176,10 @@ class House:
             sleep=self._sleep,
             salter=salter,
         )
-        self.cache = Cache(b"a secret of the house's own", entries, self.clock)
+        background = Background(
+            ask=self._ask, count=self.metrics.count_errand, page=self.switched_off.append, chat=OpenAIDialect()
+        )
+        self.cache = Cache(b"a secret of the house's own", entries, self.clock, background)
         self.taints = MemoryTaints()
         self.privacy = privacy_stage(privacy, self.clock, taints=self.taints)
         stages = Stages(
@@ -223,6 +229,9 @@ class House:
             max_body=max_body,
             families=(*families, CountTokens(counting), RoutePath(Preview(stages, "static"))),
         )
+
+    async def _ask(self, exchange: Exchange) -> None:
+        await self.pipeline.run(exchange)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

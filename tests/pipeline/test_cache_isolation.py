@@ -127,7 +127,7 @@ class Path(RuleBasedStateMachine):
         turns=st.booleans(),
     )
     def begin(self, mode: Mode, share: Sharing, turns: bool) -> None:
-        self.settings = CacheSettings(exact=True, semantic=mode, share=share, multi_turn=turns)
+        self.settings = CacheSettings(exact=True, semantic=mode, share=share, multi_turn=turns, check_percent=0)
         self.rule = CacheRule(exact=True, semantic=mode, sharing=share, multi_turn=turns)
         self._start(REVISIONS[0])
 

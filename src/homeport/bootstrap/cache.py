@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import hashlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from homeport.cache.desk import Desk
+from homeport.cache.guard import Guard, Terms
 from homeport.cache.keys import Keys
 from homeport.cache.library import Library
 from homeport.cache.rules import Rules
@@ -16,13 +19,32 @@ from homeport.cache.shelf import Limits, Shelf
 from homeport.cache.verifier.verify import Verifier
 from homeport.config.cache import CacheSettings
 from homeport.core.caching import EntryStore
-from homeport.core.ports import Clock, Pricing
+from homeport.core.ports import Clock, Dialect, Pricing
 from homeport.embeddings.choose import Model, open_embedder
-from homeport.pipeline.caching import CacheStage
+from homeport.pipeline.caching import CacheStage, Follow
+from homeport.pipeline.checks import Checks, Page
+from homeport.pipeline.errands import Ask, Count, Errands
 from homeport.pipeline.flights import Flights
+from homeport.pipeline.judging import Judging, Once, PairJudge
 
 _TURN_S = 0.001
 _PAUSE_S = 0.5
+
+
+class Background(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cache asks and tells beside the traffic.
+
+    Attributes:
+        ask: answers a request by the configuration of the moment.
+        count: told what was asked and what came of it.
+        page: told of partitions that switched themselves off.
+        chat: how chats are written.
+    """
+
+    ask: Ask
+    count: Count
+    page: Page
+    chat: Dialect
 
 
 class Cache:
@@ -32,9 +54,16 @@ class Cache:
         secret: what keys of entries are made with; the same in all processes that share them.
         store: None where nothing outlives the process.
         models: where exported embedders are kept.
+        background: how it asks and tells beside the traffic.
     """
 
-    def __init__(self, secret: bytes, store: EntryStore | None, clock: Clock, models: Path = Path()) -> None:
+    def __init__(
+        self, secret: bytes, store: EntryStore | None, clock: Clock, background: Background, models: Path = Path()
+    ) -> None:
+        self._background = background
+        self._guard = Guard()
+        self._judged = Once()
+        self.errands = Errands(background.ask, background.count)
         self._models = models
         self._secret = hashlib.blake2b(b"homeport cache", key=secret[:64], digest_size=32).digest()
         self._store = store
@@ -65,7 +94,16 @@ class Cache:
             sleep=asyncio.sleep,
             max_bytes=settings.max_entry_bytes,
             jitter_s=settings.jitter_seconds,
+            followers=self._followers(settings, library) if settings.is_semantic else (),
         )
+
+    def _followers(self, settings: CacheSettings, library: Library) -> Sequence[Follow]:
+        self._guard.terms = Terms(budget=settings.wrong_percent / 100, share=settings.check_percent / 100)
+        if settings.judge is None:
+            return (Checks(library, self.errands, self._background.page, self._clock).follow,)
+        one = PairJudge(self.errands, self._background.chat, model=settings.judge.model, approve=settings.judge.approve)
+        checks = Checks(library, self.errands, self._background.page, self._clock, one)
+        return checks.follow, Judging(library, self.errands, one, self._judged).follow
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -74,6 +112,7 @@ class Cache:
         try:
             yield
         finally:
+            await self.errands.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -102,7 +141,7 @@ class Cache:
         embedder = open_embedder(Model(wanted), self._models) if wanted else None
         semantic = None if embedder is None else SemanticTier(embedder, Verifier(embedder), clock=self._clock)
         self._wanted, self._embedder = wanted, "" if embedder is None else embedder.name
-        self.library = Library(Shelf(limits, self._clock, semantic), self._store, semantic, self._clock)
+        self.library = Library(Shelf(limits, self._clock, semantic), self._store, semantic, self._clock, self._guard)
         return self.library
 
 

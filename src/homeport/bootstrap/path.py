@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import Engine
 
 from homeport.api.auth import read_pepper
+from homeport.api.dialects import dialects
 from homeport.bootstrap.admin import target_states, tier_states
-from homeport.bootstrap.cache import Cache
+from homeport.bootstrap.cache import Background, Cache
 from homeport.bootstrap.cascade import build_cascade, build_judge
 from homeport.bootstrap.engines import read_endpoints
-from homeport.bootstrap.loops import LoopPager
 from homeport.bootstrap.money import Money
+from homeport.bootstrap.pager import Pager
 from homeport.bootstrap.prices import tell_unpriced
 from homeport.bootstrap.privacy import build_privacy
 from homeport.bootstrap.retired import Retired, close_all
@@ -27,6 +28,7 @@ from homeport.config.schema import Settings
 from homeport.core import discovery
 from homeport.core.errors import StorageError
 from homeport.core.ports import KeyRing, Learner, Policy, TokenCounter, Upstream
+from homeport.core.types import Surface
 from homeport.engines.health import HealthMonitor
 from homeport.ledger.loops.guard import LoopGuard
 from homeport.ledger.pricing import RateCard
@@ -37,6 +39,7 @@ from homeport.pipeline.caching import CacheStage
 from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
+from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.hedge import HedgePolicy
 from homeport.pipeline.hindsight import LookBack
 from homeport.pipeline.loops import LoopStage
@@ -128,15 +131,17 @@ class RequestPath:
             days=settings.privacy.taint_days,
             wall_ns=self._clock.wall_ns,
         )
-        self.cache = Cache(
-            read_pepper(home.pepper), DatabaseEntryStore(engine, self._clock.wall_ns), self._clock, home.root
+        self._pager = Pager(engine)
+        background = Background(
+            ask=self._ask, count=metrics.count_errand, page=self._pager.page, chat=dialects()[Surface.CHAT]
         )
+        entries = DatabaseEntryStore(engine, self._clock.wall_ns)
+        self.cache = Cache(pepper, entries, self._clock, background, home.root)
         self._held = HeldNumbers(home.thresholds)
         self._accepts = HeldNumbers(home.accepts)
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
         self._loops = LoopGuard(settings.loops)
-        self._pager = LoopPager(engine)
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
         metrics.upstream_connections.set_function(lambda: self._transports.direct.connections)
         self._unpriced: set[str] = set()
@@ -191,6 +196,9 @@ class RequestPath:
             longest_s=settings.longest_seconds(),
             use=self._use,
         )
+
+    async def _ask(self, exchange: Exchange) -> None:
+        await self.pipeline.run(exchange)
 
     def costs_differ(self, settings: Settings) -> bool:
         """Whether a target of the settings that are in effect costs something else now than when they were adopted.

@@ -16,7 +16,9 @@ LONGEST = 1_000
 """Characters of a question; longer ones are not put to a judge: small models lose what differs."""
 
 _TOLD = "Do the two questions ask for the same thing, so that one answer is right for both? Say Yes or No."
+_TOLD_OF_ANSWERS = "Do the two answers to the question say the same thing? Say Yes or No."
 _ALTERNATIVES = 10
+_AROUND = " \t\r\n\"'*.,▁"
 _YES, _NO = "yes", "no"
 
 
@@ -73,6 +75,18 @@ def request(asked: str, kept: str) -> dict[str, Any]:
     }
 
 
+def request_of_answers(asked: str, one: str, other: str) -> dict[str, Any]:
+    """The same about two answers to one question: whether they say the same."""
+    shown = f"Question: {_line(asked)[:LONGEST]}\nAnswer 1: {_line(one)[:LONGEST]}\nAnswer 2: {_line(other)[:LONGEST]}"
+    turns = [{"role": "system", "content": _TOLD_OF_ANSWERS}, {"role": "user", "content": shown}]
+    return {**request(asked, asked), "messages": turns}
+
+
+def is_yes(word: str) -> bool:
+    """Whether a model that tells no log-probabilities said yes."""
+    return word.strip(_AROUND).casefold() == _YES
+
+
 def probability(alternatives: Sequence[tuple[str, float]]) -> float | None:
     """How probable "yes" is beside "no"; None where the model thought of neither.
 
@@ -81,7 +95,7 @@ def probability(alternatives: Sequence[tuple[str, float]]) -> float | None:
     """
     mass = {_YES: 0.0, _NO: 0.0}
     for token, logprob in alternatives:
-        word = token.strip(" \t\r\n\"'*.,▁").casefold()
+        word = token.strip(_AROUND).casefold()
         if word in mass and logprob <= 0:
             mass[word] += math.exp(logprob)
     total = mass[_YES] + mass[_NO]

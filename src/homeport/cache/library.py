@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from homeport.cache.guard import Guard
 from homeport.cache.semantic import Match, SemanticTier
 from homeport.cache.shelf import Shelf
 from homeport.core.caching import Alias, Bar, Changes, Entry, EntryStore, Found, Kind, Mode, Place, Purge
@@ -35,13 +36,22 @@ class Library:
     Args:
         store: None where nothing outlives the process.
         semantic: None where only the very same request is answered.
+        guard: by default one of its own.
 
     Attributes:
         is_warm: all that was stored before is known.
     """
 
-    def __init__(self, shelf: Shelf, store: EntryStore | None, semantic: SemanticTier | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        store: EntryStore | None,
+        semantic: SemanticTier | None,
+        clock: Clock,
+        guard: Guard | None = None,
+    ) -> None:
         self.shelf = shelf
+        self.guard = guard or Guard()
         self.semantic = semantic
         self.is_warm = store is None
         self._store = store
@@ -54,12 +64,12 @@ class Library:
         """The answer to the very same request, or to one that a judge found to ask for the same."""
         if self.shelf.card(place.id) is not None:
             return await self._found(place.id, Kind.EXACT, 1.0)
-        answered = self.shelf.alias(place.id)
+        answered = self.shelf.alias(place.id) if self.guard.answers(place.partition) else None
         return None if answered is None else await self._found(answered, Kind.ALIAS, 1.0)
 
     def match(self, place: Place) -> Match | None:
         """The entry that asks for the same in other words, or may ask for it."""
-        if self.semantic is None or place.mode is Mode.OFF:
+        if self.semantic is None or place.mode is Mode.OFF or not self.guard.answers(place.partition):
             return None
         return self.semantic.lookup(place.partition, place.text, place.mode, self._clock.wall_ns())
 
@@ -122,6 +132,7 @@ class Library:
         self.shelf.evicted()
         if self._store is not None:
             try:
+                await self._tell_standings(self._store)
                 left_out = await asyncio.to_thread(self._put_away, self._store)
                 self.shelf.take(Changes(upto=0, removed=left_out))
                 while await self._read_page(self._store):
@@ -141,8 +152,14 @@ class Library:
             self.shelf.take(Changes(upto=0, cards=changes.cards[start : start + _AT_ONCE]))
             await asyncio.sleep(0)
         self.shelf.take(Changes(upto=0, aliases=changes.aliases))
+        self.guard.take(changes.standings)
         self._upto = changes.upto
         return changes.more
+
+    async def _tell_standings(self, store: EntryStore) -> None:
+        if standings := self.guard.changed():
+            await asyncio.to_thread(store.stand, standings)
+            self.guard.stored(standings)
 
     def _put_away(self, store: EntryStore) -> Sequence[bytes]:
         """Store what waits; the ids of what may not be kept. Blocks. Raises StorageError: the rest goes on waiting."""

@@ -258,6 +258,43 @@ class LoopStopped(_Told, frozen=True, kw_only=True):
         )
 
 
+class CacheSwitchedOff(_Told, frozen=True, kw_only=True):
+    """A partition of the cache gave too many wrong answers, and gives no more to questions that only resemble others.
+
+    Attributes:
+        partition: its id, in hexadecimal.
+        key_id, project, model: of the request whose answer was the last one that was found wrong.
+        checked, wrong: how many answers were compared with a live one, and how many differed.
+        bound, budget: percent that may be wrong with 95 % confidence, and percent that may be.
+    """
+
+    partition: str
+    key_id: str
+    project: str
+    model: str
+    checked: int
+    wrong: int
+    bound: float
+    budget: float
+
+    kind: ClassVar[str] = "cache.switched_off"
+
+    @property
+    def quiet_ns(self) -> int:
+        return _HOUR
+
+    @property
+    def dedupe_key(self) -> str:
+        return f"{self.kind}:{self.partition}"
+
+    @property
+    def summary(self) -> str:
+        return (
+            f"Semantic answers of {self.model} for {self.project} are switched off: "
+            f"{self.wrong} of {self.checked} that were checked were wrong (partition {self.partition})"
+        )
+
+
 class AlertsTested(_Told, frozen=True, kw_only=True):
     """Somebody asked whether alerts arrive. Nothing else is wrong."""
 
@@ -277,7 +314,14 @@ class AlertsTested(_Told, frozen=True, kw_only=True):
 
 
 Alert = (
-    BudgetThresholdReached | BudgetExceeded | BurnRate | ForecastOverBudget | SpendAnomaly | LoopStopped | AlertsTested
+    BudgetThresholdReached
+    | BudgetExceeded
+    | BurnRate
+    | ForecastOverBudget
+    | SpendAnomaly
+    | LoopStopped
+    | CacheSwitchedOff
+    | AlertsTested
 )
 
 KINDS: tuple[str, ...] = tuple(
@@ -289,6 +333,7 @@ KINDS: tuple[str, ...] = tuple(
         ForecastOverBudget,
         SpendAnomaly,
         LoopStopped,
+        CacheSwitchedOff,
     )
 )
 """Every kind that a receiver can choose; a test goes to whom it is for."""

@@ -17,6 +17,7 @@ from homeport.core.ports import Dialect
 from homeport.core.types import DataClass, Surface, Usage
 from homeport.jobs.lines import Line
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.memory_wire import MemoryWire
 from homeport.pipeline.pipeline import Pipeline
 from homeport.storage.batches import Tally
 from homeport.storage.results import Result
@@ -50,28 +51,6 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     response: _Response | None
     error: _Problem | None
     homeport: Mapping[str, str] = {}
-
-
-class MemoryWire:
-    """`Wire` that keeps a whole answer."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: Mapping[str, str] = {}
-        self._pieces: list[bytes] = []
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(self._pieces)
-
-    async def start(self, status: int, headers: Mapping[str, str]) -> None:
-        self.status, self.headers = status, headers
-
-    async def send(self, data: bytes) -> None:
-        self._pieces.append(data)
-
-    async def finish(self, data: bytes = b"") -> None:
-        self._pieces.append(data)
 
 
 class LineAnswerer:

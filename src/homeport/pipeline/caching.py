@@ -32,6 +32,7 @@ _ENTRY_BYTES = 400
 """What an entry has beside its texts, about."""
 
 Sleep = Callable[[float], Awaitable[None]]
+Follow = Callable[[Exchange, Visit], None]
 
 
 class Hit:
@@ -63,6 +64,7 @@ class CacheStage:
         flights: the same.
         max_bytes: of an answer that is kept.
         jitter_s: a hit waits for a random time up to this.
+        followers: shown each request that callers made, when it is settled; they return at once.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class CacheStage:
         sleep: Sleep,
         max_bytes: int,
         jitter_s: float = 0.0,
+        followers: Sequence[Follow] = (),
     ) -> None:
         self._rules = rules
         self._keys = keys
@@ -89,6 +92,7 @@ class CacheStage:
         self._sleep = sleep
         self._max_bytes = max_bytes
         self._jitter_s = jitter_s
+        self._followers = followers
         self._replays = replays()
         self._admission = Admission()
 
@@ -144,6 +148,15 @@ class CacheStage:
         finally:
             if visit.flight is not None:
                 visit.flight.land(how)
+        if not exchange.purpose:
+            self._follow(exchange, visit)
+
+    def _follow(self, exchange: Exchange, visit: Visit) -> None:
+        try:
+            for follow in self._followers:
+                follow(exchange, visit)
+        except Exception:  # the same
+            logger.exception("the answer of request %s could not be looked at", exchange.request_id)
 
     def _visit(self, exchange: Exchange) -> Visit | None:
         assert exchange.inference is not None
@@ -197,16 +210,18 @@ class CacheStage:
     async def _find(self, exchange: Exchange, visit: Visit, places: Sequence[tuple[Target, Place]]) -> Hit | None:
         for target, place in places:
             found = await self._library.same(place)
-            if found is not None and (hit := self._replay(exchange, visit, found, target)) is not None:
+            if found is not None and (hit := self._replay(exchange, visit, found, target, place)) is not None:
                 return hit
         for target, place in places:
             match = self._library.match(place)
+            if match is not None and match.ruling.doubtful and visit.doubt is None:
+                visit.doubt = place, match
             found = await self._library.alike(match) if match is not None and match.ruling.same else None
-            if found is not None and (hit := self._replay(exchange, visit, found, target)) is not None:
+            if found is not None and (hit := self._replay(exchange, visit, found, target, place)) is not None:
                 return hit
         return None
 
-    def _replay(self, exchange: Exchange, visit: Visit, found: Found, target: Target) -> Hit | None:
+    def _replay(self, exchange: Exchange, visit: Visit, found: Found, target: Target, place: Place) -> Hit | None:
         """The entry as this request is answered; None where it is too old, or cannot be told that way."""
         assert exchange.inference is not None
         entry, now = found.entry, self._clock.wall_ns()
@@ -216,7 +231,7 @@ class CacheStage:
         told = _told(self._replays.get(entry.surface), entry, exchange.request_id, stream=exchange.inference.stream)
         if not told:
             return None
-        visit.found, visit.age_s = found, age_s
+        visit.found, visit.place, visit.age_s = found, place, age_s
         visit.saved = self._pricing.cost(target, entry.usage, entry.elapsed_ns)
         return Hit(told, found, target, self._clock.monotonic_ns())
 

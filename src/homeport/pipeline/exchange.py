@@ -51,6 +51,7 @@ class Exchange:
         token: the bearer token, or None.
         read_body: reads the body; raises `RequestTooLarge` beyond the bound.
         batch: a line of a batch asks.
+        purpose: why we ask ourselves, in the background, as the ledger has it; "" where a caller asks.
 
     Attributes:
         told: nano-dollars of attempts whose upstreams said what they used; what others cost is a guess.
@@ -75,6 +76,7 @@ class Exchange:
         attribution: Attribution | None = None,
         cache_headers: CacheHeaders | None = None,
         batch: bool = False,
+        purpose: str = "",
     ) -> None:
         self.request_id = request_id
         self.surface = surface
@@ -84,6 +86,7 @@ class Exchange:
         self.attribution = attribution or Attribution()
         self.cache_headers = cache_headers or CacheHeaders()
         self.batch = batch
+        self.purpose = purpose
         self.read_body = read_body
         self.dialect = dialect
         self.wire = wire

@@ -1,7 +1,7 @@
 """The loop guard on the request path: after the body is read, before it is decided where it goes.
 
 Only requests that can be part of a loop are looked at: those with a trace, with tools, or with an answer in
-their history. Lines of batches are not: nobody waits between them.
+their history. Lines of batches are not: nobody waits between them; nor is what we ask in the background.
 """
 
 import logging
@@ -59,7 +59,7 @@ class LoopStage:
         Raises:
             LoopStopped: it repeats what did not help before.
         """
-        if exchange.batch or self._guard.settings.action == "off" or exchange.inference is None:
+        if exchange.batch or exchange.purpose or self._guard.settings.action == "off" or exchange.inference is None:
             return
         name = exchange.trace_id or _conversation(exchange.inference.fields)
         messages = _messages(exchange.inference)

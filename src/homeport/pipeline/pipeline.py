@@ -135,7 +135,9 @@ class Pipeline:
 
     def _decide(self, exchange: Exchange, key: Key) -> None:
         assert exchange.inference is not None
-        route = self._stages.routing.decide(exchange.inference, key, exchange.data_class, exchange.told_to)
+        routing = self._stages.routing
+        decide = routing.consider if exchange.purpose else routing.decide  # nothing is learned from what we ask
+        route = decide(exchange.inference, key, exchange.data_class, exchange.told_to)
         exchange.route, exchange.decision, exchange.reason = route, route.decision, route.decision.reason
 
     async def _reserve_money(self, exchange: Exchange, key: Key) -> None:
@@ -200,7 +202,7 @@ class Pipeline:
         self._stages.loops.finished(exchange)
         if exchange.ticket is not None:
             exchange.ticket.leave(usage.input_tokens + usage.output_tokens)
-        known = self._stages.hindsight.of(exchange, usage)
+        known = Hindsight() if exchange.purpose else self._stages.hindsight.of(exchange, usage)
         event = _finished(exchange, exchange.key, usage, now, self._stages.holder, known)
         total = exchange.cost
         try:
@@ -213,18 +215,23 @@ class Pipeline:
         if exchange.tab is not None:
             # Only now: money is not free again before its record is kept.
             _pay(exchange, exchange.tab, total)
-        if exchange.route is not None and exchange.target is not None and exchange.outcome is Outcome.COMPLETED:
-            exchange.route.answered_by(exchange.target)
-            if self._stages.cascade is not None and not exchange.is_hit:
-                self._stages.cascade.answered(exchange.route, exchange.target)
+        self._tell_who_answered(exchange)
         for observer in self._stages.observers:
             observer.observe(event)
+
+    def _tell_who_answered(self, exchange: Exchange) -> None:
+        is_told = exchange.outcome is Outcome.COMPLETED and not exchange.purpose
+        if not is_told or exchange.route is None or exchange.target is None:
+            return
+        exchange.route.answered_by(exchange.target)
+        if self._stages.cascade is not None and not exchange.is_hit:
+            self._stages.cascade.answered(exchange.route, exchange.target)
 
 
 def _of_the_cache(exchange: Exchange) -> dict[str, Any]:
     """What the cache had to do with a request; nothing where it had not."""
     visit = exchange.visit
-    if visit is None:
+    if visit is None or exchange.purpose:
         return {}
     is_whole = exchange.outcome is Outcome.COMPLETED
     judged = exchange.decision is not None and exchange.decision.cascade
@@ -270,7 +277,7 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str,
         outcome=exchange.outcome,
         status=exchange.status,
         error=exchange.error.code if exchange.error else "",
-        reason=exchange.reason[:160],
+        reason=(exchange.purpose or exchange.reason)[:160],
         input_tokens=usage.input_tokens,
         cached_input_tokens=usage.cached_input_tokens,
         cache_write_tokens=usage.cache_write_tokens,

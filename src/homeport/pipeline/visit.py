@@ -5,7 +5,8 @@ import re
 import msgspec
 
 from homeport.cache.keys import Asked
-from homeport.core.caching import CacheRule, Found, Kind
+from homeport.cache.semantic import Match
+from homeport.core.caching import CacheRule, Found, Kind, Place
 from homeport.core.errors import InvalidRequest
 from homeport.core.money import Nano
 from homeport.core.types import Frame, Target
@@ -77,10 +78,12 @@ class Visit:
         asked: from which its places are made.
         rule: of its route.
         found: what it is answered with; None where it is answered upstream.
+        place: where that was found.
         flight: others who ask the same wait for its answer.
         tape: what the caller was told of a stream, to be kept; None where nothing is.
         age_s: of what was found, in seconds.
         saved: nano-dollars that the same answer would have cost.
+        doubt: an entry that only a judge can tell from what is asked, with the place of that; None for none.
     """
 
     def __init__(self, asked: Asked, rule: CacheRule, wishes: Wishes) -> None:
@@ -92,6 +95,8 @@ class Visit:
         self.tape: Tape | None = None
         self.age_s = 0
         self.saved = Nano(0)
+        self.place: Place | None = None
+        self.doubt: tuple[Place, Match] | None = None
 
     @property
     def kind(self) -> Kind:

@@ -58,6 +58,12 @@ class Metrics:
         self._loops = Counter(
             "homeport_loop_signals", "Signals of the loop guard", ("signal", "level"), registry=registry
         )
+        self._cache_errands = Counter(
+            "homeport_cache_errands",
+            "Answers of the cache that were checked, and questions that were judged",
+            ("kind", "result"),
+            registry=registry,
+        )
         self.refused = Counter(
             "homeport_refused", "Requests refused before they had a key to be billed to", ("code",), registry=registry
         )
@@ -69,6 +75,10 @@ class Metrics:
     def count_loop(self, signal: str, level: IntEnum) -> None:
         """The loop guard saw a signal and acted on it."""
         self._loops.labels(signal, level.name.lower()).inc()
+
+    def count_errand(self, kind: str, result: str) -> None:
+        """The cache asked something in the background."""
+        self._cache_errands.labels(kind, result).inc()
 
     def observe(self, event: RequestFinished) -> None:
         self._tally.add(event)

@@ -1,4 +1,4 @@
-"""Who runs the gateway is told of stopped loops: off the request path, through the outbox of alerts."""
+"""Who runs the gateway is told what the request path found: off that path, through the outbox of alerts."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from collections import deque
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from homeport.core.alerts import LoopStopped
+from homeport.core.alerts import CacheSwitchedOff, LoopStopped
 from homeport.storage.alerts import raise_alert
 
 logger = logging.getLogger(__name__)
@@ -15,18 +15,20 @@ logger = logging.getLogger(__name__)
 _SECONDS = 1.0
 _MOST = 1_000
 
+FoundOnThePath = LoopStopped | CacheSwitchedOff
 
-class LoopPager:
-    """Takes alerts from the request path and puts them into the outbox, each trace's once an hour.
+
+class Pager:
+    """Takes alerts from the request path and puts them into the outbox.
 
     What waits is bounded: of more, the oldest go, which the log has.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._waiting: deque[LoopStopped] = deque(maxlen=_MOST)
+        self._waiting: deque[FoundOnThePath] = deque(maxlen=_MOST)
 
-    def page(self, alert: LoopStopped) -> None:
+    def page(self, alert: FoundOnThePath) -> None:
         self._waiting.append(alert)
 
     async def run(self) -> None:
@@ -47,5 +49,5 @@ class LoopPager:
                 raise_alert(self._engine, alert)
             except SQLAlchemyError as error:
                 self._waiting.appendleft(alert)
-                logger.error("an alert of a loop waits, the database cannot be written: %s", type(error).__name__)
+                logger.error("an alert waits, the database cannot be written: %s", type(error).__name__)
                 return

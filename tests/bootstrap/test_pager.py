@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from homeport.bootstrap.loops import LoopPager
+from homeport.bootstrap.pager import Pager
 from homeport.core.alerts import LoopStopped
 from homeport.core.money import Nano
 from homeport.storage.alerts import list_alerts
@@ -33,7 +33,7 @@ def database(folder: Path) -> Engine:
 def test_each_trace_is_told_once(tmp_path: Path) -> None:
     engine = database(tmp_path)
     upgrade(engine)
-    pager = LoopPager(engine)
+    pager = Pager(engine)
     for trace in ("t-1", "t-1", "t-2"):
         pager.page(stopped(trace))
     pager.flush()
@@ -45,7 +45,7 @@ def test_each_trace_is_told_once(tmp_path: Path) -> None:
 
 async def test_what_waits_is_kept_while_the_database_is_away_and_told_in_the_end(tmp_path: Path) -> None:
     engine = database(tmp_path)
-    pager = LoopPager(engine)
+    pager = Pager(engine)
     pager.page(stopped())
     pager.flush()  # there is no table yet
     upgrade(engine)
