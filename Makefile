@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split bench-tiers bench-cache bench-prefix bench-cache-lookup cascade-rows minilm fuzz lock clean
+.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split bench-tiers bench-cache bench-prefix bench-cache-lookup bench-cache-replay cascade-rows minilm fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -59,6 +59,9 @@ bench-tiers: .venv/dev ## Three tiers behind a gateway: where requests go, what 
 
 bench-prefix: .venv/dev ## What prefix affinity is worth on two real engines, beside round robin and least load (10 minutes).
 	@exec $(BIN)/python -m bench.prefix $(ARGS)
+
+bench-cache-replay: .venv/dev ## 20,000 requests with the cache and without: hits, wrong answers, money, speed (10 minutes).
+	@exec $(BIN)/python -m bench.cache_replay $(ARGS)
 
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)
