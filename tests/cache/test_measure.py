@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from homeport.cache.measure import Counts, Pair, count, read_pairs
+from homeport.cache.measure import Counts, Pair, count, measure, read_pairs
 from homeport.core.errors import ConfigError
+from homeport.embeddings.static import StaticEmbedder
 
 GOOD = {"a": "x", "b": "y", "same_answer": True}
 
@@ -50,3 +51,10 @@ def test_both_kinds_are_counted_apart() -> None:
     assert isinstance(counted, Counts)
     assert (counted.hit_rate, counted.wrong_serve_rate) == (2 / 3, 0.5)
     assert counted.hit_interval[0] < 2 / 3 < counted.hit_interval[1]
+
+
+def test_what_may_have_another_answer_soon_counts_as_not_served() -> None:
+    pairs = [Pair(text, text.lower(), True) for text in ("What is the weather like in Oslo today?", "Who wrote Emma?")]
+    measured = measure(pairs, StaticEmbedder())
+    assert measured["strict"].served == measured["balanced"].served == 1
+    assert measured["plain"].served == 2
