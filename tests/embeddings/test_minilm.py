@@ -39,7 +39,7 @@ def test_weights_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatc
 SCRIPT = """
 import json, pathlib, sys
 from homeport.embeddings.choose import Model, exported, open_embedder
-from homeport.embeddings.export import export
+from homeport.embeddings.export import LEAST_COSINE, export
 
 home = pathlib.Path(sys.argv[1])
 assert export(exported(home)) >= LEAST_COSINE
