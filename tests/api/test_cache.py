@@ -16,7 +16,7 @@ from homeport.api.feedback import FeedbackPaths
 from homeport.api.keys import KeyRegistry, Offer
 from homeport.cache.desk import Desk
 from homeport.config.cache import CacheRouteSettings, CacheSettings
-from homeport.core.caching import Mode, Sharing, Standing
+from homeport.core.caching import Mode, Purge, Sharing, Standing
 from homeport.core.types import DataClass, Key, Scope
 from homeport.storage.cached import DatabaseEntryStore
 from homeport.storage.db import open_database, sqlite_url, upgrade, writing
@@ -46,6 +46,7 @@ class Office:
         self.engine: Engine = open_database(sqlite_url(folder / "homeport.db"))
         upgrade(self.engine)
         ring, clock = FixedKeyRing(KEYS), ManualClock()
+        self.clock = clock
         self.entries = DatabaseEntryStore(self.engine, clock.wall_ns)
         desk = Desk(lambda: self.house.cache.library, self.entries)
         actions = CacheActions(
@@ -63,7 +64,7 @@ class Office:
             clock=clock,
             resources=(actions,),
         )
-        self.slept = 0
+        self.slept = self.told = 0
         families = (
             CachePaths(ring, desk, self.engine, self.sleep),
             FeedbackPaths(ring, self.engine, clock, self.sleep, desk),
@@ -87,7 +88,8 @@ class Office:
     async def settle(self) -> None:
         """Into the ledger and the database, as the background does."""
         with writing(self.engine) as connection:
-            insert_events(connection, self.house.recorder.events)
+            insert_events(connection, self.house.recorder.events[self.told :])
+        self.told = len(self.house.recorder.events)
         assert self.house.cache.library is not None
         await self.house.cache.library.exchange_news()
 
@@ -388,3 +390,20 @@ async def test_private_answers_go_too(office: Office) -> None:
     assert hit.headers["x-homeport-cache"] == "hit"
     assert (await office.say(BAD, {"entry": hit.headers["x-homeport-cache-entry"]}, token=CLOSED)).status == 200
     assert (await office.chat(CLOSED)).headers["x-homeport-cache"] == "miss"
+
+
+async def test_a_purge_from_elsewhere_reaches_private_answers_in_memory(office: Office) -> None:
+    await office.chat(CLOSED)
+    await office.settle()
+    elsewhere = Desk(lambda: None, office.entries)
+    office.clock.advance(10**9)
+    await elsewhere.purge(Purge(model="mid"))
+    await office.settle()
+    assert (await office.chat(CLOSED)).headers["x-homeport-cache"] == "hit"
+    await elsewhere.purge(Purge(model="own"))
+    await office.settle()
+    assert (await office.chat(CLOSED)).headers["x-homeport-cache"] == "miss"
+    office.house.clock.advance(2 * 10**9)
+    await office.chat(body=asking("Who?"), token=CLOSED)
+    await office.settle()
+    assert (await office.chat(body=asking("Who?"), token=CLOSED)).headers["x-homeport-cache"] == "hit", "made later"

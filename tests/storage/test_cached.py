@@ -179,6 +179,16 @@ def test_what_was_bad_is_not_kept_again_for_a_time(store: DatabaseEntryStore, cl
     assert store.keep([made(1, clock)]) == []
 
 
+def test_a_purge_is_told_to_those_who_were_there_before(store: DatabaseEntryStore, clock: ManualClock) -> None:
+    store.keep([made(1, clock)])
+    before = store.changes(0, EVERYTHING).upto
+    store.purge(Purge(tag="a", model="smart"))
+    told = store.changes(before, EVERYTHING)
+    assert told.purges == [(clock.wall_ns(), Purge(tag="a", model="smart"))]
+    assert store.changes(told.upto, EVERYTHING).purges == ()
+    assert store.changes(0, EVERYTHING).purges == (), "a process that begins has nothing to take out"
+
+
 def test_a_removal_is_told_before_what_came_after_it(store: DatabaseEntryStore, clock: ManualClock) -> None:
     store.keep([made(1, clock)])
     seen = store.changes(0, EVERYTHING).upto

@@ -243,7 +243,7 @@ class CacheActions:
         return 200, msgspec.structs.replace(told, process=process(self._desk.library, self._flights()))
 
     async def _purge(self, _: Key, body: bytes) -> Answer:
-        purge = read(body, _PURGE)[0].purge(self._prompt_of)
+        purge = purge_fields(body).purge(self._prompt_of)
         return 200, Purged(purged=await self._desk.purge(purge))
 
     async def _resume(self, partition: str) -> Answer:
@@ -256,6 +256,11 @@ class CacheActions:
 
 
 _PURGE = msgspec.json.Decoder(PurgeFields)
+
+
+def purge_fields(body: bytes) -> PurgeFields:
+    """Raises `InvalidRequest`."""
+    return read(body, _PURGE)[0]
 
 
 def partition_unknown(partition: str) -> NotFound:

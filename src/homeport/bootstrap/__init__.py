@@ -16,7 +16,7 @@ from homeport.bootstrap.engines import (
     write_endpoints,
 )
 from homeport.bootstrap.gateway import Gateway, build_gateway
-from homeport.bootstrap.offline import explain_offline, try_privacy, try_routing
+from homeport.bootstrap.offline import explain_offline, open_cache, try_privacy, try_routing
 from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.retention import watch_retention
@@ -53,6 +53,7 @@ __all__ = [
     "holder_registry",
     "key_registry",
     "needed_packages",
+    "open_cache",
     "open_storage",
     "package_spec",
     "plan_engines",

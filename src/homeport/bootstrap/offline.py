@@ -2,7 +2,11 @@
 
 import asyncio
 
+from sqlalchemy import Engine
+
+from homeport.api.auth import read_pepper
 from homeport.api.dialects import dialects
+from homeport.bootstrap.cache import Cache
 from homeport.bootstrap.engines import imagine_endpoints
 from homeport.bootstrap.path import SystemClock, load_policy
 from homeport.bootstrap.privacy import build_privacy
@@ -17,6 +21,7 @@ from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.routing.eligibility import Catalogue
 from homeport.routing.explain import Told, explain
+from homeport.storage.cached import DatabaseEntryStore
 
 _ANYONE = Key(id="offline", name="offline")
 
@@ -47,6 +52,12 @@ def try_privacy(settings: Settings) -> str:
     names = ", ".join(classes.names)
     looked_for = ", ".join(sorted(classes.recognizers)) or "nothing"
     return f"data classes {names}; looked for in requests: {looked_for}"
+
+
+def open_cache(engine: Engine, home: Home) -> Cache:
+    """What the gateways of a database keep, for somebody who looks after it: nothing is in memory."""
+    clock = SystemClock()
+    return Cache(read_pepper(home.pepper), DatabaseEntryStore(engine, clock.wall_ns), clock)
 
 
 def explain_offline(settings: Settings, home: Home, body: bytes, data_class: str | None = None) -> Told:

@@ -147,6 +147,8 @@ class Shelf:
     def take(self, changes: Changes) -> None:
         """What happened in all processes. About 20 us a card: give it some hundred at once."""
         self.forget(changes.removed)
+        for at, purge in changes.purges:
+            self._purge_held(purge, at)
         self.bar(changes.barred)
         for card in changes.cards:
             self._add(card)
@@ -192,6 +194,12 @@ class Shelf:
         if purge.id is not None:
             self._forget_alias(purge.id)
         return ids
+
+    def _purge_held(self, purge: Purge, before: int) -> None:
+        """Drop what another process took out, of the entries that are held whole and may never have been stored."""
+        for entry in [one for one in self._bodies if one.created_at < before]:
+            if _applies(purge, entry.card, entry):
+                self._drop(entry.card.id)
 
     def expire(self) -> int:
         """Drop entries that are over; how many. To be called every few seconds."""

@@ -14,6 +14,7 @@ from homeport.cli import (
     alerts,
     bench,
     budget,
+    cache,
     chat,
     check,
     cost,
@@ -54,6 +55,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(sla.app, name="sla")
 app.add_typer(budget.app, name="budget")
+app.add_typer(cache.app, name="cache")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(bench.app, name="bench")
 app.add_typer(route.app, name="route")

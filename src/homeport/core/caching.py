@@ -188,6 +188,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
         removed: ids of entries that were taken out, with every alias of and to them. It comes first: what else
             is here of the same ids happened after it.
         barred: somebody said that these answers were bad.
+        purges: what was taken out by more than an id, with the time in nanoseconds since the epoch: of entries that
+            were never stored a process can tell only by itself whether they are meant.
         more: there is more after it already.
     """
 
@@ -197,6 +199,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     aliases: Sequence[Alias] = ()
     barred: Sequence[Bar] = ()
     standings: Sequence[Standing] = ()
+    purges: Sequence[tuple[int, Purge]] = ()
     more: bool = False
 
 

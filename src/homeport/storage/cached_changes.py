@@ -7,15 +7,17 @@ process hears in one answer is a state and no story.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, select
 
-from homeport.core.caching import Alias, Bar, Changes, Standing
+from homeport.core.caching import Alias, Bar, Changes, Purge, Standing
 from homeport.storage.cached_rows import CARD_COLUMNS, cards_of
 from homeport.storage.cached_tables import (
     cache_aliases,
     cache_bars,
     cache_entries,
     cache_partitions,
+    cache_purges,
     cache_removals,
     cache_sequence,
 )
@@ -65,7 +67,15 @@ def _beside(connection: Connection, after: int, upto: int, now: int) -> dict[str
         "standings": [
             Standing(**row) for row in connection.execute(standing.where(_between(parts, after, upto))).mappings()
         ],
+        "purges": _purges(connection, after, upto) if after else (),
     }
+
+
+def _purges(connection: Connection, after: int, upto: int) -> Sequence[tuple[int, Purge]]:
+    """Those since a process began: it has nothing that is older."""
+    query = select(cache_purges.c.at, cache_purges.c.criteria).where(_between(cache_purges, after, upto))
+    rows = connection.execute(query.order_by(cache_purges.c.number))
+    return [(at, msgspec.json.decode(criteria, type=Purge)) for at, criteria in rows]
 
 
 def _between(table: Table, after: int, upto: int) -> ColumnElement[bool]:
