@@ -193,6 +193,7 @@ PLACE = ToldPlace(
     expires_in_seconds=None,
     alias="",
     barred=True,
+    off=True,
     nearest=(NEAR,),
 )
 RULE = ToldRule(route="faq", exact=True, semantic=Mode.BALANCED, share=Sharing.KEY, ttl_seconds=60)
@@ -238,7 +239,17 @@ def test_a_prompt_is_explained(terminal: Terminal, gateway: list[tuple[str, Any,
     assert (path, data_class) == ("/v1/cache/explain?surface=chat/completions", "private")
     assert body == {"model": "auto", "messages": [{"role": "user", "content": "Cancel it?"}]}
     said = terminal.run("cache", "explain", "Cancel it?")
-    for text in ("miss", "faq", "barred", "0.9700", "negation", "a judge's", "[red]Cancel[/] it?", "still reading"):
+    for text in (
+        "miss",
+        "faq",
+        "barred",
+        "switched itself off",
+        "0.9700",
+        "negation",
+        "a judge's",
+        "[red]Cancel[/] it?",
+        "still reading",
+    ):
         assert text in said
 
 

@@ -14,6 +14,7 @@ from homeport.api.admin import Action, Answer, off_the_loop
 from homeport.api.bodies import read
 from homeport.api.cache import ID
 from homeport.cache.desk import Desk
+from homeport.cache.guard import Terms
 from homeport.cache.library import Library
 from homeport.core.caching import Kind, Purge
 from homeport.core.errors import InvalidRequest, NotFound
@@ -94,12 +95,18 @@ class PartitionResumed(Struct, frozen=True, kw_only=True):
 
 
 class CachePartition(Struct, frozen=True, kw_only=True):
-    """A partition of which answers to other questions were checked. `off_since` is null while it gives them."""
+    """A partition of which answers to other questions were checked.
+
+    Attributes:
+        bound: what may be wrong of its answers, with 95 % confidence; above the budget it switches itself off.
+        off_since: null while it gives them.
+    """
 
     partition: str
     entries: int
     checked: int
     wrong: int
+    bound: float
     off_since: float | None
 
 
@@ -167,9 +174,9 @@ class CacheStats(Struct, frozen=True, kw_only=True):
     process: CacheProcess | None = None
 
 
-def stats(engine: Engine, now: int, since: int | None = None) -> CacheStats:
+def stats(engine: Engine, terms: Terms, now: int, since: int | None = None) -> CacheStats:
     """What the database says; times in nanoseconds since the epoch, `since` a day before now where it is left out."""
-    return _stats(cache_figures(engine, now), answers_since(engine, now - _DAY if since is None else since))
+    return _stats(cache_figures(engine, now), terms, answers_since(engine, now - _DAY if since is None else since))
 
 
 def answers_since(engine: Engine, since: int) -> CacheAnswers:
@@ -211,6 +218,7 @@ class CacheActions:
     Args:
         flights: how many there are now.
         prompt_of: the digest of a system prompt.
+        terms: by which partitions are bounded.
     """
 
     def __init__(
@@ -220,12 +228,14 @@ class CacheActions:
         *,
         flights: Callable[[], int],
         prompt_of: Callable[[str], bytes],
+        terms: Terms,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._desk = desk
         self._engine = engine
         self._flights = flights
         self._prompt_of = prompt_of
+        self._terms = terms
         self._wall_ns = wall_ns
 
     def actions(self, parts: Sequence[str]) -> Mapping[str, Action]:
@@ -239,7 +249,7 @@ class CacheActions:
         return {}
 
     async def _stats(self, _: Key, __: bytes) -> Answer:
-        told = await off_the_loop(partial(stats, self._engine, self._wall_ns()))
+        told = await off_the_loop(partial(stats, self._engine, self._terms, self._wall_ns()))
         return 200, msgspec.structs.replace(told, process=process(self._desk.library, self._flights()))
 
     async def _purge(self, _: Key, body: bytes) -> Answer:
@@ -271,7 +281,7 @@ def partition_unknown(partition: str) -> NotFound:
     )
 
 
-def _stats(figures: CacheFigures, answers: CacheAnswers) -> CacheStats:
+def _stats(figures: CacheFigures, terms: Terms, answers: CacheAnswers) -> CacheStats:
     return CacheStats(
         entries=figures.total.entries,
         bytes=figures.total.bytes,
@@ -281,17 +291,18 @@ def _stats(figures: CacheFigures, answers: CacheAnswers) -> CacheStats:
         aliases=figures.aliases,
         barred=figures.barred,
         off=figures.off,
-        checked=[_partition(one) for one in figures.checked],
+        checked=[_partition(one, terms) for one in figures.checked],
         answers=answers,
     )
 
 
-def _partition(one: PartitionFigures) -> CachePartition:
+def _partition(one: PartitionFigures, terms: Terms) -> CachePartition:
     return CachePartition(
         partition=one.partition.hex(),
         entries=one.entries,
         checked=one.checked,
         wrong=one.wrong,
+        bound=terms.bound(one.checked, one.wrong),
         off_since=one.off / _NS if one.off else None,
     )
 

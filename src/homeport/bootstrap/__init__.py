@@ -5,6 +5,7 @@ import sys
 from homeport.bootstrap.alerts import SHAPES, courier, deliver_alerts, receivers
 from homeport.bootstrap.batches import run_batches
 from homeport.bootstrap.budgets import watch_budgets
+from homeport.bootstrap.cache import terms_of
 from homeport.bootstrap.engine_hours import watch_engines
 from homeport.bootstrap.engines import (
     ENGINES,
@@ -61,6 +62,7 @@ __all__ = [
     "read_endpoints",
     "receivers",
     "run_batches",
+    "terms_of",
     "try_engine",
     "try_privacy",
     "try_provider",

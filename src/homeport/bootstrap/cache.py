@@ -65,7 +65,7 @@ class Cache:
         self._judged = Once()
         self.errands = Errands(background.ask, background.count)
         self._models = models
-        self._secret = hashlib.blake2b(b"homeport cache", key=secret[:64], digest_size=32).digest()
+        self._secret = cache_secret(secret)
         self._store = store
         self._clock = clock
         self.keys = Keys(self._secret)
@@ -98,7 +98,7 @@ class Cache:
         )
 
     def _followers(self, settings: CacheSettings, library: Library) -> Sequence[Follow]:
-        self._guard.terms = Terms(budget=settings.wrong_percent / 100, share=settings.check_percent / 100)
+        self._guard.terms = terms_of(settings)
         if settings.judge is None:
             return (Checks(library, self.errands, self._background.page, self._clock).follow,)
         one = PairJudge(self.errands, self._background.chat, model=settings.judge.model, approve=settings.judge.approve)
@@ -143,6 +143,16 @@ class Cache:
         self._wanted, self._embedder = wanted, "" if embedder is None else embedder.name
         self.library = Library(Shelf(limits, self._clock, semantic), self._store, semantic, self._clock, self._guard)
         return self.library
+
+
+def terms_of(settings: CacheSettings) -> Terms:
+    """By which partitions are bounded."""
+    return Terms(budget=settings.wrong_percent / 100, share=settings.check_percent / 100)
+
+
+def cache_secret(secret: bytes) -> bytes:
+    """What keys of entries are made with, of the installation's secret."""
+    return hashlib.blake2b(b"homeport cache", key=secret[:64], digest_size=32).digest()
 
 
 def _limits(settings: CacheSettings) -> Limits:

@@ -22,6 +22,7 @@ from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
 from homeport.api.usage import UsagePaths
 from homeport.bootstrap.admin import build_admin
+from homeport.bootstrap.cache import terms_of
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.prices import renew_prices
 from homeport.bootstrap.reload import Reloader
@@ -145,6 +146,7 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
             self.engine,
             flights=lambda: len(cache.flights),
             prompt_of=cache.keys.prompt,
+            terms=terms_of(settings.cache),
             wall_ns=self.clock.wall_ns,
         )
         admin = build_admin(

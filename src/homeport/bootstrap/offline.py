@@ -2,16 +2,19 @@
 
 import asyncio
 
+import msgspec
 from sqlalchemy import Engine
 
 from homeport.api.auth import read_pepper
 from homeport.api.dialects import dialects
-from homeport.bootstrap.cache import Cache
+from homeport.bootstrap.cache import cache_secret
 from homeport.bootstrap.engines import imagine_endpoints
 from homeport.bootstrap.path import SystemClock, load_policy
 from homeport.bootstrap.privacy import build_privacy
 from homeport.bootstrap.router import LoadedRouter
 from homeport.bootstrap.upstreams import build_targets
+from homeport.cache.desk import Desk
+from homeport.cache.keys import Keys
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core.types import Key, Surface
@@ -54,10 +57,16 @@ def try_privacy(settings: Settings) -> str:
     return f"data classes {names}; looked for in requests: {looked_for}"
 
 
-def open_cache(engine: Engine, home: Home) -> Cache:
+class KeptAnswers(msgspec.Struct, frozen=True):
     """What the gateways of a database keep, for somebody who looks after it: nothing is in memory."""
-    clock = SystemClock()
-    return Cache(read_pepper(home.pepper), DatabaseEntryStore(engine, clock.wall_ns), clock)
+
+    desk: Desk
+    keys: Keys
+
+
+def open_cache(engine: Engine, home: Home) -> KeptAnswers:
+    store = DatabaseEntryStore(engine, SystemClock().wall_ns)
+    return KeptAnswers(Desk(lambda: None, store), Keys(cache_secret(read_pepper(home.pepper))))
 
 
 def explain_offline(settings: Settings, home: Home, body: bytes, data_class: str | None = None) -> Told:

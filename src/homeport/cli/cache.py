@@ -48,7 +48,7 @@ def stats_(
     start, _ = stretch(since, None)
     engine = bootstrap.open_storage(state.settings, state.home)
     ingest(engine, state.home.journal)
-    told = stats(engine, time.time_ns(), start)
+    told = stats(engine, bootstrap.terms_of(state.settings.cache), time.time_ns(), start)
     if json:
         state.print_json({name: value for name, value in msgspec.to_builtins(told).items() if name != "process"})
     else:
@@ -215,9 +215,16 @@ def _show_stats(state: Context, told: CacheStats, since: str) -> None:
                 table.add_row(escape(name), f"{amount.entries:,}", f"{amount.bytes:,}")
             state.console.print(table)
     if told.checked:
-        table = _table("partition", "entries", "checked", "wrong", "off since")
+        table = _table("partition", "entries", "checked", "wrong", "bound", "off since")
         for one in told.checked:
-            table.add_row(one.partition, f"{one.entries:,}", f"{one.checked:,}", f"{one.wrong:,}", _time(one.off_since))
+            table.add_row(
+                one.partition,
+                f"{one.entries:,}",
+                f"{one.checked:,}",
+                f"{one.wrong:,}",
+                f"{one.bound:.1%}",
+                _time(one.off_since),
+            )
         state.console.print(table)
 
 
@@ -236,10 +243,11 @@ def _show_told(state: Context, told: ToldCache) -> None:
 
 
 def _show_place(state: Context, place: ToldPlace) -> None:
+    off = "  [red]switched itself off[/]" if place.off else ""
     found = (
         "kept" if place.kept else "barred" if place.barred else f"alias of {place.alias}" if place.alias else "empty"
     )
-    state.console.print(f"{escape(place.model)}: {found}  entry {place.entry}  partition {place.partition}")
+    state.console.print(f"{escape(place.model)}: {found}  entry {place.entry}  partition {place.partition}{off}")
     if place.nearest:
         table = _table("nearest", "similarity", "same", "why", "text")
         for near in place.nearest:

@@ -51,6 +51,7 @@ class ToldPlace(msgspec.Struct, frozen=True, kw_only=True):
         kept: an answer to the very same request is there.
         alias: the entry that a judge found to ask for the same, or "".
         barred: somebody said that the answer was bad, so none is kept for now.
+        off: the partition has switched itself off, so only the very same request is answered.
         prompt: of the system prompt, to purge by.
     """
 
@@ -62,6 +63,7 @@ class ToldPlace(msgspec.Struct, frozen=True, kw_only=True):
     expires_in_seconds: float | None
     alias: str
     barred: bool
+    off: bool
     nearest: tuple[ToldNear, ...]
 
 
@@ -106,10 +108,11 @@ def looked(visit: Visit, places: Sequence[tuple[Target, Place]], library: Librar
 
 
 def _result(places: Sequence[ToldPlace]) -> Literal["hit", "semantic", "miss"]:
+    answering = [place for place in places if not place.off]
     for place in places:
-        if place.kept or place.alias:
+        if place.kept or (place.alias and place in answering):
             return "hit" if place.kept else "semantic"
-    return "semantic" if any(near.same for place in places for near in place.nearest) else "miss"
+    return "semantic" if any(near.same for place in answering for near in place.nearest) else "miss"
 
 
 def _rule(rule: CacheRule) -> ToldRule:
@@ -129,6 +132,7 @@ def _place(target: Target, place: Place, asked: Asked, library: Library, now_ns:
         expires_in_seconds=None if card is None else (card.expires_at - now_ns) / 1e9,
         alias="" if alias is None else alias.hex(),
         barred=library.shelf.barred(place.id),
+        off=not library.guard.answers(place.partition),
         nearest=tuple(_nearest(place, asked, library, now_ns)),
     )
 
