@@ -38,6 +38,7 @@ async def run_batches(settings: Settings, home: Home, engine: Engine, stop: asyn
             refreshing = asyncio.create_task(refresh_keys(keys, path.admission.reserve))
             try:
                 await path.wait_for_engines()
+                await path.cache.wait_warm()
                 yield path.pipeline
             finally:
                 refreshing.cancel()

@@ -29,6 +29,7 @@ from homeport.pipeline.judging import Judging, Once, PairJudge
 
 _TURN_S = 0.001
 _PAUSE_S = 0.5
+_LOOK_S = 0.02
 
 
 class Background(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +119,13 @@ class Cache:
             await asyncio.gather(*tasks, return_exceptions=True)
             if self.library is not None:
                 await self.library.exchange_news()
+
+    async def wait_warm(self, seconds: float = 15.0) -> None:
+        """Until what was stored before is known, but no longer than that: for requests that have time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.library is not None and not self.library.is_warm:  # noqa: ASYNC110  it is seldom waited for
+                    await asyncio.sleep(_LOOK_S)
 
     async def _run(self) -> None:
         while True:
