@@ -9,10 +9,15 @@ import pytest
 
 from homeport.cache.verifier.verify import Ruling
 from homeport.config.cache import CacheJudgeSettings, CacheSettings
+from homeport.core.budgets import Budget, ScopeKind, Window
 from homeport.core.caching import Mode
 from homeport.core.errors import UpstreamError
 from homeport.core.events import RequestFinished
+from homeport.core.money import Nano
 from homeport.core.types import Completion, Frame, UpstreamCall
+from homeport.ledger.loops.guard import LoopGuard
+from homeport.pipeline.hindsight import LookBack
+from homeport.pipeline.routing import Route, RouteStage
 from tests.fakes.entries import MemoryEntries
 from tests.fakes.house import MID, OWN, PRIVATE, House, target
 from tests.fakes.upstream import DONE, USAGE
@@ -388,3 +393,42 @@ async def test_a_judge_decides_where_only_the_words_of_answers_differ() -> None:
     await home.ask("two")
     assert home.counted("check", "right") == 1
     assert "Answer 1: The capital of France.\nAnswer 2: Paris." in home.judge.asked[0]["messages"][-1]["content"]
+
+
+async def test_what_we_ask_ourselves_counts_for_no_loop_no_conversation_and_no_router(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+
+    def spy(kind: type, name: str) -> None:
+        plain = getattr(kind, name)
+
+        def noting(*arguments: Any, **named: Any) -> Any:
+            seen.append(name)
+            return plain(*arguments, **named)
+
+        monkeypatch.setattr(kind, name, noting)
+
+    spy(LoopGuard, "check")
+    spy(Route, "answered_by")
+    spy(RouteStage, "decide")
+    spy(LookBack, "of")
+    home = Home(always("The third clause."))
+    for text in ("one", "two"):
+        turns = [{"role": "user", "content": text}]
+        await home.house.ask({"model": "mid", "messages": turns}, headers=[("x-homeport-trace", "t-1")])
+        await home.house.cache.errands.settled()
+    [check] = home.of("cache:check")
+    assert check.trace_id == "t-1", "budgets of traces hold for it too"
+    assert sorted(seen) == sorted(["check", "answered_by", "decide", "of"] * 2)
+
+
+async def test_a_check_that_is_not_paid_for_is_not_made() -> None:
+    budget = Budget(id="b1", name="tiny", kind=ScopeKind.ALL, scope="", window=Window.TOTAL, limit=Nano(1_250_000))
+    home = Home(always("The third clause."), budgets=[budget])
+    await home.ask("one", max_tokens=10)
+    hit = await home.ask("two", max_tokens=10)
+    assert how(hit) == "semantic"
+    [check] = home.of("cache:check")
+    assert (check.error, check.cost) == ("budget_exceeded", 0)
+    assert len(home.upstream.asked) == 1

@@ -59,6 +59,7 @@ def check(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from _check_objectives(data)
     yield from _check_days(data)
     yield from _check_project_classes(data)
+    yield from _check_cache_judge(data)
 
 
 def _text(value: object) -> str | None:
@@ -201,6 +202,13 @@ def _check_route(path: KeyPath, route: str, data: Mapping[str, object]) -> Itera
     elif route not in {EVERYTHING, *named}:
         known = [EVERYTHING, *named]
         yield Problem(path, f'"{route}" is not {EVERYTHING}, auto, a tier, a model or an alias{suggest(route, known)}')
+
+
+def _check_cache_judge(data: Mapping[str, object]) -> Iterator[Problem]:
+    model = _text(_section(_section(data, "cache"), "judge").get("model"))
+    models = _public_names(data)
+    if model is not None and model not in models:
+        yield Problem(("cache", "judge", "model"), f'"{model}" is not the name of a model{suggest(model, models)}')
 
 
 def _check_days(data: Mapping[str, object]) -> Iterator[Problem]:

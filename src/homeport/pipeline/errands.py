@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 4
 _MOST = 64
+_LONGEST_S = "120"
 
 Ask = Callable[[Exchange], Awaitable[None]]
 Count = Callable[[str, str], None]
@@ -93,6 +94,7 @@ class Errands:
             surface=surface,
             token=asker.token,
             data_class_header=asker.data_class_header,
+            timeout_header=_LONGEST_S,
             read_body=read_body,
             dialect=dialect,
             wire=MemoryWire(),

@@ -14,6 +14,7 @@ from msgspec import Raw
 from homeport.cache import judge
 from homeport.cache.library import Library
 from homeport.core.caching import Alias, Card, Place
+from homeport.core.errors import NotFound, NotPermitted
 from homeport.core.ports import Dialect
 from homeport.core.types import Outcome, Surface
 from homeport.pipeline.errands import Asker, Errands
@@ -68,7 +69,7 @@ class PairJudge:
             return None
         fields = {name: Raw(msgspec.json.encode(value)) for name, value in {**body, "model": self._model}.items()}
         asked = await self._errands.ask(asker, Surface.CHAT, self._dialect, fields, purpose=PURPOSE, control="no-store")
-        if asked.outcome is Outcome.REJECTED:
+        if isinstance(asked.error, NotPermitted | NotFound):
             self._refused.add(asker.token)
         if asked.outcome is not Outcome.COMPLETED:
             return None
