@@ -1,150 +1,32 @@
 """Answers to other questions are checked in the background, and a partition that is often wrong stops itself."""
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from homeport.cache.verifier.verify import Ruling
 from homeport.config.cache import CacheJudgeSettings, CacheSettings
 from homeport.core.budgets import Budget, ScopeKind, Window
 from homeport.core.caching import Mode
 from homeport.core.errors import UpstreamError
-from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
-from homeport.core.types import Completion, Frame, UpstreamCall
+from homeport.core.types import Completion, UpstreamCall
 from homeport.ledger.loops.guard import LoopGuard
 from homeport.pipeline.hindsight import LookBack
 from homeport.pipeline.routing import Route, RouteStage
 from tests.fakes.entries import MemoryEntries
 from tests.fakes.house import MID, OWN, PRIVATE, House, target
-from tests.fakes.upstream import DONE, USAGE
-from tests.fakes.wire import Caller
-from tests.pipeline.test_caching import USED, chunk, text_of, whole
+from tests.pipeline.test_caching import text_of, whole
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
-SEMANTIC = CacheSettings(semantic=Mode.BALANCED, check_percent=100)
-HERE, THERE = "You are kind.", "You are terse."
-JUDGE = target("judge", local=True)
-
-
-class Alike:
-    """`Embedder` to which all texts are one."""
-
-    name = "alike:1"
-    dimensions = 4
-
-    def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        import numpy as np
-
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
-
-
-class Believing:
-    """A verifier to which all texts ask for the same, but for those in capitals, of which it is in doubt."""
-
-    def __init__(self, embedder: object) -> None: ...
-
-    def rule(self, asked: str, kept: str, cosine: float, mode: Mode) -> Ruling:
-        return Ruling(False, "other_words", doubtful=True) if asked.isupper() else Ruling(True, "believed")
-
-
-class Upstream:
-    """Answers by the last words of the user."""
-
-    def __init__(self, answers: Callable[[str], Completion]) -> None:
-        self.answers = answers
-        self.asked: list[dict[str, Any]] = []
-
-    async def complete(self, call: UpstreamCall) -> Completion:
-        fields = {name: json.loads(bytes(raw)) for name, raw in call.fields.items()}
-        self.asked.append(fields)
-        return self.answers(fields["messages"][-1]["content"])
-
-    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Frame, None]:
-        text = text_of_body((await self.complete(call)).body)
-        for frame in (chunk({"role": "assistant", "content": text}), chunk({}, "stop"), USED, DONE):
-            yield frame
-
-    async def close(self) -> None: ...
-
-
-def text_of_body(body: bytes) -> str:
-    return str(json.loads(body)["choices"][0]["message"]["content"])
-
-
-def echo(text: str) -> Completion:
-    return whole(f"You said {text}")
-
-
-def always(text: str) -> Callable[[str], Completion]:
-    return lambda _: whole(text)
-
-
-def verdict(yes: float | None, word: str = "Yes") -> Completion:
-    """As a judge says it, with its log-probability or without."""
-    body = json.loads(whole(word).body)
-    tokens = [
-        {"token": "Yes", "logprob": yes},
-        {"token": "No", "logprob": -5.0 if yes is not None and yes > -0.5 else -0.5},
-    ]
-    body["choices"][0]["logprobs"] = None if yes is None else {"content": [{"token": "Yes", "top_logprobs": tokens}]}
-    return Completion(body=json.dumps(body).encode(), usage=USAGE)
+from tests.fakes.believing import JUDGE, SEMANTIC, THERE, Home, Upstream, always, believe, echo, how, judged, verdict
 
 
 @pytest.fixture(autouse=True)
 def _believing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("homeport.bootstrap.cache.open_embedder", lambda *_: Alike())
-    monkeypatch.setattr("homeport.bootstrap.cache.Verifier", Believing)
-
-
-class Home:
-    """A house whose model answers by what is said, and whose errands are waited for."""
-
-    def __init__(
-        self,
-        answers: Callable[[str], Completion] = echo,
-        settings: CacheSettings = SEMANTIC,
-        judge: Callable[[str], Completion] | None = None,
-        **more: Any,
-    ) -> None:
-        self.house = House(MID, *([JUDGE] if judge else []), cache=settings, **more)
-        self.upstream = Upstream(answers)
-        self.house.serve("at-mid", self.upstream)
-        self.judge = Upstream(judge or echo)
-        self.house.serve("at-judge", self.judge)
-
-    async def ask(self, text: str, system: str = HERE, **more: Any) -> Caller:
-        said = await self.send(text, system, **more)
-        await self.house.cache.errands.settled()
-        return said
-
-    async def send(self, text: str, system: str = HERE, *, token: str | None = None, **fields: Any) -> Caller:
-        turns = [{"role": "system", "content": system}, {"role": "user", "content": text}]
-        body = {"model": "mid", "messages": turns, **fields}
-        return await (self.house.ask(body) if token is None else self.house.ask(body, token=token))
-
-    def of(self, reason: str) -> list[RequestFinished]:
-        return [event for event in self.house.recorder.events if event.reason == reason]
-
-    async def news(self) -> None:
-        assert self.house.cache.library is not None
-        await self.house.cache.library.exchange_news()
-
-    def counted(self, kind: str, result: str) -> int:
-        line = f'homeport_cache_errands_total{{kind="{kind}",result="{result}"}} '
-        return next(
-            (int(float(x[len(line) :])) for x in self.house.metrics.page().decode().split("\n") if line in x), 0
-        )
-
-
-def how(caller: Caller) -> str:
-    return caller.headers["x-homeport-cache"]
+    believe(monkeypatch)
 
 
 async def test_a_partition_that_is_fed_wrong_answers_switches_itself_off() -> None:
@@ -281,95 +163,6 @@ async def test_nothing_is_checked_where_nothing_is_to_be() -> None:
     assert len(home.upstream.asked) == 1
 
 
-def judged(**more: Any) -> CacheSettings:
-    return CacheSettings(semantic=Mode.BALANCED, check_percent=0, judge=CacheJudgeSettings(model="judge"), **more)
-
-
-async def forget(home: Home, caller: Caller) -> None:
-    """Take out what was kept of a request."""
-    assert home.house.cache.library is not None
-    shelf = home.house.cache.library.shelf
-    shelf.forget(
-        [entry.card.id for entry in shelf._bodies if entry.request_id == caller.headers["x-homeport-request-id"]]
-    )
-
-
-@pytest.mark.parametrize(
-    ("said", "approved"),
-    [
-        (verdict(-0.01), True),
-        (verdict(-0.9), False),
-        (verdict(None, "Yes."), True),
-        (verdict(None, "No"), False),
-        (verdict(None, "Perhaps"), False),
-    ],
-)
-async def test_a_judge_that_is_sure_lets_the_next_one_be_served(said: Completion, approved: bool) -> None:
-    home = Home(always("The third clause."), judged(), judge=lambda _: said, max_in_flight=9)
-    await home.ask("one")
-    assert home.house.cache.library is not None
-    entry = next(iter(home.house.cache.library.shelf._bodies)).card.id
-    doubtful = await home.ask("WHICH ONE")
-    assert how(doubtful) == "miss"
-    [asked] = home.judge.asked
-    assert asked["messages"][-1]["content"] == "Question 1: WHICH ONE\nQuestion 2: one"
-    assert home.of("cache:judge")[0].target == "judge"
-    assert home.counted("judge", "approved" if approved else "denied") == 1
-    aliased = list(home.house.cache.library.shelf._aliases.values())
-    assert [alias.answered for alias in aliased] == ([entry] if approved else [])
-
-
-async def test_an_alias_answers_where_the_own_answer_is_gone() -> None:
-    home = Home(echo, judged(), judge=lambda _: verdict(-0.01))
-    await home.ask("one")
-    own = await home.ask("WHICH ONE")
-    assert home.house.cache.library is not None
-    shelf = home.house.cache.library.shelf
-    [alias] = shelf._aliases.values()
-    shelf._drop(next(e.card.id for e in shelf._bodies if e.request_id == own.headers["x-homeport-request-id"]))
-    hit = await home.ask("WHICH ONE")
-    assert (how(hit), text_of(hit)) == ("semantic", "You said one")
-    assert home.house.recorder.events[-1].cache == "alias"
-    shelf.forget([alias.answered])
-    assert how(await home.ask("WHICH ONE")) == "miss", "it lives no longer than what it leads to"
-
-
-async def test_each_pair_is_judged_once() -> None:
-    home = Home(echo, judged(), judge=lambda _: verdict(-0.9))
-    await home.ask("one")
-    for _ in range(3):
-        await forget(home, await home.ask("WHICH ONE"))
-    assert len(home.judge.asked) == 1
-
-
-@pytest.mark.parametrize("said", [whole(""), Completion(body=b"[", usage=USAGE), Completion(body=b"{}", usage=USAGE)])
-async def test_a_judge_that_says_nothing_changes_nothing(said: Completion) -> None:
-    home = Home(echo, judged(), judge=lambda _: said)
-    await home.ask("one")
-    await home.ask("WHICH ONE")
-    assert home.house.cache.library is not None
-    assert home.house.cache.library.shelf._aliases == {}
-
-
-async def test_a_judge_that_fails_changes_nothing() -> None:
-    def fail(_: str) -> Completion:
-        raise UpstreamError("down")
-
-    home = Home(echo, judged(), judge=fail)
-    await home.ask("one")
-    await home.ask("WHICH ONE")
-    assert home.counted("judge", "nothing") == 1
-
-
-async def test_a_key_that_may_not_ask_the_judge_does_not_ask_it_twice() -> None:
-    home = Home(echo, CacheSettings(semantic=Mode.BALANCED, judge=CacheJudgeSettings(model="nobody")), judge=echo)
-    await home.ask("one")
-    for text in ("WHICH ONE", "WHICH OTHER"):
-        await home.ask(text)
-    assert home.judge.asked == []
-    assert [event.outcome for event in home.of("cache:judge")] == ["rejected"]
-
-
 async def test_what_is_private_reaches_neither_check_nor_judge() -> None:
     home = House(OWN, MID, JUDGE, cache=judged())
     own = Upstream(echo)
@@ -432,3 +225,27 @@ async def test_a_check_that_is_not_paid_for_is_not_made() -> None:
     [check] = home.of("cache:check")
     assert (check.error, check.cost) == ("budget_exceeded", 0)
     assert len(home.upstream.asked) == 1
+
+
+async def test_what_another_model_answers_says_nothing() -> None:
+    other = target("top", tier="mid")
+    home = House(MID, other, cache=SEMANTIC)
+    sound, sick = Upstream(always("The third clause.")), Upstream(always("No."))
+    home.serve("at-mid", sound)
+    home.serve("at-top", sick)
+
+    async def ask(text: str) -> str:
+        caller = await home.ask({"model": "auto", "messages": [{"role": "user", "content": text}]})
+        return how(caller)
+
+    assert await ask("one") == "miss"
+
+    def down(_: str) -> Completion:
+        raise UpstreamError("down")
+
+    sound.answers = down
+    for text in ("two", "three", "four"):
+        assert await ask(text) == "semantic"
+        await home.cache.errands.settled()
+    assert len(sick.asked) == 3
+    assert home.switched_off == []

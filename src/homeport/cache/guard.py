@@ -49,7 +49,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         return upper_bound(wrong, checked + self.prior)
 
     def exceeded(self, checked: int, wrong: int) -> bool:
-        return wrong > 0 and self.bound(checked, wrong) > self.budget
+        return self.bound(checked, wrong) > self.budget
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

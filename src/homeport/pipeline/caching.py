@@ -64,7 +64,7 @@ class CacheStage:
         flights: the same.
         max_bytes: of an answer that is kept.
         jitter_s: a hit waits for a random time up to this.
-        followers: shown each request that callers made, when it is settled; they return at once.
+        followers: shown each request when it is settled; they return at once.
     """
 
     def __init__(
@@ -148,8 +148,7 @@ class CacheStage:
         finally:
             if visit.flight is not None:
                 visit.flight.land(how)
-        if not exchange.purpose:
-            self._follow(exchange, visit)
+        self._follow(exchange, visit)
 
     def _follow(self, exchange: Exchange, visit: Visit) -> None:
         try:
