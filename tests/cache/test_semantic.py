@@ -1,6 +1,8 @@
 """Questions that ask for the same are found, in their own partition alone, and only where the verifier says so."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -244,3 +246,11 @@ def test_nothing_is_found_but_what_is_there_in_the_same_partition(steps: list[tu
             assert match is not None or (partition, text) not in there
     assert len(one) == len(there)
     assert one.partitions == len({partition for partition, _ in there})
+
+
+@pytest.mark.slow
+def test_a_model_may_be_loaded_after_a_graph_was_made() -> None:
+    pytest.importorskip("onnxruntime", reason="the extra minilm is not installed")
+    made = "from homeport.cache.index.graph import GraphIndex; GraphIndex(8); import onnxruntime"
+    done = subprocess.run([sys.executable, "-c", made], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()

@@ -4,7 +4,9 @@ Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor 
 Small World graphs" (2018), as usearch does it.
 """
 
+import importlib
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,10 @@ class GraphIndex:
 
     def __init__(self, dimensions: int) -> None:
         import numpy as np
+
+        # usearch 2.26 before onnxruntime 1.32 ends the process with a fault, and a changed configuration may want both.
+        with suppress(ImportError):
+            importlib.import_module("onnxruntime")
         from usearch.index import Index
 
         self._numpy = np
