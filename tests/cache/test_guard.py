@@ -155,3 +155,17 @@ def test_an_unknown_partition_is_fresh() -> None:
     guard.take([fresh(HERE)])
     assert guard.answers(HERE)
     assert guard.changed() == ()
+
+
+def test_no_more_go_on_than_can_prove_something() -> None:
+    guard = Guard()
+    assert all(guard.answers(HERE) and guard.begin(HERE) for _ in range(FIRST))
+    assert not guard.answers(HERE)
+    guard.saw(HERE, None, 1)
+    assert guard.answers(HERE), "one came back"
+    for _ in range(FIRST - 1):
+        guard.saw(HERE, True, 1)
+    fed(guard, True)
+    guard.terms = Terms(share=1)
+    assert all(guard.begin(HERE) for _ in range(2 * FIRST))
+    assert guard.answers(HERE), "it has proven itself"

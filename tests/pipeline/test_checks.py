@@ -121,7 +121,9 @@ async def test_a_live_answer_that_is_cut_or_fails_says_nothing(live: Completion 
 
 async def test_what_is_too_much_is_dropped_and_nobody_waits() -> None:
     home = Home(always("The third clause."))
-    await home.ask("one")
+    kinds = [f"You are {number}." for number in range(4)]
+    for kind in kinds:
+        await home.ask("one", kind)
     gate = asyncio.Event()
     plain = home.upstream.complete
 
@@ -131,12 +133,34 @@ async def test_what_is_too_much_is_dropped_and_nobody_waits() -> None:
 
     home.upstream.complete = slow  # type: ignore[method-assign]
     for number in range(70):
-        assert how(await home.send(f"two {number}")) == "semantic"
+        assert how(await home.send(f"two {number}", kinds[number % 4])) == "semantic"
     assert len(home.house.cache.errands) == 64
     assert home.counted("check", "dropped") == 6
     gate.set()
     await home.house.cache.errands.settled()
     assert home.counted("check", "right") == 64
+
+
+async def test_many_at_once_are_not_all_answered_wrong() -> None:
+    """Whoever asks before the first checks are back; the upstream takes its time."""
+    home = Home(max_in_flight=500)
+    await home.ask("question")
+    plain = home.upstream.complete
+
+    async def slow(call: UpstreamCall) -> Completion:
+        await asyncio.sleep(0.05)
+        return await plain(call)
+
+    home.upstream.complete = slow  # type: ignore[method-assign]
+    callers = []
+    for number in range(100):
+        callers.append(asyncio.create_task(home.send(f"question {number}")))
+        await asyncio.sleep(0)
+    told = [how(caller) for caller in await asyncio.gather(*callers)]
+    await home.house.cache.errands.settled()
+    print(f"wrong answers served of 100 that came at once: {told.count('semantic')}")
+    assert 2 <= told.count("semantic") <= 40
+    assert len(home.house.switched_off) == 1
 
 
 async def test_what_runs_at_the_end_is_given_up_and_billed() -> None:

@@ -75,6 +75,11 @@ class _Known:
         self.streak = 0
         self.running = 0
 
+    @property
+    def is_on_trial(self) -> bool:
+        """It is new, or was wrong not long ago."""
+        return self.standing.checked < FIRST or (self.standing.wrong > 0 and self.streak < FIRST)
+
 
 class Guard:
     """Of one process. It belongs to one thread and waits for nothing; it is the same over every configuration.
@@ -94,8 +99,15 @@ class Guard:
         self._changed: dict[bytes, Standing] = {}
 
     def answers(self, partition: bytes) -> bool:
-        """Whether it may answer a question by the answer to another."""
-        return partition not in self._off
+        """Whether it may answer a question by the answer to another.
+
+        Not while it has yet to prove itself and `FIRST` checks of it go on: it could be wrong in all that it answers
+        until they are back.
+        """
+        if partition in self._off:
+            return False
+        known = self._known.get(partition)
+        return known is None or known.running < FIRST or not known.is_on_trial
 
     def begin(self, partition: bytes) -> bool:
         """It has answered: whether that is to be checked. Where it is, `saw` must follow."""
@@ -161,10 +173,8 @@ class Guard:
         return Record(standing=standing, bound=self.terms.bound(checked, wrong), bare=upper_bound(wrong, checked))
 
     def _wants(self, known: _Known) -> bool:
-        standing = known.standing
-        if standing.checked + known.running < FIRST or (standing.wrong and known.streak < FIRST):
-            return True
-        return self._dice.random() < self.terms.share
+        is_proving = known.is_on_trial and (known.standing.wrong > 0 or known.standing.checked + known.running < FIRST)
+        return is_proving or self._dice.random() < self.terms.share
 
     def _standing(self, partition: bytes) -> Standing:
         off = self._off.get(partition)
