@@ -177,9 +177,14 @@ class House:
             salter=salter,
         )
         background = Background(
-            ask=self._ask, count=self.metrics.count_errand, page=self.switched_off.append, chat=OpenAIDialect()
+            ask=self._ask,
+            count=self.metrics.count_errand,
+            page=self.switched_off.append,
+            chat=OpenAIDialect(),
+            meter=self.metrics.cache,
         )
         self.cache = Cache(b"a secret of the house's own", entries, self.clock, background)
+        self.metrics.cache.held = self.cache.held
         self.taints = MemoryTaints()
         self.privacy = privacy_stage(privacy, self.clock, taints=self.taints)
         stages = Stages(

@@ -21,11 +21,12 @@ from homeport.config.cache import CacheSettings
 from homeport.core.caching import EntryStore
 from homeport.core.ports import Clock, Dialect, Pricing
 from homeport.embeddings.choose import Model, open_embedder
-from homeport.pipeline.caching import CacheStage, Follow
+from homeport.pipeline.caching import CacheStage, Follow, Meter
 from homeport.pipeline.checks import Checks, Page
 from homeport.pipeline.errands import Ask, Count, Errands
 from homeport.pipeline.flights import Flights
 from homeport.pipeline.judging import Judging, Once, PairJudge
+from homeport.telemetry.cache import Held
 
 _TURN_S = 0.001
 _PAUSE_S = 0.5
@@ -40,12 +41,14 @@ class Background(msgspec.Struct, frozen=True, kw_only=True):
         count: told what was asked and what came of it.
         page: told of partitions that switched themselves off.
         chat: how chats are written.
+        meter: told of lookups.
     """
 
     ask: Ask
     count: Count
     page: Page
     chat: Dialect
+    meter: Meter
 
 
 class Cache:
@@ -94,8 +97,18 @@ class Cache:
             dice=random.Random(),  # noqa: S311  it blurs times; whoever guesses it learns nothing
             sleep=asyncio.sleep,
             max_bytes=settings.max_entry_bytes,
+            meter=self._background.meter,
             jitter_s=settings.jitter_seconds,
             followers=self._followers(settings, library) if settings.is_semantic else (),
+        )
+
+    def held(self) -> Held:
+        """What there is in memory now."""
+        if self.library is None:
+            return Held()
+        shelf, flights = self.library.shelf, len(self.flights)
+        return Held(
+            entries=len(shelf), bytes=shelf.size, memory=shelf.memory, warm=self.library.is_warm, flights=flights
         )
 
     def _followers(self, settings: CacheSettings, library: Library) -> Sequence[Follow]:

@@ -133,7 +133,11 @@ class RequestPath:
         )
         self._pager = Pager(engine)
         background = Background(
-            ask=self._ask, count=metrics.count_errand, page=self._pager.page, chat=dialects()[Surface.CHAT]
+            ask=self._ask,
+            count=metrics.count_errand,
+            page=self._pager.page,
+            chat=dialects()[Surface.CHAT],
+            meter=metrics.cache,
         )
         entries = DatabaseEntryStore(engine, self._clock.wall_ns)
         self.cache = Cache(pepper, entries, self._clock, background, home.root)
@@ -142,6 +146,7 @@ class RequestPath:
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
         self._loops = LoopGuard(settings.loops)
+        metrics.cache.held = self.cache.held
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
         metrics.upstream_connections.set_function(lambda: self._transports.direct.connections)
         self._unpriced: set[str] = set()

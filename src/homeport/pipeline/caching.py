@@ -7,6 +7,7 @@ Nothing here may cost a request: a cache that fails is a cache that has nothing.
 import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Protocol
 
 from homeport.cache.keys import Keys, Uncached
 from homeport.cache.library import Library
@@ -33,6 +34,16 @@ _ENTRY_BYTES = 400
 
 Sleep = Callable[[float], Awaitable[None]]
 Follow = Callable[[Exchange, Visit], None]
+
+
+class Meter(Protocol):
+    """Is told what the cache does."""
+
+    def bypassed(self, reason: str) -> None:
+        """It had nothing to do with a request, for a reason with a stable code."""
+
+    def looked(self, nanoseconds: int) -> None:
+        """A lookup took so long."""
 
 
 class Hit:
@@ -64,6 +75,7 @@ class CacheStage:
         flights: the same.
         max_bytes: of an answer that is kept.
         jitter_s: a hit waits for a random time up to this.
+        meter: told of lookups.
         followers: shown each request when it is settled; they return at once.
     """
 
@@ -79,6 +91,7 @@ class CacheStage:
         dice: random.Random,
         sleep: Sleep,
         max_bytes: int,
+        meter: Meter,
         jitter_s: float = 0.0,
         followers: Sequence[Follow] = (),
     ) -> None:
@@ -93,6 +106,7 @@ class CacheStage:
         self._max_bytes = max_bytes
         self._jitter_s = jitter_s
         self._followers = followers
+        self._meter = meter
         self._replays = replays()
         self._admission = Admission()
 
@@ -108,6 +122,8 @@ class CacheStage:
         """
         visit = exchange.visit = self._visit(exchange)
         if visit is None:
+            if exchange.uncached and not exchange.purpose:
+                self._meter.bypassed(exchange.uncached)
             return None
         places = self._places(exchange, visit)
         hit = None if visit.wishes.fresh else await self._find_or_wait(exchange, visit, places)
@@ -195,7 +211,9 @@ class CacheStage:
     ) -> Hit | None:
         landed: Landing | None = None
         while True:
+            began = self._clock.monotonic_ns()
             hit = await self._find(exchange, visit, places)
+            self._meter.looked(self._clock.monotonic_ns() - began)
             alone = visit.wishes.forgotten or visit.wishes.only_kept
             if hit is not None or alone or landed in (Landing.KEPT, Landing.UNFIT):
                 return hit

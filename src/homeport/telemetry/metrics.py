@@ -17,6 +17,7 @@ from homeport.core.events import RequestFinished
 from homeport.storage.budget_figures import MOST_FIGURES, BudgetFigures
 from homeport.storage.standings import Standings
 from homeport.telemetry.budgets import BudgetGauges
+from homeport.telemetry.cache import CacheMeter
 from homeport.telemetry.slo import SloGauges
 from homeport.telemetry.tally import RequestTally
 from homeport.telemetry.workers import AllWorkers, publish
@@ -58,6 +59,7 @@ class Metrics:
         self._loops = Counter(
             "homeport_loop_signals", "Signals of the loop guard", ("signal", "level"), registry=registry
         )
+        self.cache = CacheMeter(registry)
         self._cache_errands = Counter(
             "homeport_cache_errands",
             "Answers of the cache that were checked, and questions that were judged",
