@@ -118,3 +118,10 @@ async def test_a_partition_that_is_off_gives_no_aliases() -> None:
     partition = next(iter(library.shelf._bodies)).card.partition
     library.guard.take([Standing(partition=partition, checked=2, wrong=2, off=1)])
     assert how(await home.ask("WHICH ONE")) == "miss"
+
+
+async def test_long_questions_are_not_judged() -> None:
+    home = Home(echo, judged(), judge=lambda _: verdict(-0.01))
+    await home.ask("one")
+    assert how(await home.ask("WHICH ONE " * 101)) == "miss"
+    assert home.judge.asked == []

@@ -145,9 +145,6 @@ class Guard:
     def take(self, standings: Iterable[Standing]) -> None:
         """What other processes know, or this one before it ended. What is wrong is never forgotten but by `resume`."""
         for other in standings:
-            waiting = self._changed.get(other.partition)
-            if other == waiting:
-                continue
             if _is_fresh(other):
                 self._changed.pop(other.partition, None)
                 self._put(other)
@@ -173,8 +170,7 @@ class Guard:
         return Record(standing=standing, bound=self.terms.bound(checked, wrong), bare=upper_bound(wrong, checked))
 
     def _wants(self, known: _Known) -> bool:
-        is_proving = known.is_on_trial and (known.standing.wrong > 0 or known.standing.checked + known.running < FIRST)
-        return is_proving or self._dice.random() < self.terms.share
+        return known.is_on_trial or self._dice.random() < self.terms.share
 
     def _standing(self, partition: bytes) -> Standing:
         off = self._off.get(partition)

@@ -43,7 +43,7 @@ class Asker(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             token=exchange.token,
             data_class_header=exchange.data_class_header,
-            attribution=msgspec.structs.replace(exchange.attribution, loop_override=None),
+            attribution=exchange.attribution,
             cache_headers=exchange.cache_headers,
         )
 

@@ -104,7 +104,7 @@ class Judging:
             return
         place, match = visit.doubt
         card = self._library.shelf.card(match.id)
-        if card is None or visit.wishes.forgotten or not judge.is_judgeable(place.text, card.text):
+        if card is None or not judge.is_judgeable(place.text, card.text):
             return
         pair, asker = (place.id, card.id), Asker.of(exchange)
         if pair not in self._asked and self._errands.send(_KIND, lambda: self._put(asker, place, card)):
