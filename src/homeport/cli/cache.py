@@ -205,8 +205,8 @@ def _show_stats(state: Context, told: CacheStats, since: str) -> None:
     if kinds:
         state.console.print(f"[dim]{kinds}[/]")
     state.console.print(
-        f"kept: {told.entries:,} entries of {told.bytes:,} bytes in {told.partitions:,} partitions; "
-        f"{told.aliases:,} aliases, {told.barred:,} barred"
+        f"kept: entries {told.entries:,}, bytes {told.bytes:,}, partitions {told.partitions:,}; "
+        f"aliases {told.aliases:,}, barred {told.barred:,}"
     )
     for heading, amounts in (("model", told.models), ("of", told.tenants)):
         if amounts:
