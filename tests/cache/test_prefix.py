@@ -134,8 +134,45 @@ def test_a_replica_that_comes_late_is_not_given_all_that_begins() -> None:
     for number in range(400):
         table.served(prefix(*conversation(number, 1, LONG)), "ab"[number % 2])
     table.served(prefix(*conversation(1_000, 1, LONG)), "c")
-    firsts = Counter(table.ranked(prefix(*conversation(number, 1, LONG)), IDLE)[0] for number in range(2_000, 2_300))
+    firsts = Counter[str]()
+    for number in range(2_000, 2_300):
+        begun = prefix(*conversation(number, 1, LONG))
+        chosen = table.ranked(begun, IDLE)[0]
+        table.served(begun, chosen)
+        firsts[chosen] += 1
     assert max(firsts.values()) < 200
+
+
+def test_conversations_that_begin_are_shared_out_evenly() -> None:
+    table = PrefixTable()
+    for number in range(90):
+        begun = prefix(*conversation(number, 1))
+        table.served(begun, table.ranked(begun, IDLE)[0])
+    homes = Counter(table.ranked(prefix(*conversation(number, 2)), IDLE)[0] for number in range(90))
+    assert max(homes.values()) - min(homes.values()) <= 2
+
+
+def test_who_lost_its_conversations_is_given_the_next() -> None:
+    """Three went on at a, and nobody came back to b."""
+    table, two = PrefixTable(), {"a": 0, "b": 0}
+    for number, name in enumerate("aaabbb"):
+        table.served(prefix(*conversation(number, 1)), name)
+    for turn in range(2, 9):
+        for number in range(3):
+            table.served(prefix(*conversation(number, turn)), "a")
+    assert {table.ranked(prefix(*conversation(number, 1)), two)[0] for number in range(10, 30)} == {"b"}
+
+
+def test_a_process_that_sees_half_of_the_turns_does_as_the_others() -> None:
+    """Until it has seen whole conversations for a while."""
+    table, begun = PrefixTable(), [prefix(*conversation(number, 1)) for number in range(1_000, 1_030)]
+    for number in range(20):
+        table.served(prefix(*conversation(number, 2)), "a")
+    assert [table.ranked(one, IDLE) for one in begun] == [PrefixTable().ranked(one, IDLE) for one in begun]
+    for turn in range(3, 20):
+        for number in range(20):
+            table.served(prefix(*conversation(number, turn)), "a")
+    assert all(table.ranked(one, IDLE)[0] != "a" for one in begun)
 
 
 def test_it_forgets_what_was_not_used_for_longest() -> None:

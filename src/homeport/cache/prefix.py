@@ -12,6 +12,7 @@ Serving", 2024, for the choice between the longest known beginning and a share o
 """
 
 import hashlib
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -39,6 +40,9 @@ _SLACK_TOKENS = 512
 _SLACK_BYTES = 4_096
 _ANSWER_BYTES = 1_024
 _FORGET_BYTES = 1_048_576
+_LATELY = 8
+_STRANGE = 8
+_FORGET_TURNS = 64
 
 
 class Prefix(msgspec.Struct, frozen=True):
@@ -55,6 +59,11 @@ class Prefix(msgspec.Struct, frozen=True):
     sizes: tuple[int, ...]
     answered: tuple[bool, ...]
     opening: bytes
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has an answer in it: a later turn of a conversation."""
+        return True in self.answered[:-1]
 
 
 def read_prefix(surface: Surface, fields: Mapping[str, Raw], scope: str) -> Prefix | None:
@@ -135,6 +144,8 @@ class PrefixTable:
         self._old: dict[int, int] = {}
         self._bits: dict[str, int] = {}
         self._given: dict[str, int] = {}
+        self._lately: deque[tuple[bytes, str]] = deque()
+        self._later_turns = self._strange_turns = 0
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -144,8 +155,10 @@ class PrefixTable:
 
         Whoever holds the conversation goes first, or whoever holds a beginning of at least half of the prompt. A
         beginning that many conversations share, such as a system prompt, draws them to one replica only until that
-        one was given more new work than its share; then another one learns it too. Where nobody holds it the opening
-        decides, the same in every process. Whoever has far more in work than the others comes last.
+        one was given more new work than its share; then another one learns it too. A conversation that begins goes to
+        whoever had fewest of the last ones, as long as this process sees them whole; where others see their turns too,
+        and among equals, the opening decides, the same in every process. Whoever has far more in work than the others
+        comes last.
 
         Args:
             loads: tokens that each replica works on.
@@ -157,10 +170,11 @@ class PrefixTable:
         binds = goes_on or 2 * size >= prefix.sizes[-1]
         busy = _above(loads, _SLACK_TOKENS + (size // _CHARS_PER_TOKEN if binds else 0))
         full = _above({name: self._given[name] for name in loads}, _SLACK_BYTES + (size if binds else 0))
+        had = self._had(prefix)
 
-        def rank(name: str) -> tuple[bool, bool, bool, bytes]:
+        def rank(name: str) -> tuple[bool, bool, bool, int, bytes]:
             holds = binds and bool(found & self._bits[name]) and (goes_on or name not in full)
-            return name in busy, not holds, name in full, _score(name, prefix.opening)
+            return name in busy, not holds, name in full, had[name], _score(name, prefix.opening)
 
         return sorted(loads, key=rank)
 
@@ -170,8 +184,28 @@ class PrefixTable:
         bit = self._bits[name]
         place, found = self._longest(prefix, (name,))
         self._account(name, prefix.sizes[-1] - (prefix.sizes[place] if found else 0))
+        self._see(prefix, name)
         for link in prefix.links:
             self._note(link, bit)
+
+    def _had(self, prefix: Prefix) -> Counter[str]:
+        """Of the last conversations, how many each replica had; nothing where all processes must agree."""
+        if prefix.goes_on or _STRANGE * self._strange_turns > self._later_turns:
+            return Counter()
+        return Counter(dict(self._lately).values())
+
+    def _see(self, prefix: Prefix, name: str) -> None:
+        """Note who had a conversation, and whether this process knew it: if not, another one began it."""
+        self._lately.append((prefix.opening, name))
+        while len(self._lately) > _LATELY * len(self._bits):
+            self._lately.popleft()
+        if not prefix.goes_on:
+            return
+        place, found = self._longest(prefix, self._bits)
+        self._later_turns += 1
+        self._strange_turns += not (found and prefix.answered[place])
+        if self._later_turns > _FORGET_TURNS:
+            self._later_turns, self._strange_turns = self._later_turns // 2, self._strange_turns // 2
 
     def _longest(self, prefix: Prefix, names: Iterable[str]) -> tuple[int, int]:
         """The place of the longest beginning that one of some replicas holds, and all who hold it, as bits."""

@@ -19,6 +19,9 @@ from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, Endpoint, EngineSe
 
 _TEXT_MODEL = frozenset({Capability.TOOLS, Capability.JSON, Capability.LOGPROBS})
 """It is started without what reads pictures and files."""
+_SAME_CONVERSATION = 0.5
+"""A prompt goes to the slot that has this much of it, else to the one that was not used for longest. llama.cpp's own
+0.1 is less than many a system prompt: a conversation that begins would then push out one that goes on."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +116,7 @@ def _serve(spec: _Spec) -> Any:
     params.endpoint_slots = False
     params.n_parallel = spec.profile.slots
     params.n_ctx = spec.profile.context * spec.profile.slots
+    params.slot_prompt_similarity = _SAME_CONVERSATION
     params.cache_ram_mib = spec.profile.prompt_cache_mib
     params.n_gpu_layers = spec.profile.gpu_layers
     threads = spec.profile.threads or max(1, (os.cpu_count() or 1) - 1)
