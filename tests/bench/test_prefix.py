@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.prefix import Told, figures, imagined
-from bench.trace import Request, read_trace, sample
+from bench.imagined import curve, imagined
+from bench.prefix import Told, figures
+from bench.trace import Request, dialogues, read_trace, sample
 
 FIRST, SECOND, THIRD, OTHER = [0, 1, 2], [0, 1, 3, 4], [0, 1, 3, 5, 6, 7], [0, 8, 9]
 """Of each the last block is not full, so the next turn has another number for it."""
@@ -66,6 +67,27 @@ def test_an_imagined_engine_gains_what_can_be_gained(tmp_path: Path) -> None:
     two = next(row for row in rows if row["replicas"] == 2 and row["blocks_each"] == 10**9)
     assert two["round_robin"] == 0.2
     assert two["affinity"] >= 0.4
+
+
+def test_a_dialogue_is_turns_that_each_begin_with_all_before(tmp_path: Path) -> None:
+    parts_in_the_middle = [0, 1, 3, 99, 98, 97]
+    trace = traced(tmp_path, FIRST, OTHER, SECOND, parts_in_the_middle, [0, 1, 3, 5, 6])
+    assert [[turn.blocks for turn in talk] for talk in dialogues(trace, turns=2, longest=9)] == [
+        [(0, 1), (0, 1, 3), (0, 1, 3, 99, 98)]
+    ]
+    assert dialogues(trace, turns=4, longest=9) == dialogues(trace, turns=2, longest=4) == []
+
+
+def test_what_can_be_had_of_conversations_at_a_time(tmp_path: Path) -> None:
+    """As long as one engine holds all of them, who asks it by turns loses the second turn alone."""
+    prompts = [[0, *range(100 * talk, 100 * talk + 10 + turn), 1] for turn in range(4) for talk in range(1, 60)]
+    talks = dialogues(traced(tmp_path, *prompts), turns=3, longest=20)
+    assert len(talks) == 59
+    rows = {row["active"]: row for row in curve(talks, runs=1)}
+    assert rows[2]["affinity"] == pytest.approx(rows[2]["perfect"], abs=0.03)
+    assert rows[2]["affinity"] > 1.2 * rows[2]["round robin"]
+    assert rows[6]["affinity"] > 1.5 * rows[6]["round robin"]
+    assert rows[16]["perfect"] < 0.2
 
 
 def test_figures_by_hand() -> None:

@@ -152,15 +152,23 @@ def test_conversations_that_begin_are_shared_out_evenly() -> None:
     assert max(homes.values()) - min(homes.values()) <= 2
 
 
+def test_a_crowd_that_begins_at_once_is_shared_out_too() -> None:
+    """None of them has an answer yet."""
+    table, homes = PrefixTable(), Counter[str]()
+    for number in range(12):
+        begun = prefix(*conversation(number, 1))
+        first = table.ranked(begun, IDLE)[0]
+        table.chosen(begun, first)
+        homes[first] += 1
+    assert set(homes.values()) == {4}
+
+
 def test_who_lost_its_conversations_is_given_the_next() -> None:
-    """Three went on at a, and nobody came back to b."""
+    """Those at a go on, and nobody came back to b."""
     table, two = PrefixTable(), {"a": 0, "b": 0}
-    for number, name in enumerate("aaabbb"):
-        table.served(prefix(*conversation(number, 1)), name)
-    for turn in range(2, 9):
-        for number in range(3):
-            table.served(prefix(*conversation(number, turn)), "a")
-    assert {table.ranked(prefix(*conversation(number, 1)), two)[0] for number in range(10, 30)} == {"b"}
+    for number in range(12):
+        table.served(prefix(*conversation(number, 1)), "b" if number < 6 else "a")
+    assert {table.ranked(prefix(*conversation(number, 1)), two)[0] for number in range(20, 40)} == {"b"}
 
 
 def test_a_process_that_sees_half_of_the_turns_does_as_the_others() -> None:

@@ -12,7 +12,7 @@ Serving", 2024, for the choice between the longest known beginning and a share o
 """
 
 import hashlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -40,7 +40,7 @@ _SLACK_TOKENS = 512
 _SLACK_BYTES = 4_096
 _ANSWER_BYTES = 1_024
 _FORGET_BYTES = 1_048_576
-_LATELY = 8
+_LATELY = 5
 _STRANGE = 8
 _FORGET_TURNS = 64
 
@@ -144,7 +144,7 @@ class PrefixTable:
         self._old: dict[int, int] = {}
         self._bits: dict[str, int] = {}
         self._given: dict[str, int] = {}
-        self._lately: deque[tuple[bytes, str]] = deque()
+        self._lately: dict[bytes, str] = {}
         self._later_turns = self._strange_turns = 0
 
     def __len__(self) -> int:
@@ -178,13 +178,22 @@ class PrefixTable:
 
         return sorted(loads, key=rank)
 
+    def chosen(self, prefix: Prefix, name: str) -> None:
+        """A replica is about to be sent a prompt. Those that begin meanwhile count it, before it is answered."""
+        self._meet((name,))
+        self._lately.pop(prefix.opening, None)
+        self._lately[prefix.opening] = name
+        if len(self._lately) > _LATELY * len(self._bits):
+            del self._lately[next(iter(self._lately))]
+
     def served(self, prefix: Prefix, name: str) -> None:
         """A replica was sent a prompt, so it holds all its beginnings now."""
         self._meet((name,))
         bit = self._bits[name]
         place, found = self._longest(prefix, (name,))
         self._account(name, prefix.sizes[-1] - (prefix.sizes[place] if found else 0))
-        self._see(prefix, name)
+        self.chosen(prefix, name)
+        self._see(prefix)
         for link in prefix.links:
             self._note(link, bit)
 
@@ -192,13 +201,10 @@ class PrefixTable:
         """Of the last conversations, how many each replica had; nothing where all processes must agree."""
         if prefix.goes_on or _STRANGE * self._strange_turns > self._later_turns:
             return Counter()
-        return Counter(dict(self._lately).values())
+        return Counter(self._lately.values())
 
-    def _see(self, prefix: Prefix, name: str) -> None:
-        """Note who had a conversation, and whether this process knew it: if not, another one began it."""
-        self._lately.append((prefix.opening, name))
-        while len(self._lately) > _LATELY * len(self._bits):
-            self._lately.popleft()
+    def _see(self, prefix: Prefix) -> None:
+        """Note whether this process knew a conversation that goes on; if not, another one began it."""
         if not prefix.goes_on:
             return
         place, found = self._longest(prefix, self._bits)

@@ -47,7 +47,9 @@ class Balancer:
         exchange.prefix = {**(exchange.prefix or {}), replicas[0].name: prefix}
         by_place = {_place(target): target for target in replicas}
         loads = {place: self._load(target) for place, target in by_place.items()}
-        return [by_place[place] for place in self._deployments.prefixes.ranked(prefix, loads)]
+        order = self._deployments.prefixes.ranked(prefix, loads)
+        self._deployments.prefixes.chosen(prefix, order[0])
+        return [by_place[place] for place in order]
 
     def _two_choices(self, replicas: list[Target]) -> list[Target]:
         first, second = sorted(self._dice.sample(replicas, 2), key=self._load)
