@@ -1,16 +1,24 @@
 """What other processes kept is taken up a little at a time, and found from then on."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from itertools import pairwise
 
+import msgspec
+import pytest
+
+from homeport.cache import library as library_module
 from homeport.cache.library import Library
 from homeport.cache.semantic import SemanticTier
 from homeport.cache.shelf import Limits, Shelf
-from homeport.core.caching import Alias, Card, Changes, Entry, Mode, Purge, Standing
+from homeport.core.caching import Alias, Card, Changes, Entry, EntryStore, Mode, Place, Purge, Standing
+from homeport.core.errors import StorageError
+from homeport.core.types import Surface, Usage
 from tests.cache.test_semantic import Angles, Rules
 from tests.cache.test_shelf import HOUR, START, ident
 from tests.fakes.clock import ManualClock
+from tests.fakes.entries import MemoryEntries
 
 
 class Filled:
@@ -97,3 +105,139 @@ async def test_a_graph_is_made_beside_requests_and_not_before_news_are_over() ->
 async def test_without_a_semantic_tier_there_is_nothing_to_tend() -> None:
     clock = ManualClock()
     assert not Library(Shelf(Limits(), clock), None, None, clock).tend()
+
+
+def kept(number: int, **more: object) -> Entry:
+    card = Card(id=ident(number), partition=b"p", tenant="a", expires_at=START + HOUR, size=10, cost=1)
+    entry = Entry(
+        card=card,
+        surface=Surface.CHAT,
+        streamed=False,
+        body=b"{}",
+        usage=Usage(),
+        elapsed_ns=1,
+        target="mid",
+        model="mid-1",
+        upstream="at-mid",
+        request_id="req_1",
+        key_id="a",
+        prompt=b"",
+        created_at=START,
+    )
+    return msgspec.structs.replace(entry, **more)
+
+
+class Slow(MemoryEntries):
+    """Waits at the door until a test opens it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.door = threading.Event(), threading.Event()
+
+    def keep(self, entries: Sequence[Entry]) -> Sequence[bytes]:
+        self._wait()
+        return super().keep(entries)
+
+    def entry(self, entry_id: bytes) -> Entry | None:
+        found = super().entry(entry_id)
+        self._wait()
+        return found
+
+    def _wait(self) -> None:
+        self.entered.set()
+        self.door.wait(10)
+
+
+def plain(store: EntryStore, memory: int = 64 << 20) -> tuple[Library, ManualClock]:
+    clock = ManualClock()
+    return Library(Shelf(Limits(memory=memory), clock), store, None, clock), clock
+
+
+def place(number: int) -> Place:
+    return Place(id=ident(number), partition=b"p", prompt=b"")
+
+
+async def test_a_purge_while_entries_are_stored_loses_none_that_it_does_not_mean() -> None:
+    store = Slow()
+    one, _ = plain(store)
+    for number in range(5):
+        one.keep(kept(number), persistent=True)
+    telling = asyncio.create_task(one.exchange_news())
+    await asyncio.to_thread(store.entered.wait, 10)
+    one.keep(kept(7), persistent=True)
+    purging = asyncio.create_task(one.purge(Purge(id=ident(3))))
+    await asyncio.sleep(0)
+    store.door.set()
+    await telling
+    await purging
+    await one.exchange_news()
+    assert {ident(number) for number in (0, 1, 2, 4, 7)} <= set(store.kept)
+
+
+async def test_what_cannot_be_stored_keeps_no_news_away_and_waits() -> None:
+    class Full(MemoryEntries):
+        full = True
+
+        def keep(self, entries: Sequence[Entry]) -> Sequence[bytes]:
+            if self.full:
+                raise StorageError("the disk is full")
+            return super().keep(entries)
+
+    store = Full()
+    store._log.append(("card", kept(9).card))
+    one, _ = plain(store)
+    one.keep(kept(1), persistent=True)
+    await one.exchange_news()
+    assert one.is_warm
+    assert one.shelf.card(ident(9)) is not None
+    store.full = False
+    await one.exchange_news()
+    assert ident(1) in store.kept
+
+
+async def test_a_request_waits_a_moment_for_a_store_that_hangs_and_the_next_ones_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(library_module, "_PATIENCE_S", 0.01)
+    store = Slow()
+    one, clock = plain(store, memory=1)
+    one.keep(kept(1), persistent=False)
+    store.kept[ident(1)] = kept(1)
+    assert await one.same(place(1)) is None
+    store.entered.clear()
+    assert await one.same(place(1)) is None
+    assert not store.entered.is_set()
+    store.door.set()
+    clock.advance(6 * 10**9)
+    assert await one.same(place(1)) is not None
+
+
+async def test_what_is_taken_out_while_it_is_read_is_not_given() -> None:
+    store = Slow()
+    one, _ = plain(store, memory=1)
+    one.keep(kept(1), persistent=False)
+    store.kept[ident(1)] = kept(1)
+    asking = asyncio.create_task(one.same(place(1)))
+    await asyncio.to_thread(store.entered.wait, 10)
+    one.shelf.purge(Purge(id=ident(1)))
+    store.door.set()
+    assert await asking is None
+
+
+async def test_an_entry_that_no_database_takes_keeps_no_others_out() -> None:
+    class Picky(MemoryEntries):
+        def keep(self, entries: Sequence[Entry]) -> Sequence[bytes]:
+            if any(entry.card.id == ident(0) for entry in entries):
+                raise StorageError("the database cannot hold this")
+            return super().keep(entries)
+
+    store = Picky()
+    one, clock = plain(store)
+    for number in range(200):
+        one.keep(kept(number), persistent=True)
+    for _ in range(20):
+        await one.exchange_news()
+    assert set(store.kept) == {ident(number) for number in range(1, 200)}
+    clock.advance(HOUR)
+    await one.exchange_news()
+    assert not one._waiting, "it waits no longer than it lives"

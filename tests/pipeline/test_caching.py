@@ -4,11 +4,13 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from homeport.config.cache import CacheRouteSettings, CacheSettings
 from homeport.core.caching import Sharing
 from homeport.core.errors import UpstreamRefused
+from homeport.core.events import RequestFinished
 from homeport.core.types import Completion, Frame, Outcome
 from tests.fakes.entries import MemoryEntries
 from tests.fakes.house import CHAT, MID, NARROW, OPEN, PRIVATE, STREAM, House
@@ -303,3 +305,39 @@ async def test_a_hit_tells_the_tokens_of_the_answer_that_it_gives() -> None:
         told = [json.loads(line[6:]) for line in answer.body.decode().split("\n") if line.startswith("data: {")]
         assert [one["usage"]["prompt_tokens"] > 0 for one in told if one.get("usage")] == [True]
     assert home.calls() == ["mid"]
+
+
+async def test_a_request_that_cannot_be_settled_leaves_no_flight() -> None:
+    class Broken:
+        def observe(self, event: RequestFinished) -> None:
+            raise RuntimeError("a defect")
+
+    home = house()
+    stages = home.pipeline._stages
+    home.pipeline._stages = msgspec.structs.replace(stages, observers=(Broken(),))
+    assert (await home.ask()).status == 500
+    assert len(home.cache.flights) == 0
+
+
+async def test_a_cache_that_fails_is_one_that_has_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = house()
+    await home.ask()
+
+    def fail(*_: object, **__: object) -> bytes:
+        raise ValueError("what is kept is odd")
+
+    monkeypatch.setattr("homeport.protocols.replay.base.ToldReplay.renamed", fail)
+    again = await home.ask()
+    assert (again.status, again.headers["x-homeport-cache"]) == (200, "miss")
+    assert len(home.cache.flights) == 0
+
+
+async def test_who_waits_for_one_who_is_slow_has_time_left_to_ask() -> None:
+    home = house()
+    home.upstreams["mid"].script(Hang(), whole())
+    slow = asyncio.create_task(home.ask())
+    await home.upstreams["mid"].hanging.wait()
+    waiting = await asyncio.wait_for(home.ask(headers=[("x-homeport-timeout", "0.2")]), 10)
+    assert waiting.status == 200
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)

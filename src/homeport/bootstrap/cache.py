@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import logging
 import random
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ from homeport.pipeline.errands import Ask, Count, Errands
 from homeport.pipeline.flights import Flights
 from homeport.pipeline.judging import Judging, Once, PairJudge
 from homeport.telemetry.cache import Held
+
+logger = logging.getLogger(__name__)
 
 _TURN_S = 0.001
 _PAUSE_S = 0.5
@@ -143,13 +146,20 @@ class Cache:
     async def _run(self) -> None:
         while True:
             if self.library is not None:
-                await self.library.exchange_news()
+                try:
+                    await self.library.exchange_news()
+                except Exception:  # whatever a store gives back: who stops here hears of no purge any more
+                    logger.exception("the news of the cache could not be taken")
             await asyncio.sleep(_PAUSE_S)
 
     async def _tend(self) -> None:
         """Half of the time is left to requests: 100,000 vectors of one partition take half a minute to a minute."""
         while True:
-            busy = self.library is not None and self.library.tend()
+            try:
+                busy = self.library is not None and self.library.tend()
+            except Exception:  # an index is a third party's code, and texts are found without it
+                logger.exception("an index of the cache could not be tended")
+                busy = False
             await asyncio.sleep(_TURN_S if busy else _PAUSE_S)
 
     def _library_of(self, settings: CacheSettings) -> Library:

@@ -29,6 +29,11 @@ _VECTORS = 8
 _MOST_WAITING = 10_000
 """Entries that wait to be stored; beyond it the oldest are known to this process alone."""
 
+_PATIENCE_S = 1.0
+"""For so long a request waits for the body of a hit; then it is a miss."""
+_PAUSE_NS = 5_000_000_000
+"""For so long no body is read from a store that failed, or was slow."""
+
 
 class Library:
     """Of one process.
@@ -57,6 +62,8 @@ class Library:
         self._store = store
         self._clock = clock
         self._upto = 0
+        self._closed_until = 0
+        self._batch = _AT_ONCE
         self._waiting: deque[Entry] = deque(maxlen=_MOST_WAITING)
         self._aliases: deque[Alias] = deque(maxlen=_MOST_WAITING)
 
@@ -132,14 +139,20 @@ class Library:
         self.shelf.evicted()
         if self._store is not None:
             try:
-                await self._tell_standings(self._store)
-                left_out = await asyncio.to_thread(self._put_away, self._store)
-                self.shelf.take(Changes(upto=0, removed=left_out))
+                await self._tell(self._store)
                 while await self._read_page(self._store):
                     pass
                 self.is_warm = True
             except StorageError as error:
                 logger.warning("the cache is not shared for now: %s", error.message)
+
+    async def _tell(self, store: EntryStore) -> None:
+        """Store what is new here. Whatever cannot be stored, what others took out is to be heard of."""
+        try:
+            await self._tell_standings(store)
+            await self._put_away(store)
+        except StorageError as error:
+            logger.warning("what is new in the cache is not stored for now: %s", error.message)
 
     def tend(self) -> bool:
         """Spend a millisecond on the index of partitions that became large; False where nothing is to be done."""
@@ -161,36 +174,47 @@ class Library:
             await asyncio.to_thread(store.stand, standings)
             self.guard.stored(standings)
 
-    def _put_away(self, store: EntryStore) -> Sequence[bytes]:
-        """Store what waits; the ids of what may not be kept. Blocks. Raises StorageError: the rest goes on waiting."""
-        left_out: list[bytes] = []
+    async def _put_away(self, store: EntryStore) -> None:
+        """Store what waits. Raises StorageError: what could not be stored waits again, behind the rest."""
         while self._waiting:
-            entries = [self._waiting[place] for place in range(min(_AT_ONCE, len(self._waiting)))]
-            left_out += store.keep(entries)
-            for _ in entries:
-                self._waiting.popleft()
-        while self._aliases:
+            entries = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+            try:
+                left_out = await asyncio.to_thread(store.keep, entries)
+            except StorageError:
+                self._put_back(entries)
+                raise
+            self._batch = min(2 * self._batch, _AT_ONCE)
+            self.shelf.take(Changes(upto=0, removed=left_out))
+        if self._aliases:
             aliases = list(self._aliases)
-            store.alias(aliases)
-            for _ in aliases:
-                self._aliases.popleft()
-        return left_out
+            await asyncio.to_thread(store.alias, aliases)
+            stored = set(aliases)
+            self._aliases = deque((one for one in self._aliases if one not in stored), maxlen=_MOST_WAITING)
+
+    def _put_back(self, entries: Sequence[Entry]) -> None:
+        """One that no database takes must not keep others out: it gets behind them, and into smaller company."""
+        self._batch = max(1, self._batch // 2)
+        now, newer = self._clock.wall_ns(), {entry.card.id for entry in self._waiting}
+        self._waiting.extend(entry for entry in entries if entry.card.id not in newer and entry.card.expires_at > now)
 
     async def _found(self, entry_id: bytes, kind: Kind, similarity: float) -> Found | None:
         entry = self.shelf.entry(entry_id)
         if entry is None and self._store is not None:
             entry = await self._read(self._store, entry_id)
-        if entry is None:
+        if entry is None or self.shelf.card(entry_id) is None:  # it may have been taken out meanwhile
             return None
         self.shelf.hit(entry_id, kind)
         return Found(entry=entry, kind=kind, similarity=similarity)
 
     async def _read(self, store: EntryStore, entry_id: bytes) -> Entry | None:
-        """An entry that is not in memory; None where it cannot be had."""
+        """An entry that is not in memory; None where it cannot be had soon."""
+        if self._clock.monotonic_ns() < self._closed_until:
+            return None
         try:
-            entry = await asyncio.to_thread(store.entry, entry_id)
-        except StorageError as error:
-            logger.warning("a kept answer could not be read: %s", error.message)
+            entry = await asyncio.wait_for(asyncio.to_thread(store.entry, entry_id), _PATIENCE_S)
+        except (StorageError, TimeoutError) as error:
+            self._closed_until = self._clock.monotonic_ns() + _PAUSE_NS
+            logger.warning("a kept answer could not be read: %r", error)
             return None
         if entry is not None:
             self.shelf.hold(entry)

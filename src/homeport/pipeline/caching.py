@@ -222,9 +222,17 @@ class CacheStage:
             if flight is None:
                 visit.flight = self._flights.start(key)
                 return None
-            landed = await flight.landing(self._left_s(exchange))
+            # Whoever is waited for may be slow on purpose, so time is left to ask.
+            landed = await flight.landing(self._left_s(exchange) / 2)
 
     async def _find(self, exchange: Exchange, visit: Visit, places: Sequence[tuple[Target, Place]]) -> Hit | None:
+        try:
+            return await self._search(exchange, visit, places)
+        except Exception:  # what is kept may be anything, and it must not cost the caller an answer
+            logger.exception("the cache could not be looked through for request %s", exchange.request_id)
+            return None
+
+    async def _search(self, exchange: Exchange, visit: Visit, places: Sequence[tuple[Target, Place]]) -> Hit | None:
         for target, place in places:
             found = await self._library.same(place)
             if found is not None and (hit := self._replay(exchange, visit, found, target, place)) is not None:
@@ -248,8 +256,8 @@ class CacheStage:
         told = _told(self._replays.get(entry.surface), entry, exchange.request_id, stream=exchange.inference.stream)
         if not told:
             return None
-        visit.found, visit.place, visit.age_s = found, place, age_s
         visit.saved = self._pricing.cost(target, entry.usage, entry.elapsed_ns)
+        visit.found, visit.place, visit.age_s = found, place, age_s
         return Hit(told, found, target, self._clock.monotonic_ns())
 
     def _entry(self, exchange: Exchange, visit: Visit) -> Entry | None:

@@ -101,9 +101,11 @@ class Pipeline:
             exchange.fail(InternalError("an unexpected error happened; it was logged"))
         finally:
             self._stages.dispatcher.release(exchange)
-            self._settle(exchange)
-            if self._stages.cache is not None:
-                self._stages.cache.leave(exchange)
+            try:
+                self._settle(exchange)
+            finally:  # whoever waits for the same answer must not wait for ever
+                if self._stages.cache is not None:
+                    self._stages.cache.leave(exchange)
         await exchange.finish()
 
     async def _answer(self, exchange: Exchange) -> None:

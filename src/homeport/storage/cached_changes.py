@@ -7,11 +7,10 @@ process hears in one answer is a state and no story.
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, select
 
 from homeport.core.caching import Alias, Bar, Changes, Purge, Standing
-from homeport.storage.cached_rows import CARD_COLUMNS, cards_of
+from homeport.storage.cached_rows import CARD_COLUMNS, cards_of, purge_of
 from homeport.storage.cached_tables import (
     cache_aliases,
     cache_bars,
@@ -75,7 +74,8 @@ def _purges(connection: Connection, after: int, upto: int) -> Sequence[tuple[int
     """Those since a process began: it has nothing that is older."""
     query = select(cache_purges.c.at, cache_purges.c.criteria).where(_between(cache_purges, after, upto))
     rows = connection.execute(query.order_by(cache_purges.c.number))
-    return [(at, msgspec.json.decode(criteria, type=Purge)) for at, criteria in rows]
+    told = [(at, purge_of(criteria)) for at, criteria in rows]
+    return [(at, purge) for at, purge in told if purge is not None]
 
 
 def _between(table: Table, after: int, upto: int) -> ColumnElement[bool]:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from homeport.core.caching import Entry, Purge
 from homeport.storage.cached_changes import number_after_all
-from homeport.storage.cached_rows import LONGEST_TAG
+from homeport.storage.cached_rows import LONGEST_TAG, purge_of
 from homeport.storage.cached_tables import (
     cache_aliases,
     cache_bars,
@@ -88,7 +88,9 @@ def purged(connection: Connection, entries: Sequence[Entry]) -> Iterator[bytes]:
     oldest = min(entry.created_at for entry in entries)
     query = select(cache_purges.c.at, cache_purges.c.criteria).where(cache_purges.c.at > oldest)
     for at, criteria in connection.execute(query):
-        purge = msgspec.json.decode(criteria, type=Purge)
+        purge = purge_of(criteria)
+        if purge is None:
+            continue
         yield from (entry.card.id for entry in entries if entry.created_at < at and _belongs(entry, purge))
 
 

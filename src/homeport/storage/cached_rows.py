@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import RowMapping
 
-from homeport.core.caching import Card, Entry
+from homeport.core.caching import Card, Entry, Purge
 from homeport.core.types import Usage
 from homeport.storage.cached_tables import cache_entries
 
@@ -69,6 +69,15 @@ def entry_of(row: RowMapping, tags: Sequence[str]) -> Entry | None:
         return msgspec.convert(fields, Entry)
     except (ValueError, TypeError, AttributeError, zlib.error) as error:
         logger.error("a damaged entry of the cache was passed over: %s", error)
+        return None
+
+
+def purge_of(criteria: str) -> Purge | None:
+    """What was taken out; None where the row is damaged, which is logged."""
+    try:
+        return msgspec.json.decode(criteria, type=Purge)
+    except (ValueError, TypeError) as error:
+        logger.error("a damaged purge of the cache was passed over: %s", error)
         return None
 
 
