@@ -12,6 +12,7 @@ from homeport.core.caching import Sharing
 from homeport.core.errors import UpstreamRefused
 from homeport.core.events import RequestFinished
 from homeport.core.types import Completion, Frame, Outcome
+from homeport.pipeline.flights import Flight, Landing
 from tests.fakes.entries import MemoryEntries
 from tests.fakes.house import CHAT, MID, NARROW, OPEN, PRIVATE, STREAM, House
 from tests.fakes.upstream import DONE, USAGE, Hang
@@ -332,12 +333,17 @@ async def test_a_cache_that_fails_is_one_that_has_nothing(monkeypatch: pytest.Mo
     assert len(home.cache.flights) == 0
 
 
-async def test_who_waits_for_one_who_is_slow_has_time_left_to_ask() -> None:
+async def test_who_waits_for_one_who_is_slow_has_time_left_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     home = house()
     home.upstreams["mid"].script(Hang(), whole())
     slow = asyncio.create_task(home.ask())
     await home.upstreams["mid"].hanging.wait()
-    waiting = await asyncio.wait_for(home.ask(headers=[("x-homeport-timeout", "0.2")]), 10)
-    assert waiting.status == 200
+
+    async def land_late(_: Flight, seconds: float) -> Landing:
+        home.clock.advance(round(seconds * 1e9))
+        return Landing.UNFIT
+
+    monkeypatch.setattr(Flight, "landing", land_late)
+    assert (await home.ask(headers=[("x-homeport-timeout", "20")])).status == 200
     slow.cancel()
     await asyncio.gather(slow, return_exceptions=True)

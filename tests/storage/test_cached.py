@@ -331,19 +331,6 @@ def test_damaged_entries_are_passed_over(
     assert store.purge(Purge()) == 2
 
 
-def test_a_damaged_purge_is_passed_over(store: DatabaseEntryStore, engine: Engine, clock: ManualClock) -> None:
-    store.keep([made(1, clock)])
-    before = store.changes(0, EVERYTHING).upto
-    clock.advance(S)
-    store.purge(Purge(tag="none"))
-    store.purge(Purge(model="none"))
-    with writing(engine) as connection:
-        first = "(SELECT min(number) FROM cache_purges)"
-        connection.execute(text(f"UPDATE cache_purges SET criteria = '[1' WHERE number = {first}"))
-    assert [purge for _, purge in store.changes(before, EVERYTHING).purges] == [Purge(model="none")]
-    assert store.keep([made(2, clock, created_at=clock.wall_ns() - 2 * S)]) == []
-
-
 def damaged(folder: Path, clock: ManualClock, table: str, damage: dict[str, Any]) -> DatabaseEntryStore:
     """Two entries, of which the first is damaged, as only SQLite lets a file be."""
     engine = open_database(sqlite_url(folder / "a.db"))
