@@ -177,7 +177,10 @@ class Path(RuleBasedStateMachine):
 
     def _ask(self, ask: Ask) -> None:
         kind = msgspec.structs.replace(OF_PRIVATE, classes=ask.kind.classes) if ask.key is NURSE else ask.kind
-        self.now = msgspec.structs.replace(ask, rule=self.rule, kind=kind, target=self.models[ask.target.name])
+        # Without a header the body says whom it is for, so that both ways are the same person.
+        person = ask.end_user or json.loads(ask.body).get("user") or ""
+        model = self.models[ask.target.name]
+        self.now = msgspec.structs.replace(ask, rule=self.rule, kind=kind, target=model, end_user=person)
         made = len(self.made_for)
         answer = self.runner.run(self._send(self.now))
         if answer.status != 200:
