@@ -241,3 +241,37 @@ async def test_an_entry_that_no_database_takes_keeps_no_others_out() -> None:
     clock.advance(HOUR)
     await one.exchange_news()
     assert not one._waiting, "it waits no longer than it lives"
+
+
+@pytest.mark.parametrize("purge", [Purge(), Purge(model="mid"), Purge(key_id="a"), Purge(id=ident(1))], ids=str)
+async def test_what_was_asked_for_before_a_purge_is_not_kept_after_it(purge: Purge) -> None:
+    one, clock = plain(MemoryEntries())
+    clock.advance(1)
+    await one.purge(purge)
+    assert not one.keep(kept(1), persistent=False)
+    assert one.keep(kept(1, created_at=clock.wall_ns()), persistent=False)
+    assert one.keep(kept(2, target="large", model="large", key_id="b"), persistent=False) is (purge != Purge())
+
+
+async def test_nor_after_one_of_another_process() -> None:
+    class Told(MemoryEntries):
+        def changes(self, after: int, most: int) -> Changes:
+            return Changes(upto=1, purges=[(START + 1, Purge(model="mid-1"))])
+
+    one, _ = plain(Told())
+    await one.exchange_news()
+    assert not one.keep(kept(1), persistent=False)
+    assert one.keep(kept(1, model="mid-2"), persistent=False)
+
+
+@pytest.mark.parametrize(
+    ("purge", "left"), [(Purge(id=ident(1)), [2]), (Purge(model="mid"), []), (Purge(tag="x"), [1, 2])]
+)
+async def test_a_purge_of_another_process_takes_out_what_was_never_stored(purge: Purge, left: list[int]) -> None:
+    one, _ = plain(MemoryEntries())
+    for number in (1, 2):
+        one.keep(kept(number), persistent=False)
+    one.shelf.take(Changes(upto=1, purges=[(START, purge)]))
+    assert len(one.shelf) == 2, "they were made after it"
+    one.shelf.take(Changes(upto=1, purges=[(START + 1, purge)]))
+    assert [number for number in (1, 2) if one.shelf.card(ident(number))] == left

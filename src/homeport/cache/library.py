@@ -13,7 +13,7 @@ import msgspec
 
 from homeport.cache.guard import Guard
 from homeport.cache.semantic import Match, SemanticTier
-from homeport.cache.shelf import Shelf
+from homeport.cache.shelf import Shelf, applies
 from homeport.core.caching import Alias, Bar, Changes, Entry, EntryStore, Found, Kind, Mode, Place, Purge
 from homeport.core.errors import StorageError
 from homeport.core.ports import Clock
@@ -28,6 +28,9 @@ _VECTORS = 8
 
 _MOST_WAITING = 10_000
 """Entries that wait to be stored; beyond it the oldest are known to this process alone."""
+
+_PURGES_KNOWN = 256
+"""Purges that are known here: what was asked for before them and is answered after them is not kept."""
 
 _PATIENCE_S = 1.0
 """For so long a request waits for the body of a hit; then it is a miss."""
@@ -62,6 +65,7 @@ class Library:
         self._store = store
         self._clock = clock
         self._upto = 0
+        self._purges: deque[tuple[int, Purge]] = deque(maxlen=_PURGES_KNOWN)
         self._closed_until = 0
         self._batch = _AT_ONCE
         self._waiting: deque[Entry] = deque(maxlen=_MOST_WAITING)
@@ -100,7 +104,8 @@ class Library:
         Args:
             persistent: False for what must not outlive this process.
         """
-        if not self.shelf.put(entry):
+        is_purged = any(at > entry.created_at and applies(purge, entry.card, entry) for at, purge in self._purges)
+        if is_purged or not self.shelf.put(entry):
             return False
         if persistent and self._store is not None:
             self._waiting.append(entry)
@@ -121,6 +126,7 @@ class Library:
         Raises:
             StorageError: they are out here, and not elsewhere.
         """
+        self._purges.append((self._clock.wall_ns(), purge))
         gone = self.shelf.purge(purge)
         if bar_s:
             until = self._clock.wall_ns() + bar_s * 10**9
@@ -160,6 +166,7 @@ class Library:
 
     async def _read_page(self, store: EntryStore) -> bool:
         changes = await asyncio.to_thread(store.changes, self._upto, _PAGE)
+        self._purges.extend(changes.purges)
         self.shelf.take(msgspec.structs.replace(changes, cards=(), aliases=()))
         for start in range(0, len(changes.cards), _AT_ONCE):
             self.shelf.take(Changes(upto=0, cards=changes.cards[start : start + _AT_ONCE]))

@@ -188,7 +188,7 @@ class Shelf:
             self.forget([purge.id])
             return [purge.id] if known else []
         whole = {entry.card.id: entry for entry in self._bodies}
-        ids = [entry_id for entry_id, known in self._known.items() if _applies(purge, known.card, whole.get(entry_id))]
+        ids = [entry_id for entry_id, known in self._known.items() if applies(purge, known.card, whole.get(entry_id))]
         for entry_id in ids:
             self._drop(entry_id)
         if purge.id is not None:
@@ -197,8 +197,10 @@ class Shelf:
 
     def _purge_held(self, purge: Purge, before: int) -> None:
         """Drop what another process took out, of the entries that are held whole and may never have been stored."""
-        for entry in [one for one in self._bodies if one.created_at < before]:
-            if _applies(purge, entry.card, entry):
+        # Anybody can call answers of his own bad, and often, so for one of them not all are looked at.
+        held = self._bodies if purge.id is None else filter(None, [self._bodies.get(purge.id)])
+        for entry in [one for one in held if one.created_at < before]:
+            if applies(purge, entry.card, entry):
                 self._drop(entry.card.id)
 
     def expire(self) -> int:
@@ -301,7 +303,8 @@ class Shelf:
                 del self._asked[alias.answered]
 
 
-def _applies(purge: Purge, card: Card, entry: Entry | None) -> bool:
+def applies(purge: Purge, card: Card, entry: Entry | None) -> bool:
+    """Whether a purge means an entry; of one that is not there whole, only what its card tells counts."""
     told = purge.tag, purge.model, purge.key_id, purge.prompt
     if (purge.id is not None and purge.id != card.id) or purge.partition not in (None, card.partition):
         return False
