@@ -73,9 +73,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make bench-prefix", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--active", type=int, default=6, help="conversations at a time, on four slots an engine")
-    parser.add_argument("--turns", type=int, default=40, help="requests of each way in each round, in conversations")
+    parser.add_argument("--turns", type=int, default=36, help="requests of each way in each round, in conversations")
     parser.add_argument("--requests", type=int, default=16, help="of each way in each round, in the trace's order")
-    parser.add_argument("--words", type=int, default=4, help="for each block of the trace")
+    parser.add_argument("--words", type=int, default=8, help="for each block of the trace")
     parser.add_argument("--prompt-cache-mib", type=int, default=0, help="of each engine; 46 tokens fit into one MiB")
     options = parser.parse_args(arguments)
     if not (_DATA / _TRACE).exists():
