@@ -1,21 +1,15 @@
 """A judge is asked in the background whether two questions are the same; what it approves is answered."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from homeport.config.cache import CacheJudgeSettings, CacheSettings
-from homeport.core.caching import Mode, Standing
+from homeport.core.caching import Mode, Sharing, Standing
 from homeport.core.errors import UpstreamError
 from homeport.core.types import Completion
+from tests.fakes.believing import Home, always, believe, echo, how, judged, own_entry, verdict
 from tests.fakes.upstream import USAGE
 from tests.fakes.wire import Caller
 from tests.pipeline.test_caching import text_of, whole
-
-if TYPE_CHECKING:
-    pass
-
-from tests.fakes.believing import Home, always, believe, echo, how, judged, own_entry, verdict
 
 
 @pytest.fixture(autouse=True)
@@ -124,4 +118,11 @@ async def test_long_questions_are_not_judged() -> None:
     home = Home(echo, judged(), judge=lambda _: verdict(-0.01))
     await home.ask("one")
     assert how(await home.ask("WHICH ONE " * 101)) == "miss"
+    assert home.judge.asked == []
+
+
+async def test_what_somebody_else_may_have_written_is_not_judged() -> None:
+    home = Home(echo, judged(share=Sharing.PROJECT), judge=lambda _: verdict(-0.01))
+    await home.ask("one")
+    assert how(await home.ask("WHICH ONE")) == "miss"
     assert home.judge.asked == []

@@ -88,7 +88,9 @@ class CacheSettings(Section):
         default="static", description="What turns texts into vectors: `static`, or `minilm` after `make minilm`."
     )
     judge: CacheJudgeSettings | None = Field(
-        default=None, description="Asked in the background about what rules cannot tell. Left out: nobody is."
+        default=None,
+        description="Asked in the background about what rules cannot tell, where a key has its answers for itself. "
+        "Left out: nobody is.",
     )
     check_percent: Percent = Field(
         default=2.0,

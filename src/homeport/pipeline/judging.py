@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from homeport.cache import judge
 from homeport.cache.library import Library
-from homeport.core.caching import Alias, Card, Place
+from homeport.core.caching import Alias, Card, Place, Sharing
 from homeport.core.errors import NotFound, NotPermitted
 from homeport.core.ports import Dialect
 from homeport.core.types import Outcome, Surface
@@ -102,6 +102,8 @@ class Judging:
         """A request is settled: where it was like one that was answered before, let the judge say whether it is one."""
         if visit.doubt is None or visit.found is not None or exchange.outcome is not Outcome.COMPLETED:
             return
+        if visit.asked.sharing is not Sharing.KEY:
+            return  # Whoever wrote the kept text could have written it for the judge.
         place, match = visit.doubt
         card = self._library.shelf.card(match.id)
         if card is None or not judge.is_judgeable(place.text, card.text):
