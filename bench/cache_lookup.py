@@ -128,19 +128,19 @@ class _Store:
         )
 
     def keep(self, entries: Sequence[Entry]) -> Sequence[bytes]:
-        raise NotImplementedError
+        raise AssertionError("a start only reads what there is")
 
     def entry(self, entry_id: bytes) -> Entry | None:
-        raise NotImplementedError
+        raise AssertionError("a start only reads what there is")
 
     def purge(self, purge: Purge, *, bar_s: int = 0) -> int:
-        raise NotImplementedError
+        raise AssertionError("a start only reads what there is")
 
     def alias(self, aliases: Sequence[Alias]) -> None:
-        raise NotImplementedError
+        raise AssertionError("a start only reads what there is")
 
     def stand(self, standings: Sequence[Standing]) -> None:
-        raise NotImplementedError
+        raise AssertionError("a start only reads what there is")
 
 
 async def _warm(library: Library, tier: SemanticTier) -> dict[str, float]:

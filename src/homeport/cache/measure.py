@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,10 +9,8 @@ from homeport.cache.verifier.verify import Verifier
 from homeport.cache.wording import has_unseen, is_fresh
 from homeport.core.caching import Mode
 from homeport.core.errors import ConfigError
+from homeport.embeddings.base import Embedder
 from homeport.stats.proportions import wilson
-
-if TYPE_CHECKING:
-    from homeport.embeddings.base import Embedder
 
 PLAIN_COSINE = 0.95
 """What a cache without a verifier serves from on, as most are set."""
@@ -96,7 +93,7 @@ def _invalid(message: str) -> ConfigError:
     return ConfigError(message, code="recording_invalid", hint=hint)
 
 
-def measure(pairs: Sequence[Pair], embedder: "Embedder") -> Mapping[str, Measured]:
+def measure(pairs: Sequence[Pair], embedder: Embedder) -> Mapping[str, Measured]:
     """Every mode, and cosine alone as `plain`."""
     cosines = similarities(pairs, embedder)
     verifier = Verifier(embedder)
@@ -117,7 +114,7 @@ def is_barred(text: str) -> bool:
     return not any(map(str.isalnum, text)) or has_unseen(text) or is_fresh(text)
 
 
-def similarities(pairs: Sequence[Pair], embedder: "Embedder") -> Sequence[float]:
+def similarities(pairs: Sequence[Pair], embedder: Embedder) -> Sequence[float]:
     """The cosine of each pair."""
     cosines: list[float] = []
     for start in range(0, len(pairs), _BATCH):

@@ -1,7 +1,6 @@
 """The last word on whether a kept answer may be given: only where what is asked is proven to be the same."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,9 +10,7 @@ from homeport.cache.verifier.differences import difference
 from homeport.cache.verifier.order import same_order
 from homeport.cache.verifier.reading import Reader, Reading
 from homeport.core.caching import Mode
-
-if TYPE_CHECKING:
-    from homeport.embeddings.base import Embedder
+from homeport.embeddings.base import Embedder
 
 SAME_COSINE = 0.6
 """Below it nothing is served, whatever the words say."""
@@ -44,7 +41,7 @@ class Ruling(msgspec.Struct, frozen=True):
 class Verifier:
     """Compares what is asked with what was answered. Its memory of readings changes no ruling."""
 
-    def __init__(self, embedder: "Embedder") -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
         self._lexicon = words.load()
         self._read = lru_cache(_REMEMBERED)(Reader(self._lexicon).read)
