@@ -82,7 +82,7 @@ class Tier:
 
 def run_homeport(embedder: "Embedder", label: str, work: Work) -> Decided:
     """Every mode; names are such as `Homeport balanced, static`."""
-    remembered, verifier = Remembered(embedder, work.texts), Verifier(embedder)
+    remembered, verifier = Remembered(embedder, work.texts), Verifier()
     contenders, doubts = {}, []
     for mode in (Mode.STRICT, Mode.BALANCED):
         alone = _alone(Tier(remembered, verifier), work.pairs, mode)

@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import os
 import sqlite3
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -14,12 +12,11 @@ from typing import Any
 
 import msgspec
 
-import homeport
 from bench.cache_traffic import KEYS_A_PROJECT, PROJECTS
 from bench.contender import free_port, process, wait_ready
+from bench.program import PROGRAM, environment
 
 MODEL = "mid-1"
-_PROGRAM = (sys.executable, "-m", "homeport.cli.main")
 _READY_S = 120.0
 _KNOWN_S = 2.0
 """After which every process knows a new key."""
@@ -61,10 +58,7 @@ class House:
         self.port = free_port()
         self.keys: list[str] = []
         folder.mkdir(parents=True)
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_")}
-        source = str(Path(homeport.__file__).parents[1])
-        self._environment = {**inherited, "HOMEPORT_HOME": str(folder / "home"), "PYTHONPATH": source}
-        self._environment["HOMEPORT_PORT"] = str(self.port)
+        self._environment = environment(folder / "home", self.port)
         target = {"model": MODEL, "provider": "sim", "price": "bench:mid", "capabilities": ["tools", "json"]}
         config = {
             "server": {"workers": workers, "max_in_flight": 4096},
@@ -78,7 +72,7 @@ class House:
 
     def command(self, *arguments: str) -> str:
         """What a homeport command prints."""
-        argv = (*_PROGRAM, *arguments)
+        argv = (*PROGRAM, *arguments)
         done = subprocess.run(argv, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"homeport {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
@@ -87,7 +81,7 @@ class House:
     @contextlib.contextmanager
     def up(self) -> Iterator["House"]:
         """Run the gateway; the first time with new keys for all projects."""
-        with process((*_PROGRAM, "up"), folder=self.folder, environment=self._environment) as child:
+        with process((*PROGRAM, "up"), folder=self.folder, environment=self._environment) as child:
             wait_ready(child, self.port, "/readyz", _READY_S, self.folder)
             if not self.keys:
                 places = [project for project in PROJECTS for _ in range(KEYS_A_PROJECT)]
@@ -119,8 +113,7 @@ def upstream(folder: Path, answers: Mapping[str, str], *options: str) -> Iterato
     room.mkdir(parents=True)
     known = room / "answers.jsonl"
     known.write_text("".join(json.dumps({"prompt": text, "answer": said}) + "\n" for text, said in answers.items()))
-    source = {**os.environ, "PYTHONPATH": str(Path(homeport.__file__).parents[1])}
-    argv = (*_PROGRAM, "sim", f"--port={port}", f"--answers={known}", *options)
-    with process(argv, folder=room, environment=source) as child:
+    argv = (*PROGRAM, "sim", f"--port={port}", f"--answers={known}", *options)
+    with process(argv, folder=room, environment=environment(room)) as child:
         wait_ready(child, port, "/sim/health", _READY_S, room)
         yield Sim(f"http://127.0.0.1:{port}")

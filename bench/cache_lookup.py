@@ -85,7 +85,7 @@ def measure(size: int, lookups: int) -> dict[str, float]:
     questions = [(one.kind, one.text) for one in asked(texts, lookups)]
     written = [text.encode() for text in texts]
     del texts
-    tier = SemanticTier(embedder, Verifier(embedder), clock=_Clock())
+    tier = SemanticTier(embedder, Verifier(), clock=_Clock())
     library = Library(Shelf(Limits(), _Clock(), tier), _Store(written, vectors), tier, _Clock())
     gc.collect()
     before = _rss()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bench.cache_schemas import SCHEMAS, Schema
+from bench.cache_schemas import Schema, schemas
 
 SAME = ("base", "filler", "case", "typo", "contraction", "synonym", "rotation")
 OTHER = ("negation", "number", "name", "order", "scope")
@@ -86,7 +86,7 @@ def questions(seed: int) -> list[list[Question]]:
     """All of them by family: the plain question in several words, and twists of it. No text has two meanings."""
     dice, meanings = random.Random(seed), dict[str, int]()
     families: list[list[Question]] = []
-    for schema in SCHEMAS:
+    for schema in schemas():
         for a, b, n in itertools.product(schema.a, schema.b, schema.n):
             names = {
                 "a": a,

@@ -16,10 +16,11 @@ from homeport.api.keys import KeyRegistry, Offer
 from homeport.cache.desk import Desk
 from homeport.cache.guard import Terms
 from homeport.config.cache import CacheSettings
-from homeport.core.types import DataClass, Key, Scope
+from homeport.core.types import DataClass, Key, RateLimits, Scope
 from homeport.storage.cached import DatabaseEntryStore
 from homeport.storage.db import open_database, sqlite_url, upgrade, writing
 from homeport.storage.ingest import insert_events
+from homeport.storage.ratelimits import SharedLimiter
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import CHAT, MID, OWN, House
 from tests.fakes.keyring import FixedKeyRing
@@ -27,11 +28,13 @@ from tests.fakes.wire import Caller
 from tests.pipeline.test_caching import whole
 
 ME, MATE, STRANGER, CLOSED, ADMIN = "hp-me", "hp-mate", "hp-stranger", "hp-closed", "hp-admin"
+SLOW = "hp-slow"
 KEYS = {
     ME: Key(id="key_me", name="me", project="acme/search"),
     MATE: Key(id="key_mate", name="mate", project="acme/search"),
     STRANGER: Key(id="key_stranger", name="stranger", project="other"),
     CLOSED: Key(id="key_closed", name="closed", project="acme/search", data_class=DataClass.PRIVATE),
+    SLOW: Key(id="key_slow", name="slow", limits=RateLimits(requests_per_minute=3, concurrent_requests=1)),
     ADMIN: Key(id="key_admin", name="admin", scopes=frozenset({Scope.ADMIN})),
 }
 EXACT = CacheSettings(exact=True)
@@ -66,7 +69,7 @@ class Office:
         )
         self.slept = self.told = 0
         families = (
-            CachePaths(ring, desk, self.engine, self.sleep),
+            CachePaths(ring, desk, self.engine, SharedLimiter(folder), self.sleep),
             FeedbackPaths(ring, self.engine, clock, self.sleep, desk),
             admin,
         )

@@ -9,7 +9,20 @@ from homeport.cache.desk import Desk
 from homeport.cache.guard import Terms
 from homeport.config.cache import CacheSettings
 from homeport.core.caching import Purge, Sharing, Standing
-from tests.api.cache_office import ADMIN, BAD, CLOSED, EXPLAIN, MATE, ME, PURGE, STATS, STRANGER, Office, asking
+from tests.api.cache_office import (
+    ADMIN,
+    BAD,
+    CLOSED,
+    EXPLAIN,
+    MATE,
+    ME,
+    PURGE,
+    SLOW,
+    STATS,
+    STRANGER,
+    Office,
+    asking,
+)
 from tests.fakes.house import CHAT
 
 
@@ -66,6 +79,13 @@ async def test_anothers_entry_is_told_as_one_that_is_not_there(office: Office, t
     assert {**refused.error, "request_id": ""} == {**unknown.error, "request_id": ""}
     await office.say(BAD, {"entry": entry})
     assert (await office.say(BAD, {"entry": entry}, token=token)).status == 404, "nor once it is gone"
+
+
+async def test_to_call_answers_bad_counts_as_a_request_of_the_key(office: Office) -> None:
+    said = [await office.say(BAD, {"entry": "0" * 32}, token=SLOW) for _ in range(4)]
+    assert [one.error["code"] for one in said] == ["cache_entry_unknown"] * 3 + ["rate_limit_exceeded"]
+    assert (said[3].status, "retry-after" in said[3].headers) == (429, True)
+    assert (await office.say(BAD, {"entry": "0" * 32})).status == 404, "a key without limits has none here"
 
 
 async def test_anothers_request_is_not_barred(office: Office) -> None:

@@ -2,11 +2,16 @@
 
 import asyncio
 
+from tests.fakes.clock import ManualClock
 from tests.fakes.entries import MemoryEntries
-from tests.fakes.house import MID, House
+from tests.fakes.house import CHAT, MID, House
+from tests.pipeline.test_caching import whole
+from tests.storage.entries import made
 
 from homeport.config.cache import CacheSettings
 from homeport.core.caching import Changes
+from homeport.ledger.pricing import RateCard
+from homeport.telemetry.cache import Held
 
 
 async def test_who_has_time_waits_until_what_was_stored_is_known() -> None:
@@ -49,3 +54,32 @@ async def test_news_that_cannot_be_understood_are_not_the_last() -> None:
     async with cache.running():
         await cache.wait_warm(5)
         assert cache.library.is_warm
+
+
+async def test_a_cache_that_is_switched_off_has_nothing_in_memory_and_on_again_what_was_stored() -> None:
+    house = House(MID, cache=CacheSettings(exact=True), entries=MemoryEntries())
+    house.upstreams["mid"].script(whole())
+    await house.ask(CHAT)
+    assert house.cache.held().entries == 1
+    cache, before = house.cache, house.cache.library
+    assert before is not None
+    await before.exchange_news()
+    assert cache.stage(CacheSettings(), RateCard()) is None
+    assert (cache.library, cache.held()) == (None, Held())
+    cache.stage(CacheSettings(exact=True), RateCard())
+    async with cache.running():
+        await cache.wait_warm(5)
+        assert cache.held().entries == 1
+
+
+async def test_less_memory_holds_from_the_next_answer_on() -> None:
+    cache = House(MID, cache=CacheSettings(exact=True)).cache
+    assert cache.library is not None
+    for number in range(9):
+        cache.library.keep(made(number, ManualClock()), persistent=False)
+    assert cache.held().memory > 5_000
+    # less than a file may say
+    less = CacheSettings.model_construct(exact=True, max_memory_bytes=5_000)
+    assert cache.stage(less, RateCard()) is not None
+    cache.library.keep(made(9, ManualClock()), persistent=False)
+    assert 0 < cache.held().memory <= 5_000

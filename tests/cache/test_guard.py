@@ -103,6 +103,14 @@ def test_what_says_nothing_is_asked_again() -> None:
     assert guard.begin(HERE)
 
 
+def test_one_that_is_off_is_told_once_when_a_check_comes_back_and_says_nothing() -> None:
+    guard = Guard()
+    fed(guard, False, False)
+    guard.saw(HERE, None, 8)
+    [record] = guard.records()
+    assert record.standing.off == 7
+
+
 def test_others_hear_of_it_and_it_lasts_until_it_is_resumed() -> None:
     one, other = Guard(), Guard()
     fed(one, False, False)

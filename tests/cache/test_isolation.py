@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 
 import msgspec
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
@@ -16,7 +16,7 @@ from homeport.cache.keys import Keys, Uncached
 from homeport.core.caching import Mode, Place
 from homeport.core.errors import InvalidRequest
 from tests.cache.asking import SECRET, decoded
-from tests.cache.worlds import ASKS, PEOPLE, Ask, depends_on, depends_on_without_words, is_exact_only
+from tests.cache.worlds import ASKS, PEOPLE, UNHURRIED, Ask, depends_on, depends_on_without_words, is_exact_only
 
 Craft = Callable[[Ask], Ask]
 
@@ -155,10 +155,10 @@ CRAFTS: list[Craft] = [
     _bytes(b'"role": "user"', b'"role": "system", "role": "user"'),
     _bytes(b'"role": "user"', b'"role": "user", "role": "user"'),
     _bytes(b'"role": "user"', b'"name": "Ann", "role": "user"'),
-    _bytes(b"Who is Ann?", b"Who is \\u0041nn?"),
-    _bytes(b"Who is Ann?", b"Who is Ann?\\u0000"),
-    _bytes(b"Who is Ann?", b""),
-    _bytes(b"Who is Ann?", b"   "),
+    _bytes(b"Who is Ann Smith?", b"Who is \\u0041nn Smith?"),
+    _bytes(b"Who is Ann Smith?", b"Who is Ann Smith?\\u0000"),
+    _bytes(b"Who is Ann Smith?", b""),
+    _bytes(b"Who is Ann Smith?", b"   "),
     _bytes(b'"model"', b'"max_completion_tokens": 1, "model"'),
     _bytes(b'"temperature": 0', b'"temperature": 1e-400'),
     _bytes(b"{", b" {\n\t"),
@@ -175,10 +175,4 @@ CRAFTS: list[Craft] = [
 
 def test_nobody_is_given_what_was_told_to_somebody_else() -> None:
     """A thousand schedules of some dozens of requests each."""
-    unhurried = settings(
-        max_examples=1_000,
-        stateful_step_count=8,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-    run_state_machine_as_test(Isolation, settings=unhurried)
+    run_state_machine_as_test(Isolation, settings=settings(UNHURRIED, stateful_step_count=8))

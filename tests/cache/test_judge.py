@@ -66,7 +66,9 @@ def test_a_choice_is_read() -> None:
     assert not approves(found, 0.91)
 
 
-@pytest.mark.parametrize("told", [{}, {"logprobs": None}, {"logprobs": {"content": []}}, choice(Hm=-1.0)])
+@pytest.mark.parametrize(
+    "told", [{}, {"logprobs": None}, {"logprobs": {"content": []}}, choice(Hm=-1.0), choice(Yes=-(10**400))]
+)
 def test_a_judge_that_says_nothing_approves_nothing(told: dict[str, Any]) -> None:
     assert read(told) is None
     assert not approves(read(told), 0.0)

@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,13 +13,14 @@ from homeport.cache import library as library_module
 from homeport.cache.library import Library
 from homeport.cache.semantic import SemanticTier
 from homeport.cache.shelf import Limits, Shelf
-from homeport.core.caching import Alias, Card, Changes, Entry, EntryStore, Mode, Place, Purge, Standing
+from homeport.core.caching import Alias, Bar, Changes, Entry, EntryStore, Mode, Place, Purge, Standing
 from homeport.core.errors import StorageError
-from homeport.core.types import Surface, Usage
 from tests.cache.test_semantic import Angles, Rules
-from tests.cache.test_shelf import HOUR, START, ident
+from tests.cache.test_shelf import HOUR, START
 from tests.fakes.clock import ManualClock
 from tests.fakes.entries import MemoryEntries
+from tests.storage.entries import made
+from tests.storage.entries import name as ident
 
 
 class Filled:
@@ -27,16 +29,7 @@ class Filled:
     def __init__(self, tier: SemanticTier, count: int, page: int) -> None:
         self._page = page
         self._cards = [
-            Card(
-                id=ident(number),
-                partition=b"p",
-                tenant="a",
-                expires_at=START + HOUR,
-                size=10,
-                cost=1,
-                text=words(number),
-                vector=tier.vector(words(number)),
-            )
+            made(number, ManualClock(), partition=b"p", text=words(number), vector=tier.vector(words(number))).card
             for number in range(count)
         ]
 
@@ -69,21 +62,27 @@ def library(count: int, page: int, scanned: int = 20_000) -> tuple[Library, Sema
     return Library(Shelf(Limits(), clock, tier), Filled(tier, count, page), tier, clock), tier
 
 
-async def test_others_have_their_turn_while_a_process_gets_to_know_what_is_kept() -> None:
-    one, tier = library(700, page=300)
-    seen = [0]
+async def most_at_once(one: Library, doing: Coroutine[Any, Any, object]) -> int:
+    """How many entries come or go, at most, without a turn for others."""
+    sizes = [len(one.shelf)]
 
     async def watch() -> None:
         while True:
-            seen.append(len(one.shelf))
+            sizes.append(len(one.shelf))
             await asyncio.sleep(0)
 
     watching = asyncio.create_task(watch())
-    before = one.is_warm
-    await one.exchange_news()
+    await doing
     watching.cancel()
+    sizes.append(len(one.shelf))
+    return max(abs(later - before) for before, later in pairwise(sizes))
+
+
+async def test_others_have_their_turn_while_a_process_gets_to_know_what_is_kept() -> None:
+    one, tier = library(700, page=300)
+    before = one.is_warm
+    assert 0 < await most_at_once(one, one.exchange_news()) <= 100
     assert (before, one.is_warm) == (False, True)
-    assert max(later - earlier for earlier, later in pairwise(seen)) <= 100
     assert len(one.shelf) == 700
     assert one.shelf.alias(ident(10**6)) == ident(699)
     for number in range(700):
@@ -107,24 +106,8 @@ async def test_without_a_semantic_tier_there_is_nothing_to_tend() -> None:
     assert not Library(Shelf(Limits(), clock), None, None, clock).tend()
 
 
-def kept(number: int, **more: object) -> Entry:
-    card = Card(id=ident(number), partition=b"p", tenant="a", expires_at=START + HOUR, size=10, cost=1)
-    entry = Entry(
-        card=card,
-        surface=Surface.CHAT,
-        streamed=False,
-        body=b"{}",
-        usage=Usage(),
-        elapsed_ns=1,
-        target="mid",
-        model="mid-1",
-        upstream="at-mid",
-        request_id="req_1",
-        key_id="a",
-        prompt=b"",
-        created_at=START,
-    )
-    return msgspec.structs.replace(entry, **more)
+def kept(number: int, **more: Any) -> Entry:
+    return made(number, ManualClock(), **more)
 
 
 class Slow(MemoryEntries):
@@ -219,9 +202,37 @@ async def test_what_is_taken_out_while_it_is_read_is_not_given() -> None:
     store.kept[ident(1)] = kept(1)
     asking = asyncio.create_task(one.same(place(1)))
     await asyncio.to_thread(store.entered.wait, 10)
-    one.shelf.purge(Purge(id=ident(1)))
+    one.shelf.forget([ident(1)])
     store.door.set()
     assert await asking is None
+
+
+async def test_an_alias_answers_only_who_takes_an_answer_to_other_words() -> None:
+    one, _ = plain(MemoryEntries())
+    one.keep(kept(1), persistent=False)
+    one.alias(Alias(ident(2), ident(1), START + HOUR))
+    assert await one.same(place(2)) is None
+    assert await one.same(msgspec.structs.replace(place(2), text="a", mode=Mode.BALANCED)) is not None
+
+
+async def test_others_have_their_turn_while_many_entries_end() -> None:
+    one, clock = plain(MemoryEntries())
+    for number in range(1_700):
+        one.keep(kept(number), persistent=False)
+    seen: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            seen.append(len(one.shelf))
+            await asyncio.sleep(0)
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    clock.advance(2 * HOUR)
+    await one.exchange_news()
+    watching.cancel()
+    assert len(one.shelf) == 0
+    assert max(before - after for before, after in pairwise([*seen, 0])) <= 500
 
 
 async def test_an_entry_that_no_database_takes_keeps_no_others_out() -> None:
@@ -243,7 +254,7 @@ async def test_an_entry_that_no_database_takes_keeps_no_others_out() -> None:
     assert not one._waiting, "it waits no longer than it lives"
 
 
-@pytest.mark.parametrize("purge", [Purge(), Purge(model="mid"), Purge(key_id="a"), Purge(id=ident(1))], ids=str)
+@pytest.mark.parametrize("purge", [Purge(), Purge(model="smart"), Purge(key_id="key_1"), Purge(id=ident(1))], ids=str)
 async def test_what_was_asked_for_before_a_purge_is_not_kept_after_it(purge: Purge) -> None:
     one, clock = plain(MemoryEntries())
     clock.advance(1)
@@ -256,22 +267,93 @@ async def test_what_was_asked_for_before_a_purge_is_not_kept_after_it(purge: Pur
 async def test_nor_after_one_of_another_process() -> None:
     class Told(MemoryEntries):
         def changes(self, after: int, most: int) -> Changes:
-            return Changes(upto=1, purges=[(START + 1, Purge(model="mid-1"))])
+            return Changes(upto=1, purges=[(START + 1, Purge(model="smart-2026"))])
 
     one, _ = plain(Told())
     await one.exchange_news()
     assert not one.keep(kept(1), persistent=False)
-    assert one.keep(kept(1, model="mid-2"), persistent=False)
+    assert one.keep(kept(1, model="smart-2027"), persistent=False)
 
 
 @pytest.mark.parametrize(
-    ("purge", "left"), [(Purge(id=ident(1)), [2]), (Purge(model="mid"), []), (Purge(tag="x"), [1, 2])]
+    ("purge", "left"), [(Purge(id=ident(1)), [2]), (Purge(model="smart"), []), (Purge(tag="x"), [1, 2])]
 )
 async def test_a_purge_of_another_process_takes_out_what_was_never_stored(purge: Purge, left: list[int]) -> None:
-    one, _ = plain(MemoryEntries())
+    class Told(MemoryEntries):
+        at = START
+
+        def changes(self, after: int, most: int) -> Changes:
+            return Changes(upto=1, purges=[(self.at, purge)])
+
+    store = Told()
+    one, _ = plain(store)
     for number in (1, 2):
         one.keep(kept(number), persistent=False)
-    one.shelf.take(Changes(upto=1, purges=[(START, purge)]))
+    await one.exchange_news()
     assert len(one.shelf) == 2, "they were made after it"
-    one.shelf.take(Changes(upto=1, purges=[(START + 1, purge)]))
+    store.at = START + 1
+    await one.exchange_news()
     assert [number for number in (1, 2) if one.shelf.card(ident(number))] == left
+
+
+@pytest.mark.parametrize("purge", [Purge(), Purge(key_id="key_1")], ids=["all", "key"])
+async def test_others_have_their_turn_while_much_is_taken_out(purge: Purge) -> None:
+    one, clock = plain(MemoryEntries())
+    for number in range(2_000):
+        one.keep(kept(number), persistent=False)
+    clock.advance(1)
+    assert 0 < await most_at_once(one, one.purge(purge)) <= 200
+    assert len(one.shelf) == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        Changes(upto=1, removed=[ident(number) for number in range(2_000)]),
+        Changes(upto=1, barred=[Bar(ident(number), START + HOUR) for number in range(2_000)]),
+        Changes(upto=1, purges=[(START + 1, Purge(key_id="key_1"))]),
+    ],
+    ids=["removed", "barred", "purges"],
+)
+async def test_and_while_another_process_takes_it_out(changes: Changes) -> None:
+    class Told(MemoryEntries):
+        def changes(self, after: int, most: int) -> Changes:
+            return changes
+
+    one, _ = plain(Told())
+    for number in range(2_000):
+        one.keep(kept(number), persistent=False)
+    assert 0 < await most_at_once(one, one.exchange_news()) <= 200
+    assert len(one.shelf) == 0
+
+
+async def test_news_that_were_read_before_a_purge_do_not_bring_back_what_it_took_out() -> None:
+    class Late(Slow):
+        def changes(self, after: int, most: int) -> Changes:
+            found = super().changes(after, most)
+            self._wait()
+            return found
+
+    store = Late()
+    one, clock = plain(store)
+    store.kept[ident(1)] = kept(1)
+    store._log.append(("card", kept(1).card))
+    reading = asyncio.create_task(one.exchange_news())
+    await asyncio.to_thread(store.entered.wait, 10)
+    clock.advance(1)
+    purging = asyncio.create_task(one.purge(Purge()))
+    await asyncio.sleep(0)
+    store.door.set()
+    await purging
+    assert one.shelf.card(ident(1)) is None
+    await reading
+    assert one.shelf.card(ident(1)) is None
+
+
+async def test_many_bad_answers_do_not_make_a_purge_forgotten() -> None:
+    one, clock = plain(MemoryEntries())
+    clock.advance(1)
+    await one.purge(Purge(model="smart"))
+    for number in range(1_000):
+        await one.purge(Purge(id=ident(10 + number)), bar_s=1)
+    assert not one.keep(kept(1), persistent=False)

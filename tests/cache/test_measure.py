@@ -45,6 +45,11 @@ def test_fields_that_nobody_knows_are_let_be(tmp_path: Path) -> None:
     assert read_pairs(tmp_path / "x") == [Pair("x", "y", True)]
 
 
+def test_the_mark_that_some_editors_begin_a_file_with_is_let_be(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text(json.dumps(GOOD), encoding="utf-8-sig")
+    assert read_pairs(tmp_path / "x") == [Pair("x", "y", True)]
+
+
 def test_both_kinds_are_counted_apart() -> None:
     pairs = [Pair("", "", True)] * 3 + [Pair("", "", False)] * 2
     counted = count(zip(pairs, [True, True, False, False, True], strict=True))

@@ -35,6 +35,14 @@ def conversation(number: int, turns: int, system: str = "Be brief.") -> list[dic
     return told
 
 
+def asked(table: PrefixTable, number: int, turns: int, name: str, cached: float | None = None) -> None:
+    """A whole turn of a conversation at a replica of two slots."""
+    said = prefix(*conversation(number, turns))
+    table.began(said, name, 2)
+    table.served(said, name)
+    table.ended(said, name, cached)
+
+
 def test_a_conversation_goes_on_where_it_was() -> None:
     table = PrefixTable()
     for number in range(40):
@@ -146,8 +154,7 @@ def test_a_replica_that_comes_late_is_not_given_all_that_begins() -> None:
 def test_conversations_that_begin_are_shared_out_evenly() -> None:
     table = PrefixTable()
     for number in range(90):
-        begun = prefix(*conversation(number, 1))
-        table.served(begun, table.ranked(begun, IDLE)[0])
+        asked(table, number, 1, table.ranked(prefix(*conversation(number, 1)), IDLE)[0])
     homes = Counter(table.ranked(prefix(*conversation(number, 2)), IDLE)[0] for number in range(90))
     assert max(homes.values()) - min(homes.values()) <= 2
 
@@ -158,17 +165,51 @@ def test_a_crowd_that_begins_at_once_is_shared_out_too() -> None:
     for number in range(12):
         begun = prefix(*conversation(number, 1))
         first = table.ranked(begun, IDLE)[0]
-        table.chosen(begun, first)
+        table.began(begun, first)
         homes[first] += 1
     assert set(homes.values()) == {4}
 
 
-def test_who_lost_its_conversations_is_given_the_next() -> None:
-    """Those at a go on, and nobody came back to b."""
+def test_a_conversation_begins_where_the_one_that_goes_for_it_was_idle_for_longest() -> None:
     table, two = PrefixTable(), {"a": 0, "b": 0}
-    for number in range(12):
-        table.served(prefix(*conversation(number, 1)), "b" if number < 6 else "a")
+    for number, name in ((1, "a"), (2, "b"), (3, "a"), (4, "b")):
+        asked(table, number, 1, name)
+    begun = [prefix(*conversation(number, 1)) for number in range(20, 40)]
+    assert {table.ranked(one, two)[0] for one in begun} == {"a"}
+    asked(table, 1, 2, "a")
+    assert {table.ranked(one, two)[0] for one in begun} == {"b"}
+    table.began(prefix(*conversation(2, 2)), "b", 2)
+    assert {table.ranked(one, two)[0] for one in begun} == {"a"}
+
+
+def test_a_conversation_begins_where_there_is_room() -> None:
+    table, two = PrefixTable(), {"a": 0, "b": 0}
+    for number, name in ((1, "b"), (2, "a"), (3, "a")):
+        asked(table, number, 1, name)
     assert {table.ranked(prefix(*conversation(number, 1)), two)[0] for number in range(20, 40)} == {"b"}
+
+
+def test_a_forgotten_conversation_takes_the_place_of_the_last_that_was_at_work() -> None:
+    table, two = PrefixTable(), {"a": 0, "b": 0}
+    for number, name in ((1, "a"), (2, "b"), (3, "b"), (4, "a"), (5, "a")):
+        asked(table, number, 1, name)
+    assert table.ranked(prefix(*conversation(1, 2)), two)[0] == "a"  # nothing says yet that a forgets
+    asked(table, 1, 2, "a", cached=0.0)
+    assert table.ranked(prefix(*conversation(4, 2)), two)[0] == "a"  # now they hold two each: 5 and 1, 2 and 3
+    for number in (2, 3):
+        asked(table, number, 2, "b", cached=0.9)
+    assert table.ranked(prefix(*conversation(4, 2)), two)[0] == "b"
+    for number in (5, 1):
+        asked(table, number, 3, "a", cached=0.9)
+    assert table.ranked(prefix(*conversation(4, 2)), two)[0] == "a"
+    assert table.ranked(prefix(*conversation(3, 3)), two)[0] == "b"
+
+
+def test_what_a_first_turn_finds_says_nothing_of_what_is_kept() -> None:
+    table, two = PrefixTable(), {"a": 0, "b": 0}
+    for number in range(9):
+        asked(table, number, 1, "a", cached=0.0)
+    assert table.ranked(prefix(*conversation(0, 2)), two)[0] == "a"
 
 
 def test_a_process_that_sees_half_of_the_turns_does_as_the_others() -> None:
@@ -179,7 +220,7 @@ def test_a_process_that_sees_half_of_the_turns_does_as_the_others() -> None:
     assert [table.ranked(one, IDLE) for one in begun] == [PrefixTable().ranked(one, IDLE) for one in begun]
     for turn in range(3, 20):
         for number in range(20):
-            table.served(prefix(*conversation(number, turn)), "a")
+            asked(table, number, turn, "a")
     assert all(table.ranked(one, IDLE)[0] != "a" for one in begun)
 
 

@@ -1,6 +1,7 @@
 """A process knows what is kept, within its quotas, and gives up what saves least."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 
 from homeport.cache.shelf import Limits, Shelf
 from homeport.core.caching import Alias, Bar, Card, Changes, Entry, Kind, Purge
-from homeport.core.types import Surface, Usage
 from tests.fakes.clock import ManualClock
+from tests.storage.entries import made
+from tests.storage.entries import name as ident
 
 SECOND = 1_000_000_000
 HOUR = 3_600 * SECOND
@@ -31,42 +33,12 @@ class Followers:
         self.there.pop(entry_id, None)
 
 
-def ident(number: int) -> bytes:
-    return number.to_bytes(16, "big")
+def card(number: int, **said: Any) -> Card:
+    return made(number, ManualClock(), **{"tenant": "a", "size": 100, "cost": 100, **said}).card
 
 
-def card(
-    number: int, *, tenant: str = "a", size: int = 100, cost: int = 100, ends: int = START + HOUR, text: str = "t"
-) -> Card:
-    return Card(
-        id=ident(number),
-        partition=b"partition",
-        tenant=tenant,
-        expires_at=ends,
-        size=size,
-        cost=cost,
-        text=text,
-        vector=b"v" if text else b"",
-    )
-
-
-def entry(made: Card, body: bytes = b"{}", tags: Sequence[str] = ()) -> Entry:
-    return Entry(
-        card=made,
-        surface=Surface.CHAT,
-        streamed=False,
-        body=body,
-        usage=Usage(),
-        elapsed_ns=1,
-        target="small",
-        model="small-1",
-        upstream="home",
-        request_id="req_1",
-        key_id="key_1",
-        prompt=b"prompt",
-        created_at=START,
-        tags=tuple(tags),
-    )
+def entry(of: Card, body: bytes = b"{}", tags: Sequence[str] = ()) -> Entry:
+    return made(0, ManualClock(), card=of, body=body, tags=tuple(tags))
 
 
 def shelf(clock: ManualClock | None = None, index: Followers | None = None, **limits: int) -> Shelf:
@@ -85,7 +57,7 @@ def test_a_new_entry_is_known_and_held_without_its_vector() -> None:
     assert found is not None
     assert found.body == b"body"
     assert found.card == one.card(ident(1)) == msgspec.structs.replace(card(1), vector=b"")
-    assert followers.there == {ident(1): b"v"}
+    assert followers.there == {ident(1): card(1).vector}
     assert (len(one), one.size) == (1, 100)
 
 
@@ -109,34 +81,44 @@ def test_what_is_not_known_is_not_held() -> None:
 
 def test_an_entry_without_words_is_not_shown_to_the_index() -> None:
     followers = Followers()
-    shelf(index=followers).put(entry(card(1, text="")))
+    shelf(index=followers).put(entry(card(1, text="", vector=b"")))
     assert followers.there == {}
 
 
 def test_an_entry_ends_to_the_nanosecond_and_is_dropped_later() -> None:
     clock, followers = ManualClock(), Followers()
     one = shelf(clock, followers)
-    one.put(entry(card(1, ends=START + 5)))
-    one.put(entry(card(2, ends=START + HOUR)))
+    one.put(entry(card(1, expires_at=START + 5)))
+    one.put(entry(card(2, expires_at=START + HOUR)))
     clock.advance(4)
     assert ids(one) == [1, 2]
     clock.advance(1)
     assert ids(one) == [2]
     assert one.entry(ident(1)) is None
     clock.advance(20 * SECOND)
-    assert one.expire() == 1
+    assert not one.expire()
     assert (len(one), set(followers.there)) == (1, {ident(2)})
     assert one.evicted() == [], "the store knows of time itself"
-    assert not one.put(entry(card(3, ends=clock.wall)))
+    assert not one.put(entry(card(3, expires_at=clock.wall)))
+
+
+def test_of_many_entries_that_end_at_once_some_are_dropped_in_one_go() -> None:
+    clock = ManualClock()
+    one = shelf(clock)
+    for number in range(5):
+        one.put(entry(card(number, expires_at=START + (number // 2) * 60 * SECOND + 5)))
+    clock.advance(HOUR)
+    assert [(one.expire(2), len(one)) for _ in range(3)] == [(True, 3), (True, 1), (False, 0)]
+    assert not one.expire(2)
 
 
 def test_an_entry_that_was_kept_again_for_longer_outlives_its_first_end() -> None:
     clock = ManualClock()
     one = shelf(clock)
-    one.put(entry(card(1, ends=START + 5 * SECOND)))
-    one.put(entry(card(1, ends=START + HOUR)))
+    one.put(entry(card(1, expires_at=START + 5 * SECOND)))
+    one.put(entry(card(1, expires_at=START + HOUR)))
     clock.advance(60 * SECOND)
-    assert one.expire() == 0
+    assert not one.expire()
     assert ids(one) == [1]
 
 
@@ -158,6 +140,20 @@ def test_an_entry_that_answered_stays_and_among_equals_the_oldest_goes() -> None
     for number in (3, 4):
         one.put(entry(card(number)))
     assert one.evicted() == [ident(1), ident(2)]
+
+
+def test_where_all_answered_one_of_the_least_goes_and_not_all_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homeport.cache.ranking._MOST_MOVED", 3)
+    one = shelf(entries=8)
+    for number in range(8):
+        one.put(entry(card(number, cost=100 + number)))
+        for _ in range(10 - number):
+            one.hit(ident(number), Kind.EXACT)
+    one.put(entry(card(9, cost=5_000)))
+    assert one.evicted() == [ident(2)]
+    one.put(entry(card(10, cost=5_000)))
+    assert one.evicted() == [ident(5)]
+    assert len(one) == 8
 
 
 def test_old_merits_fade() -> None:
@@ -231,13 +227,13 @@ def test_a_bad_answer_is_dropped_and_not_kept_again_for_a_while() -> None:
     assert ids(one) == []
     for number in (1, 2):
         assert one.barred(ident(number))
-        assert not one.put(entry(card(number, ends=START + 9 * HOUR)))
+        assert not one.put(entry(card(number, expires_at=START + 9 * HOUR)))
     one.take(Changes(upto=2, cards=[card(1)]))
     assert ids(one) == []
     clock.advance(HOUR)
     one.expire()
     assert not one.barred(ident(1))
-    assert one.put(entry(card(1, ends=START + 9 * HOUR)))
+    assert one.put(entry(card(1, expires_at=START + 9 * HOUR)))
 
 
 def test_changes_take_out_before_they_put_in() -> None:
@@ -294,16 +290,16 @@ def test_an_alias_can_be_barred_and_led_elsewhere() -> None:
     [
         (Purge(), []),
         (Purge(id=ident(1)), [2, 3]),
-        (Purge(partition=b"partition"), []),
+        (Purge(partition=b"p" * 16), []),
         (Purge(partition=b"other"), [1, 2, 3]),
         (Purge(tag="red"), [2, 3]),
         (Purge(tag="red", id=ident(2)), [1, 2, 3]),
-        (Purge(model="small"), [3]),
-        (Purge(model="small-1"), [3]),
+        (Purge(model="smart"), [3]),
+        (Purge(model="smart-2026"), [3]),
         (Purge(key_id="key_1"), [3]),
         (Purge(key_id="key_2"), [1, 2, 3]),
-        (Purge(prompt=b"prompt"), [3]),
-        (Purge(prompt=b"prompt", model="large"), [1, 2, 3]),
+        (Purge(prompt=b"q" * 16), [3]),
+        (Purge(prompt=b"q" * 16, model="large"), [1, 2, 3]),
     ],
 )
 def test_a_purge_takes_out_what_all_of_it_applies_to(purge: Purge, left: list[int]) -> None:
@@ -311,7 +307,7 @@ def test_a_purge_takes_out_what_all_of_it_applies_to(purge: Purge, left: list[in
     one.put(entry(card(1), tags=["red", "blue"]))
     one.put(entry(card(2), tags=["blue"]))
     one.take(Changes(upto=1, cards=[card(3)]))
-    gone = one.purge(purge)
+    gone = one.purge(purge, one.ids())
     assert ids(one) == left
     assert sorted(gone) == [ident(number) for number in (1, 2, 3) if number not in left]
     assert one.evicted() == []
@@ -328,6 +324,8 @@ def test_holdings_tell_what_each_tenant_has_and_was_given() -> None:
     assert (told["a"].entries, told["a"].size) == (1, 100)
     assert told["a"].hits == {Kind.EXACT: 2, Kind.SEMANTIC: 1}
     assert (told["b"].entries, told["b"].size, told["b"].hits) == (1, 7, {})
+    one.forget([ident(1), ident(2)])
+    assert [held.tenant for held in one.holdings()] == ["a"], "who has nothing and was given nothing is forgotten"
 
 
 numbers = st.integers(0, 12)
@@ -349,7 +347,7 @@ def test_whatever_happens_the_books_are_right_and_quotas_hold(steps: list[tuple[
     limits = {"entries": 6, "size": 1_000, "tenant_entries": 4, "tenant_size": 600, "memory": 8_000}
     one = shelf(clock, followers, **limits)
     for what, number, tenant, amount in steps:
-        made = card(number, tenant=tenant, size=amount, cost=amount, ends=clock.wall + amount * SECOND // 4)
+        made = card(number, tenant=tenant, size=amount, cost=amount, expires_at=clock.wall + amount * SECOND // 4)
         if what == "put":
             assert one.put(entry(made)) == (one.card(made.id) is not None)
         elif what == "take":
@@ -367,7 +365,7 @@ def test_whatever_happens_the_books_are_right_and_quotas_hold(steps: list[tuple[
             clock.advance(amount * SECOND // 10)
             one.expire()
         else:
-            one.purge(Purge(id=made.id))
+            one.purge(Purge(id=made.id), [made.id])
         check(one, followers, limits)
 
 
@@ -393,7 +391,7 @@ def test_churn_leaves_nothing_behind() -> None:
     clock = ManualClock()
     one = shelf(clock, entries=50)
     for number in range(5_000):
-        one.put(entry(card(number, tenant=f"t{number % 3}", cost=number % 17, ends=clock.wall + 30 * 24 * HOUR)))
+        one.put(entry(card(number, tenant=f"t{number % 3}", cost=number % 17, expires_at=clock.wall + 30 * 24 * HOUR)))
     lines = [one._line, *(tenant.line for tenant in one._tenants.values())]
-    assert max(len(line._heap) for line in lines) < 300
+    assert max(map(len, lines)) < 300
     assert sum(map(len, one._expiry._slots.values())) < 300

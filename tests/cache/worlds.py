@@ -5,12 +5,18 @@ import json
 from typing import Any
 
 import msgspec
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from homeport.core.caching import CacheRule, Mode, Sharing
 from homeport.core.privacy import Action, Assessment
 from homeport.core.types import DataClass, Key, Surface, Target
 from tests.cache.asking import target
+
+UNHURRIED = settings(
+    max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+"""A thousand worlds, however long they take."""
 
 PEOPLE = (
     Key(id="key_ann", name="ann", project="acme/shop"),
@@ -34,10 +40,10 @@ TARGETS = (
     target(name="midapi", upstream=""),
 )
 SURFACES = (Surface.CHAT, Surface.MESSAGES, Surface.RESPONSES)
-LASTING = ("How does one cancel the subscription?", "How does one not cancel the subscription?", "Who is Ann?")
-NOBODYS = ("", " ", "\u00a0\n", "?!", "Who is Ann\u200b?", "Who is Ann\0?", "What is the weather in Oslo?")
+LASTING = ("How does one cancel the subscription?", "How does one not cancel the subscription?", "Who is Ann Smith?")
+NOBODYS = ("", " ", "\u00a0\n", "?!", "Who is Ann\u200b Smith?", "Who is Ann Smith\0?", "What is the weather in Oslo?")
 PERSONAL = "How do I cancel my subscription?"
-SYSTEMS = ("", "Be brief.", "Be rude.", "Who is Ann?")
+SYSTEMS = ("", "Be brief.", "Be rude.", "Who is Ann Smith?")
 HISTORIES: tuple[tuple[tuple[str, str], ...], ...] = (
     (),
     (("user", "Hi"), ("assistant", "Hello")),

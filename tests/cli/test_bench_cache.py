@@ -43,6 +43,12 @@ def test_a_table_is_shown(terminal: Terminal, tmp_path: Path) -> None:
     assert "100.0%" in shown
 
 
+def test_a_category_is_shown_as_it_is_written(terminal: Terminal, tmp_path: Path) -> None:
+    shown = terminal.run("bench", "cache", "--pairs", written(tmp_path, {**PAIRS[0], "category": "[red]x[/blue]"}))
+    assert "[red]x[/blue]" in shown
+    assert "1 pair," in shown
+
+
 @pytest.mark.parametrize("name", ["none", ""])
 def test_a_file_that_cannot_be_read_is_refused(terminal: Terminal, tmp_path: Path, name: str) -> None:
     assert terminal.ask("bench", "cache", "--pairs", str(tmp_path / name)).code == "recording_invalid"

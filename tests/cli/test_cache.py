@@ -13,14 +13,15 @@ import pytest
 from sqlalchemy import Engine
 
 from homeport import bootstrap
+from homeport.bootstrap.path import SystemClock
 from homeport.config.home import Home
-from homeport.core.caching import Card, Entry, Mode, Sharing, Standing
-from homeport.core.types import Surface, Usage
+from homeport.core.caching import Entry, Mode, Sharing, Standing
 from homeport.pipeline.cache_told import ToldCache, ToldNear, ToldPlace, ToldRule
 from homeport.storage.cached import DatabaseEntryStore
 from homeport.storage.db import open_database, sqlite_url, writing
 from homeport.storage.ingest import insert_events
 from tests.cli.terminal import Terminal
+from tests.storage.entries import made, name
 from tests.storage.events import finished
 
 PARTITION = "70" * 16
@@ -46,31 +47,7 @@ def store(engine: Engine) -> DatabaseEntryStore:
 
 
 def entry(number: int, **changes: Any) -> Entry:
-    now = time.time_ns()
-    card = Card(
-        id=bytes([number]) * 16,
-        partition=b"p" * 16,
-        tenant="key_1",
-        expires_at=now + 3600 * 10**9,
-        size=100,
-        cost=5,
-    )
-    made = Entry(
-        card=card,
-        surface=Surface.CHAT,
-        streamed=False,
-        body=b"{}",
-        usage=Usage(),
-        elapsed_ns=1,
-        target="mid",
-        model="mid-1",
-        upstream="at-mid",
-        request_id="req_1",
-        key_id="key_1",
-        prompt=b"s" * 16,
-        created_at=now - 10**9,
-    )
-    return msgspec.structs.replace(made, **changes)
+    return made(number, SystemClock(), **changes)
 
 
 def test_figures_of_an_empty_cache(terminal: Terminal) -> None:
@@ -90,7 +67,7 @@ def test_figures(terminal: Terminal, store: DatabaseEntryStore, engine: Engine) 
     with writing(engine) as connection:
         insert_events(connection, asked)
     told = terminal.told("cache", "stats")
-    assert (told["entries"], told["bytes"], told["off"]) == (2, 200, 1)
+    assert (told["entries"], told["bytes"], told["off"]) == (2, 2_000, 1)
     assert told["answers"]["by_kind"] == {"hit": 1, "miss": 1, "semantic": 1}
     assert told["answers"]["saved_usd"] == "0.000000012"
     assert "process" not in told
@@ -103,11 +80,11 @@ def test_figures(terminal: Terminal, store: DatabaseEntryStore, engine: Engine) 
     ("words", "gone"),
     [
         (("--tag", "a"), 1),
-        (("--model", "mid"), 2),
+        (("--model", "smart"), 2),
         (("--key", "key_1", "--model", "top"), 0),
-        (("--id", "01" * 16), 1),
+        (("--id", name(1).hex()), 1),
         (("--partition", PARTITION), 2),
-        (("--prompt", "73" * 16), 2),
+        (("--prompt", "71" * 16), 2),
         (("--all", "--yes"), 2),
     ],
 )
@@ -156,6 +133,20 @@ def test_hostile_purges(terminal: Terminal, store: DatabaseEntryStore, words: tu
     said = terminal.ask("cache", "purge", *words)
     assert (said.exit_code != 0, said.code) == (True, code)
     assert terminal.told("cache", "stats")["entries"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ((), "such as --tag NAME, or say --all"),
+        (("--partition", "8d1e"), "--partition takes an id; 32 characters of 0-9 and a-f"),
+        (("--tag", ""), "(--tag); homeport cache purge -h"),
+    ],
+)
+def test_a_purge_is_refused_in_the_words_of_the_command_line(
+    terminal: Terminal, words: tuple[str, ...], advice: str
+) -> None:
+    assert advice in terminal.ask("cache", "purge", *words).advice
 
 
 def test_a_partition_answers_again(terminal: Terminal, store: DatabaseEntryStore) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,15 +62,6 @@ class Caller:
         return headers["x-homeport-cache"], json.loads(body)["choices"][0]["message"]["content"]
 
 
-async def eventually(holds: Callable[[], bool], program: Program) -> None:
-    try:
-        async with asyncio.timeout(30):
-            while not holds():
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise AssertionError(program.output()) from None
-
-
 async def test_a_partition_that_is_fed_wrong_answers_switches_itself_off(tmp_path: Path) -> None:
     program = Program(tmp_path / "home")
     program.home.mkdir()
@@ -92,7 +82,7 @@ async def test_a_partition_that_is_fed_wrong_answers_switches_itself_off(tmp_pat
             print(f"{wrong} wrong answers were given until it was off, in {2 * len(THINGS)} requests to the partition")
             assert wrong == served
             assert 2 <= wrong <= 6, "two are counted wrong, and as many again may be given while those are checked"
-            await eventually(lambda: len(webhook.received) > 0, program)
+            await program.eventually(lambda: len(webhook.received) > 0)
             alert = webhook.received[0]
             assert alert["type"] == "cache.switched_off"
             assert alert["data"]["wrong"] >= 2

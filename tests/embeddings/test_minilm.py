@@ -48,6 +48,27 @@ print(json.dumps(open_embedder(Model.MINILM, home).embed(texts).tolist()))
 """
 
 
+OPEN = """
+import pathlib, sys
+from homeport.embeddings.choose import Model, open_embedder
+
+open_embedder(Model.MINILM, pathlib.Path(sys.argv[1]))
+"""
+
+
+@extra
+def test_a_file_that_holds_no_model_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    exported(tmp_path).parent.mkdir()
+    exported(tmp_path).write_bytes(b"half of a model")
+    # In a process of its own, as below.
+    done = subprocess.run((sys.executable, "-c", OPEN, tmp_path), capture_output=True, text=True, check=False)
+    said, code, then = done.stderr.splitlines()[-3:]
+    assert said.startswith("homeport.core.errors.ConfigError")
+    assert "is no model" in said
+    assert code == "code: embedder_unavailable"
+    assert then.startswith("next: make minilm")
+
+
 @extra
 @pytest.mark.slow
 def test_the_export_gives_the_published_similarities(tmp_path: Path) -> None:

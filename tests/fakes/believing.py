@@ -40,8 +40,6 @@ class Alike:
 class Believing:
     """A verifier to which all texts ask for the same, but for those in capitals, of which it is in doubt."""
 
-    def __init__(self, embedder: object) -> None: ...
-
     def rule(self, asked: str, kept: str, cosine: float, mode: Mode) -> Ruling:
         return Ruling(False, "other_words", doubtful=True) if asked.isupper() else Ruling(True, "believed")
 

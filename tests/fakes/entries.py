@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from homeport.cache.shelf import applies
 from homeport.core.caching import Alias, Bar, Changes, Entry, Purge, Standing
 from homeport.core.errors import StorageError
 
@@ -54,7 +55,7 @@ class MemoryEntries:
 
     def purge(self, purge: Purge, *, bar_s: int = 0) -> int:
         self._check()
-        gone = [name for name, entry in self.kept.items() if _is_meant(purge, entry)]
+        gone = [name for name, entry in self.kept.items() if applies(purge, entry.card, entry)]
         for name in gone:
             del self.kept[name]
             self._log.append(("removed", name))
@@ -74,16 +75,3 @@ class MemoryEntries:
     def _check(self) -> None:
         if self.broken:
             raise StorageError("the database cannot be used")
-
-
-def _is_meant(purge: Purge, entry: Entry) -> bool:
-    said = [
-        (purge.id, entry.card.id),
-        (purge.partition, entry.card.partition),
-        (purge.model, entry.target),
-        (purge.key_id, entry.key_id),
-        (purge.prompt, entry.prompt),
-    ]
-    return all(wanted is None or wanted == has for wanted, has in said) and (
-        purge.tag is None or purge.tag in entry.tags
-    )

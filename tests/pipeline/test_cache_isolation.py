@@ -7,12 +7,10 @@ partition are taken for the same, as the worst verifier would, and gateways are 
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -21,18 +19,15 @@ from homeport.config.cache import CacheSettings
 from homeport.config.privacy import ClassSettings, PrivacySettings
 from homeport.core.caching import CacheRule, Mode, Sharing
 from homeport.core.privacy import Action, Assessment
-from homeport.core.types import Completion, DataClass, Frame, Key, Surface, Target, UpstreamCall
+from homeport.core.types import Completion, DataClass, Key, Surface, Target
 from homeport.privacy.recognize import load_recognizers
-from tests.cache.worlds import BODIES, LASTING, PEOPLE, Ask, depends_on, depends_on_without_words
+from tests.cache.worlds import BODIES, LASTING, PEOPLE, UNHURRIED, Ask, depends_on, depends_on_without_words
+from tests.fakes.believing import Alike, Upstream
 from tests.fakes.entries import MemoryEntries
 from tests.fakes.house import House, target
 from tests.fakes.keyring import FixedKeyRing
-from tests.fakes.upstream import DONE, USAGE
 from tests.fakes.wire import Caller
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from tests.pipeline.test_caching import whole
 
 OPEN, LEGAL = Assessment(), Assessment(classes=("legal",))
 OF_PRIVATE = Assessment(data_class=DataClass.PRIVATE, action=Action.LOCAL_ONLY)
@@ -42,7 +37,6 @@ PRIVACY = PrivacySettings(classes={"legal": ClassSettings(action=Action.ALLOW)})
 CHAT_ONLY = frozenset({Surface.CHAT})
 REVISIONS = ("sha256:a", "sha256:b")
 NUMBER = re.compile(rb"answer-(\d+)-")
-HEAD: dict[str, Any] = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m"}
 
 
 def models(revision: str) -> tuple[Target, ...]:
@@ -50,50 +44,8 @@ def models(revision: str) -> tuple[Target, ...]:
     return tuple(target(name, local=local, surfaces=CHAT_ONLY, revision=revision) for name, local in at)
 
 
-class Teller:
-    """`Upstream` that answers each call with the next number."""
-
-    def __init__(self, numbers: Iterator[int]) -> None:
-        self._numbers = numbers
-
-    async def complete(self, call: UpstreamCall) -> Completion:
-        choice = {"index": 0, "message": {"role": "assistant", "content": self._text()}, "finish_reason": "stop"}
-        usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
-        return Completion(body=json.dumps({**HEAD, "choices": [choice], "usage": usage}).encode(), usage=USAGE)
-
-    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Frame, None]:
-        yield _chunk({"role": "assistant", "content": self._text()})
-        yield _chunk({}, "stop")
-        yield DONE
-
-    async def close(self) -> None: ...
-
-    def _text(self) -> str:
-        return f"answer-{next(self._numbers)}-"
-
-
-def _chunk(delta: dict[str, Any], finish: str | None = None) -> Frame:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    body = {**HEAD, "object": "chat.completion.chunk", "choices": [choice]}
-    return Frame(data=b"data: " + json.dumps(body).encode() + b"\n\n", events=len(delta))
-
-
-class Alike:
-    """`Embedder` to which all texts are one."""
-
-    name = "alike:1"
-    dimensions = 4
-
-    def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        import numpy as np
-
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
-
-
 class Credulous:
     """A verifier to which all texts ask for the same."""
-
-    def __init__(self, embedder: object) -> None: ...
 
     def rule(self, asked: str, kept: str, cosine: float, mode: Mode) -> Ruling:
         return Ruling(True, "believed")
@@ -164,12 +116,11 @@ class Path(RuleBasedStateMachine):
         ring = FixedKeyRing(KEYS)
         self.house = House(*self.models.values(), keys=ring, privacy=PRIVACY, cache=self.settings, entries=self.entries)
         for name in self.models:
-            self.house.serve(f"at-{name}", Teller(self._numbers()))
+            self.house.serve(f"at-{name}", Upstream(self._tell))
 
-    def _numbers(self) -> Iterator[int]:
-        while True:
-            self.made_for.append(self.now)
-            yield len(self.made_for) - 1
+    def _tell(self, _: str) -> Completion:
+        self.made_for.append(self.now)
+        return whole(f"answer-{len(self.made_for) - 1}-")
 
     def _exchange_news(self) -> None:
         assert self.house.cache.library is not None
@@ -217,10 +168,4 @@ def test_nobody_is_told_what_was_made_for_somebody_else(monkeypatch: pytest.Monk
     monkeypatch.setattr("homeport.api.app.document", lambda *_: b"{}")
     recognizers = load_recognizers(())
     monkeypatch.setattr("tests.fakes.house.load_recognizers", lambda _: recognizers)
-    unhurried = settings(
-        max_examples=1_000,
-        stateful_step_count=5,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-    run_state_machine_as_test(Path, settings=unhurried)
+    run_state_machine_as_test(Path, settings=settings(UNHURRIED, stateful_step_count=5))

@@ -130,6 +130,8 @@ async def test_an_answer_dies_when_its_time_is_over_however_often_it_was_given()
         ("max-age=10", 2, "hit"),
         ("max-age=100", 1, "hit"),
         ("max-age=nonsense", 2, "hit"),
+        ("max-age=9999999999999999999999", 1, "hit"),
+        ("max-age=" + "9" * 5_000, 1, "hit"),
         ("only-if-cached", 1, "hit"),
         ("Foo, bar=1", 1, "hit"),
         ("NO-CACHE", 2, "hit"),
@@ -155,6 +157,24 @@ async def test_only_a_kept_answer_or_none() -> None:
     refused = await home.ask(headers=[("cache-control", "only-if-cached")])
     assert (refused.status, json.loads(refused.body)["error"]["code"]) == (504, "not_cached")
     assert refused.headers["x-should-retry"] == "false"
+    assert home.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "more", "told"),
+    [
+        (CacheSettings(exact=True), {"temperature": 1}, "bypass:sampled"),
+        (CacheSettings(), {}, None),
+        (CacheSettings(routes=(CacheRouteSettings(name="r", models=("auto",), exact=True),)), {}, None),
+    ],
+)
+async def test_what_is_never_kept_is_not_made_either(
+    settings: CacheSettings, more: dict[str, object], told: str | None
+) -> None:
+    home = house(settings)
+    refused = await home.ask({**CHAT, "model": "mid", **more}, headers=[("cache-control", "only-if-cached")])
+    assert (refused.status, json.loads(refused.body)["error"]["code"]) == (504, "not_cached")
+    assert refused.headers.get("x-homeport-cache") == told
     assert home.calls() == []
 
 

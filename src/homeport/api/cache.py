@@ -1,7 +1,8 @@
 """`POST /v1/cache/bad`: an answer was bad, and is not to be given again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,7 +15,7 @@ from homeport.api.feedback import LedgerLook
 from homeport.api.routes import Methods, reply, token_of
 from homeport.cache.desk import BAR_S, Desk
 from homeport.core.errors import InvalidRequest, NotFound
-from homeport.core.ports import KeyRing
+from homeport.core.ports import KeyRing, Limiter
 from homeport.core.types import Key
 from homeport.pipeline.authenticate import authenticate, permit_inference
 
@@ -53,16 +54,22 @@ _BAD = msgspec.json.Decoder(BadAnswer)
 
 
 class CachePaths:
-    """`Paths` of one path."""
+    """`Paths` of one path.
+
+    Args:
+        limiter: by which it counts as a request of its key.
+    """
 
     def __init__(
         self,
         keys: KeyRing,
         desk: Desk,
         engine: Engine,
+        limiter: Limiter,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._keys = keys
+        self._limiter = limiter
         self._desk = desk
         self._ledger = LedgerLook(engine, sleep)
         self._sleep = sleep
@@ -73,15 +80,30 @@ class CachePaths:
     async def _bad(self, connection: Connection, _: str) -> None:
         key = authenticate(self._keys, token_of(connection))
         permit_inference(key)
-        said, _fields = read(await connection.read_body(), _BAD)
+        with self._counted(key):
+            said, _fields = read(await connection.read_body(), _BAD)
+            entry = await self._bar_said(key, said)
+        await reply(connection, BadAnswerTold(entry=entry, bar_seconds=said.bar_seconds))
+
+    @contextmanager
+    def _counted(self, key: Key) -> Iterator[None]:
+        """Within the limits of the key: every call writes to the database, and other processes hear of it."""
+        ticket = None if key.limits is None else self._limiter.enter(key)
+        try:
+            yield
+        finally:
+            if ticket is not None:
+                ticket.leave(0)
+
+    async def _bar_said(self, key: Key, said: BadAnswer) -> str:
+        """Bar what is named; the entry."""
         if (said.entry is None) == (said.request_id is None):
             raise InvalidRequest("say either an entry or a request_id", param="entry")
-        if said.entry is not None:
-            entry = said.entry[:_ID_CHARS]  # a pattern lets a line feed follow
-            await self._bar_own(key, bytes.fromhex(entry), said.bar_seconds)
-        else:
-            entry = await self._bar_answer(key, said.request_id or "", said.bar_seconds)
-        await reply(connection, BadAnswerTold(entry=entry, bar_seconds=said.bar_seconds))
+        if said.entry is None:
+            return await self._bar_answer(key, said.request_id or "", said.bar_seconds)
+        entry = said.entry[:_ID_CHARS]  # a pattern lets a line feed follow
+        await self._bar_own(key, bytes.fromhex(entry), said.bar_seconds)
+        return entry
 
     async def _bar_own(self, key: Key, entry_id: bytes, bar_s: int) -> None:
         """Bar an entry that answers this key. Another's is told as one that is not there."""

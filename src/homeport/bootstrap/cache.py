@@ -88,6 +88,7 @@ class Cache:
             ConfigError: the embedder cannot be used.
         """
         if not settings.is_on:
+            self.library = None  # it would take memory, and read news, for nobody
             return None
         library = self._library_of(settings)
         return CacheStage(
@@ -167,10 +168,10 @@ class Cache:
         limits = _limits(settings)
         wanted = settings.embedder if settings.is_semantic else ""
         if self.library is not None and wanted in ("", self._wanted):
-            self.library.shelf.limits = limits
+            self.library.shelf.resize(limits)
             return self.library
         embedder = open_embedder(Model(wanted), self._models) if wanted else None
-        semantic = None if embedder is None else SemanticTier(embedder, Verifier(embedder), clock=self._clock)
+        semantic = None if embedder is None else SemanticTier(embedder, Verifier(), clock=self._clock)
         self._wanted, self._embedder = wanted, "" if embedder is None else embedder.name
         self.library = Library(Shelf(limits, self._clock, semantic), self._store, semantic, self._clock, self._guard)
         return self.library

@@ -24,14 +24,15 @@ LONGEST = 4_000
 _SHORT_WORDS = 12
 _LEAD = 12
 """Words in which an answer says yes or no. Further on, long ones deny something always."""
-_WORD = re.compile(r"\d+(?:[.,:/-]\d+)*%?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+_WORD = re.compile(r"(?:(?<!\w)-)?\d+(?:[.,:/-]\d+)*%?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _DENIALS = frozenset({"no", "not", "never", "none", "nobody", "nothing", "neither", "nor", "cannot", "without"})
 _SAYING = frozenset({"a", "an", "the", "it", "is", "it's", "that", "this", "in", "of", "to", "and", "you", "your"})
+_SIGNS = re.compile(r"[<>=+^~$\u20ac\u00a3\u00a5\u2264\u2265\u2260\u00b1]|(?<=\w)#")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
 
 def agree(live: Answer, kept: Answer, cosine: Callable[[str, str], float]) -> bool | None:
-    """Whether both say the same; None where only the words differ too much, which a judge may forgive.
+    """Whether both say the same; None where only words or signs differ, which a judge may forgive.
 
     Pure as `cosine` is, and total.
 
@@ -42,7 +43,10 @@ def agree(live: Answer, kept: Answer, cosine: Callable[[str, str], float]) -> bo
         return False
     one, other = _words(live.text), _words(kept.text)
     if one == other:
-        return one != [] or live.text.split() == kept.text.split()
+        if live.text.split() == kept.text.split():
+            return True
+        # C++ is not C, and a > b is not a < b. Other signs are how a text is laid out.
+        return (_signs(live.text) == _signs(kept.text) or None) if one else False
     if _denies(one[:_LEAD]) != _denies(other[:_LEAD]):
         return False
     if max(len(one), len(other)) <= _SHORT_WORDS:
@@ -59,12 +63,16 @@ def _says_all(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    plain = _GROUPED.sub("", text[:LONGEST].casefold().replace("\u2019", "'"))
+    plain = _GROUPED.sub("", text[:LONGEST].casefold().replace("\u2019", "'").replace("\u2212", "-"))
     return _WORD.findall(plain)
 
 
+def _signs(text: str) -> list[str]:
+    return _SIGNS.findall(text[:LONGEST])
+
+
 def _numbers(words: Sequence[str]) -> set[str]:
-    return {word for word in words if word[0].isdigit()}
+    return {word for word in words if word[-1].isdigit() or word[-1] == "%"}
 
 
 def _share_numbers(one: set[str], other: set[str]) -> bool:

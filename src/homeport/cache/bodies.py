@@ -13,23 +13,23 @@ _LARGEST_SHARE = 4
 class Bodies:
     """The one that was used longest ago goes first.
 
-    Args:
-        most: bytes; none is held that takes more than a quarter of them.
+    Attributes:
+        most: bytes, from the next one on; none is held that takes more than a quarter of them.
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self.size = 0
 
     def hold(self, entry: Entry) -> None:
         self.drop(entry.card.id)
         size = _size(entry)
-        if _LARGEST_SHARE * size > self._most:
+        if _LARGEST_SHARE * size > self.most:
             return
         self._entries[entry.card.id] = entry
         self.size += size
-        while self.size > self._most:
+        while self.size > self.most:
             self.size -= _size(self._entries.popitem(last=False)[1])
 
     def get(self, entry_id: bytes) -> Entry | None:
@@ -38,10 +38,17 @@ class Bodies:
             self._entries.move_to_end(entry_id)
         return entry
 
+    def peek(self, entry_id: bytes) -> Entry | None:
+        """The same, and it is not used by that."""
+        return self._entries.get(entry_id)
+
     def drop(self, entry_id: bytes) -> None:
         entry = self._entries.pop(entry_id, None)
         if entry is not None:
             self.size -= _size(entry)
+
+    def ids(self) -> list[bytes]:
+        return list(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())

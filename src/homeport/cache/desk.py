@@ -4,8 +4,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 
+from homeport.cache.guard import fresh
 from homeport.cache.library import Library
-from homeport.core.caching import EntryStore, Purge, Standing
+from homeport.core.caching import EntryStore, Purge
 
 BAR_S = 7 * 86_400
 """For so long a bad answer is not kept again, where nobody says otherwise."""
@@ -73,9 +74,11 @@ class Desk:
         Raises:
             StorageError: it stays off.
         """
+        library = self._library()
         if self._store is not None:
-            fresh = Standing(partition=partition, checked=0, wrong=0)
-            await asyncio.to_thread(self._store.stand, [fresh])
+            await asyncio.to_thread(self._store.stand, [fresh(partition)])
+        elif library is not None:
+            library.guard.resume(partition)
 
     async def _tenant(self, entry_id: bytes) -> str | None:
         """Whose entry it is; None where there is none that lives."""

@@ -122,10 +122,13 @@ class Guard:
         Returns:
             How the partition stands, where this has switched it off.
         """
-        known = self._of(partition)
-        known.running = max(0, known.running - 1)
+        # One that was forgotten, or is off by now, is not to be known again because a check said nothing.
+        running = self._known.get(partition)
+        if running is not None:
+            running.running = max(0, running.running - 1)
         if right is None:
             return None
+        known = self._of(partition)
         before = self._off.get(partition, known.standing)
         after = msgspec.structs.replace(before, checked=before.checked + 1, wrong=before.wrong + int(not right))
         known.streak = known.streak + 1 if right else 0

@@ -111,7 +111,7 @@ def read(choice: Mapping[str, Any]) -> float | None:
         first = choice["logprobs"]["content"][0]
         alternatives = [(one["token"], float(one["logprob"])) for one in first["top_logprobs"]]
         return probability(alternatives)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 

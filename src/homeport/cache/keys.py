@@ -2,7 +2,8 @@
 
 Two requests share an entry only where all of this is the same: who may see the answer, the model with its upstream
 and revision, the surface, the rule, both corpora, the privacy classes, and every field of the body but `model` (the
-target stands for it) and `stream`. They share a partition where all of it but the user's last words is.
+target stands for it), `stream` and `stream_options`. They share a partition where all of it but the user's last words
+is.
 
 A field is taken as its JSON without white space: what is written in another way (1 and 1.0, "A" and "\\u0041", fields
 in another order or named twice) is another request, for an upstream may read it in another way. That is a miss at
@@ -70,7 +71,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             judged: a cascade looked at it, and gave it: whoever asks for that is not given what nobody looked at.
         """
-        by = [target.name, target.upstream, target.model, target.revision, "judged" if judged else ""]
+        by = [target.name, target.origin, target.model, target.revision, "judged" if judged else ""]
         is_kept = bool(self.keeper) and target.answers(self.surface) is self.surface
         parts = [*map(_bytes, by), _bytes(self.keeper if is_kept else "")]
         # What the upstream keeps says other words, and its id is known to the caller.

@@ -6,10 +6,9 @@ only where the body of a hit is not in memory.
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Sequence
-
-import msgspec
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from homeport.cache.guard import Guard
 from homeport.cache.semantic import Match, SemanticTier
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 _PAGE = 2_000
 _AT_ONCE = 100
-"""Cards that are taken, and entries that are stored, in one go: about 2 ms for whoever waits meanwhile."""
+"""Cards that are taken or looked at, and entries that are stored, in one go: about 2 ms for whoever waits meanwhile."""
 
 _VECTORS = 8
 
@@ -31,6 +30,8 @@ _MOST_WAITING = 10_000
 
 _PURGES_KNOWN = 256
 """Purges that are known here: what was asked for before them and is answered after them is not kept."""
+_IDS_KNOWN = 10_000
+"""Of purges by an id alone. They are apart, for any caller can make many of them."""
 
 _PATIENCE_S = 1.0
 """For so long a request waits for the body of a hit; then it is a miss."""
@@ -65,7 +66,10 @@ class Library:
         self._store = store
         self._clock = clock
         self._upto = 0
+        self._news = asyncio.Lock()
+        self._pages = 0
         self._purges: deque[tuple[int, Purge]] = deque(maxlen=_PURGES_KNOWN)
+        self._purged_ids: OrderedDict[bytes, int] = OrderedDict()
         self._closed_until = 0
         self._batch = _AT_ONCE
         self._waiting: deque[Entry] = deque(maxlen=_MOST_WAITING)
@@ -75,7 +79,9 @@ class Library:
         """The answer to the very same request, or to one that a judge found to ask for the same."""
         if self.shelf.card(place.id) is not None:
             return await self._found(place.id, Kind.EXACT, 1.0)
-        answered = self.shelf.alias(place.id) if self.guard.answers(place.partition) else None
+        # A line of a batch has the id of the same request outside of it, and an alias is no answer to the very same.
+        is_wanted = place.mode is not Mode.OFF and self.guard.answers(place.partition)
+        answered = self.shelf.alias(place.id) if is_wanted else None
         return None if answered is None else await self._found(answered, Kind.ALIAS, 1.0)
 
     def match(self, place: Place) -> Match | None:
@@ -104,8 +110,7 @@ class Library:
         Args:
             persistent: False for what must not outlive this process.
         """
-        is_purged = any(at > entry.created_at and applies(purge, entry.card, entry) for at, purge in self._purges)
-        if is_purged or not self.shelf.put(entry):
+        if self._is_purged(entry) or not self.shelf.put(entry):
             return False
         if persistent and self._store is not None:
             self._waiting.append(entry)
@@ -126,22 +131,26 @@ class Library:
         Raises:
             StorageError: they are out here, and not elsewhere.
         """
-        self._purges.append((self._clock.wall_ns(), purge))
-        gone = self.shelf.purge(purge)
+        pages = self._pages
+        self._note(self._clock.wall_ns(), purge)
+        gone = {*await self._drop(purge)}
         if bar_s:
             until = self._clock.wall_ns() + bar_s * 10**9
             barred = gone if purge.id is None else {*gone, purge.id}
-            self.shelf.bar(Bar(entry_id, until) for entry_id in barred)
+            self.shelf.bar([Bar(entry_id, until) for entry_id in barred])
         if self._store is None:
             return len(gone)
-        out = set(gone)
-        self._waiting = deque((one for one in self._waiting if one.card.id not in out), maxlen=_MOST_WAITING)
-        stored = await asyncio.to_thread(self._store.purge, purge, bar_s=bar_s)
+        async with self._news:
+            if self._pages != pages:  # it was read before, and has brought back what was taken out
+                gone.update(await self._drop(purge))
+            self._waiting = deque((one for one in self._waiting if one.card.id not in gone), maxlen=_MOST_WAITING)
+            stored = await asyncio.to_thread(self._store.purge, purge, bar_s=bar_s)
         return max(stored, len(gone))
 
     async def exchange_news(self) -> None:
         """Store what is new here, and read what is new elsewhere. A store that fails is asked again next time."""
-        self.shelf.expire()
+        while self.shelf.expire():  # noqa: ASYNC110  nothing is waited for: others are to have their turn
+            await asyncio.sleep(0)
         self.shelf.evicted()
         if self._store is not None:
             try:
@@ -165,16 +174,51 @@ class Library:
         return self.semantic is not None and self.semantic.work(_VECTORS) > 0
 
     async def _read_page(self, store: EntryStore) -> bool:
-        changes = await asyncio.to_thread(store.changes, self._upto, _PAGE)
-        self._purges.extend(changes.purges)
-        self.shelf.take(msgspec.structs.replace(changes, cards=(), aliases=()))
-        for start in range(0, len(changes.cards), _AT_ONCE):
-            self.shelf.take(Changes(upto=0, cards=changes.cards[start : start + _AT_ONCE]))
-            await asyncio.sleep(0)
-        self.shelf.take(Changes(upto=0, aliases=changes.aliases))
-        self.guard.take(changes.standings)
-        self._upto = changes.upto
+        """Read some of the news. No purge comes between reading and taking them."""
+        async with self._news:
+            changes = await asyncio.to_thread(store.changes, self._upto, _PAGE)
+            await self._take(changes)
+            self._upto = changes.upto
         return changes.more
+
+    async def _take(self, changes: Changes) -> None:
+        await _by_parts(changes.removed, self.shelf.forget)
+        for at, purge in changes.purges:
+            self._note(at, purge)
+            await self._drop(purge, at)
+        await _by_parts(changes.barred, self.shelf.bar)
+        await _by_parts(changes.cards, lambda cards: self.shelf.take(Changes(upto=0, cards=cards)))
+        await _by_parts(changes.aliases, lambda aliases: self.shelf.take(Changes(upto=0, aliases=aliases)))
+        self.guard.take(changes.standings)
+        self._pages += bool(changes.cards)
+
+    async def _drop(self, purge: Purge, before: int | None = None) -> Sequence[bytes]:
+        """As `Shelf.purge`, but for bars and aliases; others have their turn meanwhile."""
+        if purge.alone is not None:
+            gone = self.shelf.purge(purge, [purge.alone], before)
+            if before is None:
+                self.shelf.forget([purge.alone])  # and the alias of it, where there is no entry
+            return gone
+        gone = []
+        ids = self.shelf.ids(held=before is not None)
+        await _by_parts(ids, lambda some: gone.extend(self.shelf.purge(purge, some, before)))
+        return gone
+
+    def _note(self, at: int, purge: Purge) -> None:
+        if purge.alone is None:
+            self._purges.append((at, purge))
+            return
+        self._purged_ids[purge.alone] = at
+        self._purged_ids.move_to_end(purge.alone)
+        while len(self._purged_ids) > _IDS_KNOWN:
+            self._purged_ids.popitem(last=False)
+
+    def _is_purged(self, entry: Entry) -> bool:
+        """It was asked for before a purge that means it."""
+        made = entry.created_at
+        if self._purged_ids.get(entry.card.id, made) > made:
+            return True
+        return any(at > made and applies(purge, entry.card, entry) for at, purge in self._purges)
 
     async def _tell_standings(self, store: EntryStore) -> None:
         if standings := self.guard.changed():
@@ -191,7 +235,7 @@ class Library:
                 self._put_back(entries)
                 raise
             self._batch = min(2 * self._batch, _AT_ONCE)
-            self.shelf.take(Changes(upto=0, removed=left_out))
+            self.shelf.forget(left_out)
         if self._aliases:
             aliases = list(self._aliases)
             await asyncio.to_thread(store.alias, aliases)
@@ -226,3 +270,10 @@ class Library:
         if entry is not None:
             self.shelf.hold(entry)
         return entry
+
+
+async def _by_parts(items: Sequence[Any], take: Callable[[Sequence[Any]], None]) -> None:
+    """All of them, with a turn for others after each part."""
+    for start in range(0, len(items), _AT_ONCE):
+        take(items[start : start + _AT_ONCE])
+        await asyncio.sleep(0)

@@ -1,5 +1,6 @@
 """How a semantic cache would do on labelled pairs of texts: what it serves of both kinds, with intervals."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def read_pairs(path: Path) -> Sequence[Pair]:
     try:
         if path.stat().st_size > _LARGEST:
             raise _invalid(f"{path} is larger than {_LARGEST >> 20} MiB")
-        lines = path.read_bytes().split(b"\n")
+        lines = path.read_bytes().removeprefix(BOM_UTF8).split(b"\n")
     except OSError as error:
         raise _invalid(f"{path} cannot be read: {error.strerror}") from error
     pairs = [_pair(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
@@ -96,7 +97,7 @@ def _invalid(message: str) -> ConfigError:
 def measure(pairs: Sequence[Pair], embedder: Embedder) -> Mapping[str, Measured]:
     """Every mode, and cosine alone as `plain`."""
     cosines = similarities(pairs, embedder)
-    verifier = Verifier(embedder)
+    verifier = Verifier()
 
     def served(pair: Pair, cosine: float, mode: Mode) -> bool:
         return not is_barred(pair.a) and not is_barred(pair.b) and verifier.rule(pair.a, pair.b, cosine, mode).same

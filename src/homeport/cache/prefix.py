@@ -12,12 +12,12 @@ Serving", 2024, for the choice between the longest known beginning and a share o
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import Raw
 
+from homeport.cache.slots import IN_USE, ROOM, Slots
 from homeport.core.types import Surface
 
 _TURNS = {
@@ -40,7 +40,8 @@ _SLACK_TOKENS = 512
 _SLACK_BYTES = 4_096
 _ANSWER_BYTES = 1_024
 _FORGET_BYTES = 1_048_576
-_LATELY = 5
+_FOUND = 0.5
+_NO_COST = (0, 0)
 _STRANGE = 8
 _FORGET_TURNS = 64
 
@@ -64,6 +65,12 @@ class Prefix(msgspec.Struct, frozen=True):
     def goes_on(self) -> bool:
         """Whether it has an answer in it: a later turn of a conversation."""
         return True in self.answered[:-1]
+
+    @property
+    def said_before(self) -> float:
+        """The share of it that the turn before had too; 0 where it is the first."""
+        ends = [size for size, answered in zip(self.sizes[:-1], self.answered, strict=False) if answered]
+        return ends[-1] / self.sizes[-1] if ends else 0.0
 
 
 def read_prefix(surface: Surface, fields: Mapping[str, Raw], scope: str) -> Prefix | None:
@@ -143,8 +150,10 @@ class PrefixTable:
         self._young: dict[int, int] = {}
         self._old: dict[int, int] = {}
         self._bits: dict[str, int] = {}
+        self._met = 0
         self._given: dict[str, int] = {}
-        self._lately: dict[bytes, str] = {}
+        self._slots: dict[str, Slots] = {}
+        self._now = 0
         self._later_turns = self._strange_turns = 0
 
     def __len__(self) -> int:
@@ -155,9 +164,11 @@ class PrefixTable:
 
         Whoever holds the conversation goes first, or whoever holds a beginning of at least half of the prompt. A
         beginning that many conversations share, such as a system prompt, draws them to one replica only until that
-        one was given more new work than its share; then another one learns it too. A conversation that begins goes to
-        whoever had fewest of the last ones, as long as this process sees them whole; where others see their turns too,
-        and among equals, the opening decides, the same in every process. Whoever has far more in work than the others
+        one was given more new work than its share; then another one learns it too. A conversation that begins goes
+        where there is room, or where the conversation that is forgotten for it was idle for longest, whichever replica
+        that is. One that goes on and was forgotten takes the place of the one that was last at work: where there are
+        more than fit, one replica then forgets, and the others keep theirs. Where other processes see the turns that
+        this one does not, the opening decides, the same in all of them. Whoever has far more in work than the others
         comes last.
 
         Args:
@@ -170,21 +181,29 @@ class PrefixTable:
         binds = goes_on or 2 * size >= prefix.sizes[-1]
         busy = _above(loads, _SLACK_TOKENS + (size // _CHARS_PER_TOKEN if binds else 0))
         full = _above({name: self._given[name] for name in loads}, _SLACK_BYTES + (size if binds else 0))
-        had = self._had(prefix)
+        holders = {name for name in loads if binds and found & self._bits[name] and (goes_on or name not in full)}
+        if self._sees_all and goes_on:
+            holders = {name for name in holders if self._slots[name].keeps(prefix.opening)}
+        costs = self._costs(prefix, loads, forgotten=goes_on and not holders)
 
-        def rank(name: str) -> tuple[bool, bool, bool, int, bytes]:
-            holds = binds and bool(found & self._bits[name]) and (goes_on or name not in full)
-            return name in busy, not holds, name in full, had[name], _score(name, prefix.opening)
+        def rank(name: str) -> tuple[bool, bool, bool, tuple[int, int], bytes]:
+            cost = costs.get(name, _NO_COST)
+            return name in busy, name not in holders, name in full, cost, _score(name, prefix.opening)
 
         return sorted(loads, key=rank)
 
-    def chosen(self, prefix: Prefix, name: str) -> None:
-        """A replica is about to be sent a prompt. Those that begin meanwhile count it, before it is answered."""
+    def began(self, prefix: Prefix, name: str, slots: int = 1) -> None:
+        """A prompt is sent to a replica that keeps at least so many conversations. `ended` must follow."""
         self._meet((name,))
-        self._lately.pop(prefix.opening, None)
-        self._lately[prefix.opening] = name
-        if len(self._lately) > _LATELY * len(self._bits):
-            del self._lately[next(iter(self._lately))]
+        self._slots[name].count = slots
+        self._slots[name].began(prefix.opening)
+
+    def ended(self, prefix: Prefix, name: str, cached: float | None = None) -> None:
+        """It is over; `cached` is the share of the prompt that the replica still had, where it told."""
+        self._now += 1
+        said = prefix.said_before
+        found = None if cached is None or not said else cached >= _FOUND * said
+        self._slots[name].ended(prefix.opening, self._now, found)
 
     def served(self, prefix: Prefix, name: str) -> None:
         """A replica was sent a prompt, so it holds all its beginnings now."""
@@ -192,16 +211,26 @@ class PrefixTable:
         bit = self._bits[name]
         place, found = self._longest(prefix, (name,))
         self._account(name, prefix.sizes[-1] - (prefix.sizes[place] if found else 0))
-        self.chosen(prefix, name)
         self._see(prefix)
         for link in prefix.links:
             self._note(link, bit)
 
-    def _had(self, prefix: Prefix) -> Counter[str]:
-        """Of the last conversations, how many each replica had; nothing where all processes must agree."""
-        if prefix.goes_on or _STRANGE * self._strange_turns > self._later_turns:
-            return Counter()
-        return Counter(self._lately.values())
+    def forget(self, name: str) -> None:
+        """A replica is gone. Its bit is never another's, for beginnings are still marked with it."""
+        for known in (self._bits, self._given, self._slots):
+            known.pop(name, None)
+
+    @property
+    def _sees_all(self) -> bool:
+        """Whether this process sees nearly all turns of the conversations it sees."""
+        return _STRANGE * self._strange_turns <= self._later_turns
+
+    def _costs(self, prefix: Prefix, names: Iterable[str], *, forgotten: bool) -> dict[str, tuple[int, int]]:
+        """What each replica has to forget for a conversation; nothing where all processes must agree."""
+        if not self._sees_all or (prefix.goes_on and not forgotten):
+            return {}
+        costs = {name: self._slots[name].next_to_go for name in names}
+        return {name: _reversed(*cost) for name, cost in costs.items()} if forgotten else costs
 
     def _see(self, prefix: Prefix) -> None:
         """Note whether this process knew a conversation that goes on; if not, another one began it."""
@@ -235,8 +264,10 @@ class PrefixTable:
         given = self._given
         for name in names:
             if name not in self._bits:
-                self._bits[name] = 1 << len(self._bits)
+                self._bits[name] = 1 << self._met
+                self._met += 1
                 given[name] = sum(given.values()) // len(given) if given else 0
+                self._slots[name] = Slots()
 
     def _account(self, name: str, size: int) -> None:
         """Count bytes that a replica had to read, and an answer."""
@@ -244,6 +275,11 @@ class PrefixTable:
         given[name] += size + _ANSWER_BYTES
         if sum(given.values()) > _FORGET_BYTES * len(given):
             self._given = {replica: count // 2 for replica, count in given.items()}
+
+
+def _reversed(kind: int, taken: int) -> tuple[int, int]:
+    """Room goes first as ever, then who was at work last."""
+    return (0, taken) if kind == ROOM else (IN_USE - kind + 1, -taken)
 
 
 def _above(loads: Mapping[str, int], slack: int) -> frozenset[str]:

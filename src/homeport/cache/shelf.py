@@ -53,27 +53,24 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 class _Tenant:
     __slots__ = ("entries", "hits", "line", "size")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self) -> None:
         self.entries = 0
         self.size = 0
-        self.line = Line(name)
+        self.line = Line()
         self.hits: Counter[Kind] = Counter()
 
 
 class Shelf:
     """Cards of all entries by id, aliases and bars. It belongs to one thread and waits for nothing.
 
-    Each method takes constant or logarithmic time; `purge` looks at every card, `expire` at those that are over.
+    Each method takes constant or logarithmic time for an entry; `expire` looks at every alias and bar at last.
 
     Args:
         index: follows what is here.
-
-    Attributes:
-        limits: another one holds from the next entry on; `memory` stays what it was.
     """
 
     def __init__(self, limits: Limits, clock: Clock, index: CardIndex | None = None) -> None:
-        self.limits = limits
+        self._limits = limits
         self._clock = clock
         self._index = index
         self._known: dict[bytes, Ranked] = {}
@@ -101,6 +98,10 @@ class Shelf:
     def memory(self) -> int:
         """Bytes of the whole entries that are held here."""
         return self._bodies.size
+
+    def resize(self, limits: Limits) -> None:
+        """Others hold from the next entry on."""
+        self._limits, self._bodies.most = limits, limits.memory
 
     def put(self, entry: Entry) -> bool:
         """Know a new entry and hold it, if there is room; False where it is barred, over, or too large."""
@@ -145,10 +146,8 @@ class Shelf:
             self._tenants[ranked.card.tenant].hits[kind] += 1
 
     def take(self, changes: Changes) -> None:
-        """What happened in all processes. About 20 us a card: give it some hundred at once."""
+        """What happened in all processes, but for purges. About 20 us a card: give it some hundred at once."""
         self.forget(changes.removed)
-        for at, purge in changes.purges:
-            self._purge_held(purge, at)
         self.bar(changes.barred)
         for card in changes.cards:
             self._add(card)
@@ -177,44 +176,48 @@ class Shelf:
         while len(self._barred) > _MOST_BARRED:
             self._barred.popitem(last=False)
 
-    def purge(self, purge: Purge) -> list[bytes]:
-        """Drop what it applies to; the ids.
+    def ids(self, *, held: bool = False) -> list[bytes]:
+        """Of all entries, or of those that are held whole."""
+        return self._bodies.ids() if held else list(self._known)
+
+    def purge(self, purge: Purge, among: Iterable[bytes], before: int | None = None) -> list[bytes]:
+        """Drop what it applies to, with aliases; the ids. About 6 us an entry: give it some hundred ids at once.
 
         A tag, model, key or prompt is seen only in entries that are held whole. Of the others the store tells, by
         `Changes.removed`.
+
+        Args:
+            among: the ids that are looked at.
+            before: what is not held whole stays, and what was made at this time (nanoseconds since the epoch) or later.
         """
-        if purge.id is not None and purge == Purge(id=purge.id):
-            known = purge.id in self._known
-            self.forget([purge.id])
-            return [purge.id] if known else []
-        whole = {entry.card.id: entry for entry in self._bodies}
-        ids = [entry_id for entry_id, known in self._known.items() if applies(purge, known.card, whole.get(entry_id))]
-        for entry_id in ids:
-            self._drop(entry_id)
-        if purge.id is not None:
-            self._forget_alias(purge.id)
-        return ids
+        gone = []
+        for entry_id in among:
+            known, whole = self._known.get(entry_id), self._bodies.peek(entry_id)
+            if known is None or (before is not None and (whole is None or whole.created_at >= before)):
+                continue
+            if applies(purge, known.card, whole):
+                self.forget([entry_id])
+                gone.append(entry_id)
+        return gone
 
-    def _purge_held(self, purge: Purge, before: int) -> None:
-        """Drop what another process took out, of the entries that are held whole and may never have been stored."""
-        # Anybody can call answers of his own bad, and often, so for one of them not all are looked at.
-        held = self._bodies if purge.id is None else filter(None, [self._bodies.get(purge.id)])
-        for entry in [one for one in held if one.created_at < before]:
-            if applies(purge, entry.card, entry):
-                self._drop(entry.card.id)
+    def expire(self, most: int = 500) -> bool:
+        """Drop up to `most` entries that are over; whether there are more. To be called every few seconds.
 
-    def expire(self) -> int:
-        """Drop entries that are over; how many. To be called every few seconds."""
-        now, before = self._clock.wall_ns(), len(self._known)
-        for entry_id in list(self._expiry.due(now)):
+        About 6 us an entry.
+        """
+        now = self._clock.wall_ns()
+        due = self._expiry.due(now, most)
+        for entry_id in due:
             ranked = self._known.get(entry_id)
             if ranked is not None and ranked.card.expires_at <= now:
                 self._drop(entry_id)
+        if len(due) == most:
+            return True
         for asked in [asked for asked, alias in self._aliases.items() if alias.expires_at <= now]:
             self._forget_alias(asked)
         for entry_id in [entry_id for entry_id, until in self._barred.items() if until <= now]:
             del self._barred[entry_id]
-        return before - len(self._known)
+        return False
 
     def evicted(self) -> list[bytes]:
         """Ids of entries that were given up for others since this was asked last, for the store to take out."""
@@ -230,7 +233,7 @@ class Shelf:
 
     def _add(self, card: Card) -> Card | None:
         """The card as it is kept, without its vector; None where it is not."""
-        largest = min(self.limits.size, self.limits.tenant_size)
+        largest = min(self._limits.size, self._limits.tenant_size)
         if card.size > largest or card.expires_at <= self._clock.wall_ns() or self.barred(card.id):
             self._drop(card.id)
             return None
@@ -249,7 +252,7 @@ class Shelf:
         ranked = self._known[card.id] = Ranked(card)
         tenant = self._tenants.get(card.tenant)
         if tenant is None:
-            tenant = self._tenants[card.tenant] = _Tenant(card.tenant)
+            tenant = self._tenants[card.tenant] = _Tenant()
         tenant.entries += 1
         tenant.size += card.size
         self._size += card.size
@@ -266,7 +269,10 @@ class Shelf:
         tenant.entries -= 1
         tenant.size -= ranked.card.size
         self._size -= ranked.card.size
-        tenant.line.tidy(self._known, tenant.entries)
+        if tenant.entries or tenant.hits:
+            tenant.line.tidy(self._known, tenant.entries)
+        else:
+            del self._tenants[ranked.card.tenant]  # keys come and go, and a process may live for long
         self._line.tidy(self._known, len(self._known))
         self._expiry.tidy(self._known)
         self._bodies.drop(entry_id)
@@ -279,11 +285,11 @@ class Shelf:
         tenant = self._tenants[name]
         while self._too_much(tenant) and self._evict(tenant.line):
             pass
-        while (len(self._known) > self.limits.entries or self._size > self.limits.size) and self._evict(self._line):
+        while (len(self._known) > self._limits.entries or self._size > self._limits.size) and self._evict(self._line):
             pass
 
     def _too_much(self, tenant: _Tenant) -> bool:
-        return tenant.entries > self.limits.tenant_entries or tenant.size > self.limits.tenant_size
+        return tenant.entries > self._limits.tenant_entries or tenant.size > self._limits.tenant_size
 
     def _evict(self, line: Line) -> bool:
         entry_id = line.first(self._known)

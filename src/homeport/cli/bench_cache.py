@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from homeport.cache.measure import Counts, Measured, measure, read_pairs
@@ -41,7 +42,7 @@ def cache(
         )
         return
     state.console.print(_table(measured))
-    state.console.print(f"{len(rows)} pairs, {model.name}")
+    state.console.print(f"{len(rows):,} {'pair' if len(rows) == 1 else 'pairs'}, {model.name}")
 
 
 def _table(measured: Mapping[str, Measured]) -> Table:
@@ -53,7 +54,7 @@ def _table(measured: Mapping[str, Measured]) -> Table:
     table.add_row("all", *(cell for counts in measured.values() for cell in _cells(counts)))
     for category in next(iter(measured.values())).by_category:
         counted = (result.by_category[category] for result in measured.values())
-        table.add_row(category, *(cell for counts in counted for cell in _cells(counts)))
+        table.add_row(escape(category), *(cell for counts in counted for cell in _cells(counts)))
     return table
 
 

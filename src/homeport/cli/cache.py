@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from homeport import bootstrap
-from homeport.api.cache_admin import CacheStats, PurgeFields, partition_unknown, purge_fields, stats
+from homeport.api.cache_admin import CacheStats, partition_unknown, purge_fields, stats
 from homeport.cli.context import Context, Json, check_text
 from homeport.cli.cost import stretch
 from homeport.cli.gateway_client import GatewayClient
+from homeport.core.caching import Purge
 from homeport.core.errors import ConfigError, InvalidRequest
 from homeport.core.types import DataClass, Surface
 from homeport.pipeline.cache_told import ToldCache, ToldPlace
@@ -27,6 +28,7 @@ app = typer.Typer(help="Answers that are kept: see, explain and take them out.",
 
 _MOST_BYTES = 16 << 20
 _ID_CHARS = 32
+_IDS = ("id", "partition", "prompt")
 _HEADER = "x-homeport-data-class"
 
 
@@ -84,10 +86,9 @@ def purge(
         "model": model,
         "key": key,
     }
-    fields = _fields({name: value for name, value in said.items() if value is not None})
     engine = bootstrap.open_storage(state.settings, state.home)
     cache = bootstrap.open_cache(engine, state.home)
-    meant = fields.purge(cache.keys.prompt)
+    meant = _meant({name: value for name, value in said.items() if value is not None}, cache.keys.prompt)
     if everything and not yes:
         typer.confirm("Take every kept answer out?", abort=True, err=True)
     count = asyncio.run(cache.desk.purge(meant))
@@ -150,12 +151,18 @@ def resume(
         state.console.print(f"{partition} answers again.")
 
 
-def _fields(said: Mapping[str, Any]) -> PurgeFields:
+def _meant(said: Mapping[str, Any], prompt_of: Callable[[str], bytes]) -> Purge:
+    """As the admin API reads it, and refused in the words of the command line."""
     try:
-        return purge_fields(msgspec.json.encode(said))
+        return purge_fields(msgspec.json.encode(said)).purge(prompt_of)
     except InvalidRequest as error:
-        name = f" (--{error.param})" if error.param else ""
-        raise ConfigError(f"{error.message}{name}", code=error.code, hint=error.hint) from None
+        if error.code == "cache_purge_unclear":
+            message, hint = error.message, "name what goes, such as --tag NAME, or say --all and nothing else"
+        elif error.param in _IDS and error.param in said:
+            message, hint = f"--{error.param} takes an id", "32 characters of 0-9 and a-f, from homeport cache explain"
+        else:
+            message, hint = f"{error.message} (--{error.param})", error.hint or "homeport cache purge -h"
+        raise ConfigError(message, code=error.code, hint=hint) from None
 
 
 def _hex(text: str) -> bytes | None:

@@ -4,19 +4,20 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from homeport.config.fields import Text, Whole
+from homeport.config.fields import Finite, Project, Text, Whole
 from homeport.config.section import Section
 from homeport.core.caching import Mode, Sharing
 
 
 def _read_mode(value: object) -> object:
-    # YAML reads a plain `off` as false.
+    # A plain `off` is refused where the file is read, for some readers of YAML take it for false.
     return Mode.OFF if value is False else value
 
 
 SemanticMode = Annotated[Mode, BeforeValidator(_read_mode)]
-Lifetime = Annotated[float, Field(gt=0, le=2_592_000, allow_inf_nan=False)]
-Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Lifetime = Annotated[Finite, Field(ge=1, le=2_592_000)]
+Percent = Annotated[Finite, Field(ge=0, le=100)]
+Corpus = Annotated[str, Field(max_length=128)]
 
 
 class CacheRouteSettings(Section):
@@ -26,27 +27,26 @@ class CacheRouteSettings(Section):
     models: tuple[Text, ...] = Field(
         default=(), max_length=100, description="What callers ask for: models, tiers or aliases. Empty: anything."
     )
-    projects: tuple[Text, ...] = Field(
+    projects: tuple[Project, ...] = Field(
         default=(), max_length=1_000, description="Projects, with all projects below them. Empty: any."
     )
     exact: bool | None = Field(default=None, description="Answer the very same request from the cache.")
-    semantic: SemanticMode | None = Field(default=None, description="`off`, `strict` or `balanced`.")
+    semantic: SemanticMode | None = Field(default=None, description='`"off"` in quotes, `strict` or `balanced`.')
     share: Sharing | None = Field(default=None, description="`key`, `project` or `everyone`.")
     ttl_seconds: Lifetime | None = Field(default=None, description="How long an answer is kept, at most 30 days.")
     sampled: bool | None = Field(default=None, description="Cache requests with a temperature above 0 too.")
     multi_turn: bool | None = Field(default=None, description="Give semantic answers within conversations too.")
-    corpus: str | None = Field(default=None, max_length=128, description="The version of what answers are made from.")
+    corpus: Corpus | None = Field(default=None, description="The version of what answers are made from.")
 
 
 class CacheJudgeSettings(Section):
     """A model that says whether two questions are the same, where rules cannot tell."""
 
     model: Text = Field(description="The public name of a target; one of an own engine costs and leaks least.")
-    approve: float = Field(
+    approve: Finite = Field(
         default=0.9,
         gt=0.5,
         lt=1,
-        allow_inf_nan=False,
         description="How sure it must be: the probability that it gives to `yes`.",
     )
 
@@ -57,9 +57,9 @@ class CacheSettings(Section):
     exact: bool = Field(default=False, description="Answer the very same request from the cache.")
     semantic: SemanticMode = Field(
         default=Mode.OFF,
-        description="Answer requests whose last words ask for the same, everything else being the same: `off`, "
-        "`strict` (the same words but for fillers, typos and order) or `balanced` (known synonyms and proven rewrites "
-        "too). Either answers the very same request as well.",
+        description='Answer requests whose last words ask for the same, everything else being the same: `"off"` in '
+        "quotes, `strict` (the same words but for fillers, typos and order) or `balanced` (known synonyms and proven "
+        "rewrites too). Either answers the very same request as well.",
     )
     share: Sharing = Field(
         default=Sharing.KEY,
@@ -75,9 +75,8 @@ class CacheSettings(Section):
     multi_turn: bool = Field(
         default=False, description="Give semantic answers within conversations too, where all before is the same."
     )
-    corpus: str = Field(
+    corpus: Corpus = Field(
         default="",
-        max_length=128,
         description="The version of what answers are made from, such as a search index. Another one, here or in the "
         "header x-homeport-corpus, finds none of the answers before.",
     )
@@ -97,11 +96,10 @@ class CacheSettings(Section):
         description="Of semantic hits, how many are asked for upstream as well, to see whether the answer was right. "
         "Each of them is paid for. The first ones of a partition are all checked.",
     )
-    wrong_percent: float = Field(
+    wrong_percent: Finite = Field(
         default=2.0,
         gt=0,
         le=50,
-        allow_inf_nan=False,
         description="What may be wrong of a partition's semantic answers: one that may exceed it switches itself off.",
     )
     max_entries: Whole = Field(default=100_000, ge=1, le=10_000_000, description="Answers kept in all.")
@@ -115,11 +113,10 @@ class CacheSettings(Section):
     tenant_percent: Percent = Field(
         default=50.0, gt=0, description="What one key, or one project that shares, may have of all that is kept."
     )
-    jitter_seconds: float = Field(
+    jitter_seconds: Finite = Field(
         default=0.0,
         ge=0,
         le=10,
-        allow_inf_nan=False,
         description="A hit waits for a random time up to this, so that its speed tells less of who asked before.",
     )
 

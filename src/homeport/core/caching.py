@@ -151,6 +151,11 @@ class Purge(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str | None = None
     prompt: bytes | None = None
 
+    @property
+    def alone(self) -> bytes | None:
+        """The id, where nothing else is said."""
+        return self.id if self == Purge(id=self.id) else None
+
 
 class Alias(msgspec.Struct, frozen=True):
     """Requests with the id `asked` are answered by the entry `answered`, for as long as that lives."""

@@ -27,6 +27,7 @@ class StaticEmbedder:
 
     Raises:
         ConfigError: the package wordllama is not there, or has no such weights.
+        OSError, ValueError: its files cannot be read.
     """
 
     name = "wordllama-l2-supercat-256"

@@ -13,7 +13,6 @@ from homeport.cache.keys import Keys, Uncached
 from homeport.cache.library import Library
 from homeport.cache.rules import Rules
 from homeport.core.caching import Card, Entry, Found, Mode, Place
-from homeport.core.errors import NotCached
 from homeport.core.ports import Clock, Pricing
 from homeport.core.privacy import Assessment
 from homeport.core.routing import Decision
@@ -21,7 +20,7 @@ from homeport.core.types import Completion, Frame, Outcome, Target
 from homeport.pipeline.cache_told import ToldCache, bypassed, looked
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.flights import Flights, Landing
-from homeport.pipeline.visit import Tape, Visit, read_wishes
+from homeport.pipeline.visit import Tape, Visit, read_wishes, refuse_unkept
 from homeport.protocols.replay.base import Replay
 from homeport.protocols.replay.replays import Admission, replays
 
@@ -124,11 +123,12 @@ class CacheStage:
         if visit is None:
             if exchange.uncached and not exchange.purpose:
                 self._meter.bypassed(exchange.uncached)
+            refuse_unkept(exchange.cache_headers)
             return None
         places = self._places(exchange, visit)
         hit = None if visit.wishes.fresh else await self._find_or_wait(exchange, visit, places)
-        if hit is None and visit.wishes.only_kept:
-            raise NotCached("there is no kept answer to this request", hint="leave out only-if-cached to have one made")
+        if hit is None:
+            refuse_unkept(exchange.cache_headers)
         if hit is not None and self._jitter_s:
             await self._sleep(self._dice.random() * self._jitter_s)
         if hit is None and not visit.wishes.forgotten:
@@ -299,7 +299,7 @@ class CacheStage:
             elapsed_ns=self._clock.monotonic_ns() - exchange.dispatched_ns,
             target=target.name,
             model=target.model,
-            upstream=target.upstream,
+            upstream=target.origin,
             request_id=exchange.request_id,
             key_id=exchange.key.id,
             prompt=place.prompt,

@@ -7,7 +7,7 @@ import msgspec
 from homeport.cache.keys import Asked
 from homeport.cache.semantic import Match
 from homeport.core.caching import CacheRule, Found, Kind, Place
-from homeport.core.errors import InvalidRequest
+from homeport.core.errors import InvalidRequest, NotCached
 from homeport.core.money import Nano
 from homeport.core.types import Frame, Target
 from homeport.pipeline.flights import Flight
@@ -16,9 +16,13 @@ CONTROL_HEADER = "cache-control"
 TAGS_HEADER = "x-homeport-cache-tags"
 CORPUS_HEADER = "x-homeport-corpus"
 
+_ONLY_KEPT = "only-if-cached"
+_FORGOTTEN = "no-store"
 _MOST_TAGS = 16
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 _LONGEST_CORPUS = 128
+_LONGEST_AGE = (1 << 31) - 1
+"""What a number that is longer stands for (RFC 9111, section 1.2.2)."""
 
 
 class CacheHeaders(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,15 +64,26 @@ def read_wishes(headers: CacheHeaders) -> Wishes:
     """
     if headers.control is None and headers.tags is None and headers.corpus is None:
         return _NONE
-    words = [word.strip().lower() for word in (headers.control or "").split(",")]
+    words = _words(headers.control)
     return Wishes(
-        fresh="no-cache" in words or "no-store" in words,
-        forgotten="no-store" in words,
-        only_kept="only-if-cached" in words,
+        fresh="no-cache" in words or _FORGOTTEN in words,
+        forgotten=_FORGOTTEN in words,
+        only_kept=_ONLY_KEPT in words,
         max_age_s=next((_seconds(word) for word in words if word.startswith("max-age")), None),
         tags=_tags(headers.tags),
         corpus=_corpus(headers.corpus),
     )
+
+
+def is_forgotten(headers: CacheHeaders) -> bool:
+    """Whether the caller wants nothing of the request to be kept."""
+    return _FORGOTTEN in _words(headers.control)
+
+
+def refuse_unkept(headers: CacheHeaders) -> None:
+    """What has no kept answer, or can have none, is made now. Raises NotCached where it is not to be made."""
+    if _ONLY_KEPT in _words(headers.control):
+        raise NotCached("there is no kept answer to this request", hint="leave out only-if-cached to have one made")
 
 
 class Visit:
@@ -145,10 +160,16 @@ class Tape:
         return b"".join(self._frames) if self._size <= self._most else b""
 
 
+def _words(control: str | None) -> list[str]:
+    return [word.strip().lower() for word in (control or "").split(",")]
+
+
 def _seconds(word: str) -> int:
-    """Of `max-age=SECONDS`; 0 for what is no number, as the standard recommends for what cannot be read."""
+    """Of `max-age=SECONDS`; 0 for what is no number, so that what cannot be read is answered anew."""
     number = word.partition("=")[2].strip().strip('"')
-    return min(int(number), 1 << 40) if number.isascii() and number.isdigit() and len(number) < 16 else 0
+    if not (number.isascii() and number.isdigit()):
+        return 0
+    return min(int(number), _LONGEST_AGE) if len(number) < 16 else _LONGEST_AGE
 
 
 def _tags(said: str | None) -> tuple[str, ...]:

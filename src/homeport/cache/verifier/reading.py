@@ -20,12 +20,14 @@ class Reading(msgspec.Struct, frozen=True):
         english: rules for English hold; else only the same words say the same.
         plain: the words, without what says nothing.
         form: `plain`, with ways to ask made one; names keep their capital.
+        cased: as in `Words`.
     """
 
     text: str
     english: bool = False
     plain: tuple[str, ...] = ()
     form: tuple[str, ...] = ()
+    cased: tuple[str, ...] = ()
 
 
 class Reader:
@@ -41,10 +43,11 @@ class Reader:
         if words.verbatim or not words.all:
             return Reading(words.text)
         if not self._is_english(words.all):
-            return Reading(words.text, False, tuple(word.lower() for word in words.all if word not in _MARKS))
+            plain = tuple(word.lower() for word in words.all if word not in _MARKS)
+            return Reading(words.text, plain=plain, cased=words.cased)
         said = rewrite(" " + " ".join(map(self._plain, words.all)) + " ", self._same)
-        form = rewrite(said, self._rewrites)
-        return Reading(words.text, True, self._bare(said), self._joined(resolve(self._bare(form), self._lexicon)))
+        form = self._joined(resolve(self._bare(rewrite(said, self._rewrites)), self._lexicon))
+        return Reading(words.text, True, self._bare(said), form, words.cased)
 
     def _plain(self, word: str) -> str:
         if word[0].isupper() and word != "I":

@@ -10,7 +10,6 @@ from homeport.cache.verifier.differences import difference
 from homeport.cache.verifier.order import same_order
 from homeport.cache.verifier.reading import Reader, Reading
 from homeport.core.caching import Mode
-from homeport.embeddings.base import Embedder
 
 SAME_COSINE = 0.6
 """Below it nothing is served, whatever the words say."""
@@ -41,8 +40,7 @@ class Ruling(msgspec.Struct, frozen=True):
 class Verifier:
     """Compares what is asked with what was answered. Its memory of readings changes no ruling."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        self.embedder = embedder
+    def __init__(self) -> None:
         self._lexicon = words.load()
         self._read = lru_cache(_REMEMBERED)(Reader(self._lexicon).read)
 
@@ -59,6 +57,8 @@ class Verifier:
         if cosine < SAME_COSINE:
             return Ruling(False, "far")
         one, other = self._read(asked), self._read(kept)
+        if one.cased != other.cased:
+            return Ruling(False, "case")
         if one.text == other.text:
             return Ruling(True, "same_text")
         if not one.plain or not other.plain:

@@ -20,7 +20,22 @@ _TOKEN = re.compile(
 )
 _SILENT = frozenset(".;:!?\"'()…-¿¡•·\u2013\u2014")
 _ENDS = frozenset(".!?")
-_VERBATIM = re.compile(r"[`{}=<>\\|^~_\[\]@#]|https?:|www\.|\n\s+\S|\w\.\w{2}")
+_VERBATIM = re.compile(
+    r"[{}=<>\\|^~_\[\]@#]|https?:|www\.|\n\s+\S|\w\.\w{2}"
+    r"|`[^`]*`"
+    r"|(?<!\S)--?[^\W\d_]"  # ls -R, which is not ls -r
+    r"|(?:\d|\b[^\W\d_])!"  # 5! and n!
+    # (2+3)*4, which is not 2+(3*4)
+    r"|\([^()]*\b\w\s*(?:[-+*/\u00d7\u00f7\u00b7]|plus\b|minus\b|times\b|divided\b)[^()]*\)"
+    r"|(?<=\s)[!?;:'\"().…]+(?=\s+[^\W\d_])|(['\"])[!?;:,'\"().…-]+\1"  # what ! means
+)
+_RAISED = re.compile("[\u00b9\u00b2\u00b3\u2070\u2074-\u207e]")
+_LOWERED = re.compile("(?<=[0-9])(?=[\u2080-\u2089])|(?<=[\u2080-\u2089])(?=[0-9])")
+_CASED = re.compile(
+    r"\b(?:IT|US|WHO)\b"
+    r"|(?<=[\d\s])(?:[KMGT]b|[kKmMgGtT](?:bps|Bps|b/s|B/s))\b"
+    r"|(?<=\d)\s?[mM](?:Wh?|V|A|J|N|Pa|F)\b"
+)
 _UNIT = re.compile(r"(\d[\d.,:]*)([a-z]{1,5})")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _QUOTES = str.maketrans(
@@ -39,22 +54,28 @@ class Words(msgspec.Struct, frozen=True):
             part of a sentence or a sentence ends.
         verbatim: the text is too long, or code, an address or a formula: only the same text says the same.
         text: with white space and case of no meaning left out.
+        cased: what means something else in other letters, sorted: IT and it, 5 MW and 5 mW, 8 Mb and 8 MB.
     """
 
     all: tuple[str, ...]
     text: str
     verbatim: bool = False
+    cased: tuple[str, ...] = ()
 
 
 def read(text: str, lexicon: Lexicon) -> Words:
     """The words of any text. Never raises; takes time in proportion to at most `LONGEST` characters."""
     if len(text) > LONGEST:
         return Words((), text, True)
-    plain = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    plain = "".join(c for c in plain if c.isprintable() or c.isspace()).strip()
+    # Without these signs 5² would become 52, and log₂8 log28.
+    marked = _LOWERED.sub("_", _RAISED.sub(r"^\g<0>", text))
+    typed = "".join(c for c in unicodedata.normalize("NFKC", marked) if c.isprintable() or c.isspace()).strip()
+    if len(typed) > LONGEST or _VERBATIM.search(typed):
+        return Words((), typed, True)
+    plain = typed.translate(_QUOTES)
     found = list(_TOKEN.finditer(plain))
-    if len(plain) > LONGEST or len(found) > MOST_WORDS or _VERBATIM.search(plain):
-        return Words((), plain, True)
+    if len(found) > MOST_WORDS:
+        return Words((), typed, True)
     shout = plain.isupper()
     words: list[str] = []
     for match in found:
@@ -62,7 +83,8 @@ def read(text: str, lexicon: Lexicon) -> Words:
         _spell(match[0], words, lexicon, plain_case=start or shout, negative=_negative(plain, match.start()))
     while words and words[-1] == ".":
         words.pop()
-    return Words(tuple(_numbered(words, lexicon)), " ".join(plain.casefold().split()))
+    cased = () if shout else tuple(sorted(found.strip() for found in _CASED.findall(plain)))
+    return Words(tuple(_numbered(words, lexicon)), " ".join(plain.casefold().split()), cased=cased)
 
 
 def _negative(text: str, at: int) -> bool:
