@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from homeport.core.caching import Card, Entry
+from homeport.core.ports import Clock
 from homeport.core.types import Surface, Usage
-from tests.fakes.clock import ManualClock
 
 S = 1_000_000_000
 
@@ -16,9 +16,10 @@ def name(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def made(number: int, clock: ManualClock, *, ttl_s: int = 3_600, **changes: Any) -> Entry:
+def made(number: int, clock: Clock, *, ttl_s: int = 3_600, **changes: Any) -> Entry:
     """An entry of this moment; what is no field of an entry is one of its card."""
     now = clock.wall_ns()
+    of_card = {field: changes.pop(field) for field in Card.__struct_fields__ if field in changes}
     card = Card(
         id=name(number),
         partition=b"p" * 16,
@@ -30,7 +31,7 @@ def made(number: int, clock: ManualClock, *, ttl_s: int = 3_600, **changes: Any)
         vector=b"\0<" * 4,
     )
     entry = Entry(
-        card=msgspec.structs.replace(card, **{key: changes[key] for key in changes if key in Card.__struct_fields__}),
+        card=msgspec.structs.replace(card, **of_card),
         surface=Surface.CHAT,
         streamed=False,
         body=b'{"answer": %d}' % number,
@@ -44,4 +45,4 @@ def made(number: int, clock: ManualClock, *, ttl_s: int = 3_600, **changes: Any)
         prompt=b"q" * 16,
         created_at=now,
     )
-    return msgspec.structs.replace(entry, **{key: changes[key] for key in changes if key in Entry.__struct_fields__})
+    return msgspec.structs.replace(entry, **changes)

@@ -245,6 +245,7 @@ def test_a_database_from_a_backup_is_heard_of(engine: Engine, store: DatabaseEnt
         (Bounds(entries=60, bytes=0), []),
         (Bounds(entries=6, bytes=10_000, tenant_percent=50), [2, 4, 5, 6]),
         (Bounds(entries=4, bytes=10_000, tenant_percent=50), [4, 5, 6]),
+        (Bounds(entries=60, bytes=1 << 30, tenant_percent=0.1), [5, 6]),
     ],
 )
 def test_too_many_are_trimmed(

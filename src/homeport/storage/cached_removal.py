@@ -13,6 +13,7 @@ from sqlalchemy import (
     Engine,
     Float,
     LargeBinary,
+    Subquery,
     Table,
     and_,
     cast,
@@ -71,13 +72,12 @@ def purge_entries(connection: Connection, purge: Purge, now: int, bar_s: int = 0
     Where an id is all that is said, there need be no entry: it is barred, and aliases of it go.
     """
     chosen = _chosen(purge)
-    living = select(func.count()).select_from(cache_entries).where(chosen, cache_entries.c.expires_at > now)
-    count = connection.execute(living).scalar_one()
+    living = and_(chosen, cache_entries.c.expires_at > now)
+    count = connection.execute(select(func.count()).select_from(cache_entries).where(living)).scalar_one()
     number = number_after_all(connection, now)
-    alone = purge.id if purge == Purge(id=purge.id) else None
-    _take_out(connection, chosen, number, now, alone)
     if bar_s > 0:
-        _bar(connection, number, now + bar_s * _S)
+        _bar(connection, _ids(living, purge.alone), number, now + bar_s * _S)
+    _take_out(connection, chosen, number, now, purge.alone)
     criteria = msgspec.json.encode(purge).decode()
     connection.execute(insert(cache_purges).values(number=number, at=now, criteria=criteria))
     return int(count)
@@ -86,12 +86,15 @@ def purge_entries(connection: Connection, purge: Purge, now: int, bar_s: int = 0
 def purged(connection: Connection, entries: Sequence[Entry]) -> Iterator[bytes]:
     """The ids of those entries that were made before a purge that they belong to."""
     oldest = min(entry.created_at for entry in entries)
+    by_id = {entry.card.id: entry for entry in entries}
     query = select(cache_purges.c.at, cache_purges.c.criteria).where(cache_purges.c.at > oldest)
     for at, criteria in connection.execute(query):
         purge = purge_of(criteria)
         if purge is None:
             continue
-        yield from (entry.card.id for entry in entries if entry.created_at < at and _belongs(entry, purge))
+        # Of purges by an id there may be as many as callers have bad answers.
+        meant = by_id.values() if purge.id is None else filter(None, [by_id.get(purge.id)])
+        yield from (entry.card.id for entry in meant if entry.created_at < at and _belongs(entry, purge))
 
 
 def prune(engine: Engine, now: int, most: int = BATCH) -> int:
@@ -130,7 +133,7 @@ def _too_many(connection: Connection, bounds: Bounds, now: int, most: int) -> It
     count, size = func.count(), func.coalesce(func.sum(cache_entries.c.size), 0)
     tenants = connection.execute(select(cache_entries.c.tenant, count, size).group_by(cache_entries.c.tenant)).all()
     for tenant, entries, held in tenants:
-        over = (entries - int(bounds.entries * share), int(held) - int(bounds.bytes * share))
+        over = (entries - max(1, round(bounds.entries * share)), int(held) - int(bounds.bytes * share))
         yield _least(connection, cache_entries.c.tenant == tenant, over, now, most)
     over = (sum(row[1] for row in tenants) - bounds.entries, sum(int(row[2]) for row in tenants) - bounds.bytes)
     yield _least(connection, true(), over, now, most)
@@ -161,8 +164,7 @@ def _take_out(
     """Remove entries, and `alone` in any case. Their removals come first, and tell later statements what goes."""
     longest = connection.execute(select(func.max(cache_entries.c.expires_at)).where(chosen)).scalar()
     until = max(longest or 0, now + _REMEMBERED_NS)
-    found = select(cache_entries.c.id).where(chosen)
-    ids = (found if alone is None else union(found, select(literal(alone, LargeBinary).label("id")))).subquery()
+    ids = _ids(chosen, alone)
     connection.execute(delete(cache_removals).where(cache_removals.c.id.in_(select(ids.c.id))))
     rows = select(ids.c.id, literal(number), literal(until))
     connection.execute(insert(cache_removals).from_select(["id", "number", "until"], rows))
@@ -173,12 +175,16 @@ def _take_out(
         connection.execute(delete(table).where(table.c.id.in_(gone)))
 
 
-def _bar(connection: Connection, number: int, until: int) -> None:
-    """Bar what was removed with a number."""
-    gone = select(cache_removals.c.id).where(cache_removals.c.number == number)
-    connection.execute(delete(cache_bars).where(cache_bars.c.id.in_(gone)))
-    rows = select(cache_removals.c.id, literal(number), literal(until)).where(cache_removals.c.number == number)
+def _bar(connection: Connection, ids: Subquery, number: int, until: int) -> None:
+    """Bar entries while they are there. One that has ended is not barred: it may have been pruned as well."""
+    connection.execute(delete(cache_bars).where(cache_bars.c.id.in_(select(ids.c.id))))
+    rows = select(ids.c.id, literal(number), literal(until))
     connection.execute(insert(cache_bars).from_select(["id", "number", "until"], rows))
+
+
+def _ids(chosen: ColumnElement[bool], alone: bytes | None) -> Subquery:
+    found = select(cache_entries.c.id).where(chosen)
+    return (found if alone is None else union(found, select(literal(alone, LargeBinary).label("id")))).subquery()
 
 
 def _chosen(purge: Purge) -> ColumnElement[bool]:

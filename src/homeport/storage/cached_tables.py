@@ -93,6 +93,7 @@ cache_bars = Table(
     Column("id", LargeBinary(16), primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False, comment="nanoseconds since the epoch"),
+    Index("cache_bars_by_number", "number"),
 )
 
 cache_partitions = Table(
@@ -104,4 +105,5 @@ cache_partitions = Table(
     Column("checked", BigInteger, nullable=False),
     Column("wrong", BigInteger, nullable=False),
     Column("off", BigInteger, nullable=False, comment="when it switched itself off; 0: it answers"),
+    Index("cache_partitions_by_number", "number"),
 )

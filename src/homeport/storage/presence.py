@@ -1,4 +1,4 @@
-"""How busy the gateway processes of this machine are: a number of each, gone with its process.
+"""A number that each process of some kind says of itself, such as how busy it is; gone with the process.
 
 A process holds a lock on its file, and the kernel lets go of it however the process ends; so what
 a dead one said is never counted.
@@ -7,6 +7,7 @@ a dead one said is never counted.
 import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 _SIZE = 8
@@ -45,10 +46,20 @@ class Presence:
 
 def total(folder: Path) -> int:
     """The sum of what the living say; 0 where there is nobody. Files of the dead are removed."""
-    return sum(_said(path) for path in folder.glob("[0-9]*"))
+    return sum(_living(folder))
 
 
-def _said(path: Path) -> int:
+def least(folder: Path) -> int | None:
+    """The least that one of the living says; None where there is nobody."""
+    return min(_living(folder), default=None)
+
+
+def _living(folder: Path) -> Iterator[int]:
+    return (said for path in folder.glob("[0-9]*") if (said := _said(path)) is not None)
+
+
+def _said(path: Path) -> int | None:
+    """None for one of the dead."""
     with contextlib.suppress(FileNotFoundError):
         file = os.open(path, os.O_RDWR)
         try:
@@ -58,4 +69,4 @@ def _said(path: Path) -> int:
             return int.from_bytes(os.pread(file, _SIZE, 0), "big")
         finally:
             os.close(file)
-    return 0
+    return None
