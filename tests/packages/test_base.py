@@ -52,6 +52,22 @@ def test_a_source_that_no_one_would_write_is_refused(source: str) -> None:
     assert caught.value.code == "package_source_invalid"
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("/home/somebody/models/tiny.gguf", "tiny.gguf"),
+        ("models/tiny.gguf", "tiny.gguf"),
+        ("file:///home/somebody/tiny.gguf", "tiny.gguf"),
+        ("https://example.org/a/tiny.gguf?signature=secret", "https://example.org/a/tiny.gguf"),
+        ("hf://org/tiny@0/a?.gguf", "hf://org/tiny@0/a"),
+        ("pypi://tiny-weights==1.0", "pypi://tiny-weights==1.0"),
+        ("oci://host:5000/models/tiny:1.0", "oci://host:5000/models/tiny:1.0"),
+    ],
+)
+def test_a_source_is_told_without_what_is_nobodys_business(source: str, told: str) -> None:
+    assert PackageSpec(name="tiny", source=source).told_source == told
+
+
 @pytest.mark.parametrize("sha256", ["", "0" * 63, "sha256:" + "0" * 64, "G" * 64, "A" * 64])
 def test_a_pin_is_64_digits(sha256: str) -> None:
     with pytest.raises(PackageError) as caught:
@@ -69,4 +85,4 @@ def test_a_step_is_finished_however_it_ends() -> None:
 def test_a_stored_package_that_is_wrong_is_repaired_by_a_pull() -> None:
     with pytest.raises(PackageError) as caught, repaired_by_pull("tiny"):
         raise PackageError("broken", code="package_blob_missing", hint="something else")
-    assert caught.value.hint == "homeport package pull tiny"
+    assert caught.value.hint.startswith("homeport package pull tiny;")

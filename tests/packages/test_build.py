@@ -1,74 +1,31 @@
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema  # type: ignore[import-untyped] # it has no types
 import msgspec
 import pytest
 
 from homeport.core.errors import PackageError
-from homeport.packages.base import FileRole, PackageSpec, SourceFile
+from homeport.packages.base import FileRole, Lineage, PackageFacts, PackageSpec, SourceFile
 from homeport.packages.build import Part, build, in_order
 from homeport.packages.digest import Digest, digest_bytes
-from homeport.packages.gguf import GgufHeader
+from homeport.packages.gguf import WeightsHeader
 from homeport.packages.manifest import encode
 
-_TEXTS = {"type": "array", "items": {"type": "string"}}
-_MODALITIES = {"type": "array", "items": {"enum": ["text", "image", "audio", "video", "embedding", "other"]}}
+SCHEMA = json.loads((files("homeport.packages") / "schemas" / "modelpack-config-v0.0.7.json").read_bytes())
+"""The configuration's JSON schema, as the specification has it: it allows no fields of our own."""
 
-
-def _object(required: list[str], properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "required": required, "properties": properties}
-
-
-# The fields of model-spec v0.0.7 that a package fills; the specification allows no others.
-SCHEMA = _object(
-    ["descriptor", "config", "modelfs"],
-    {
-        "descriptor": _object(
-            ["createdAt", "family", "name", "version"],
-            {
-                "createdAt": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"},
-                "family": {"type": "string", "minLength": 1},
-                "name": {"type": "string", "minLength": 1},
-                "version": {"type": "string", "minLength": 1},
-                "licenses": {**_TEXTS, "minItems": 1},
-            },
-        ),
-        "config": _object(
-            ["architecture", "format", "paramSize", "capabilities"],
-            {
-                "architecture": {"type": "string", "minLength": 1},
-                "format": {"const": "gguf"},
-                "paramSize": {"type": "string", "pattern": r"^\d+(\.\d)?[kmb]?$"},
-                "quantization": {"type": "string", "minLength": 1},
-                "capabilities": _object(
-                    ["inputTypes", "outputTypes"], {"inputTypes": _MODALITIES, "outputTypes": _MODALITIES}
-                ),
-            },
-        ),
-        "modelfs": _object(
-            ["type", "diffIds"],
-            {
-                "type": {"const": "layers"},
-                "diffIds": {"type": "array", "minItems": 1, "items": {"pattern": "^sha256:[0-9a-f]{64}$"}},
-            },
-        ),
-    },
-)
-
-HEADER = GgufHeader(
+HEADER = WeightsHeader(
     architecture="llama",
-    name="Tiny",
     basename="tiny",
     license="apache-2.0",
     quantization="Q4_1",
     context_length=128,
     parameters=1600,
 )
-BARE = GgufHeader(
-    architecture="mamba", name="", basename="", license="", quantization="", context_length=0, parameters=1
-)
+BARE = WeightsHeader(architecture="mamba", basename="", license="", quantization="", context_length=0, parameters=1)
 SPEC = PackageSpec(name="tiny", source="pypi://tiny-weights==1.0", sha256="0" * 64, file="t/tiny.gguf")
 
 
@@ -115,13 +72,13 @@ def test_a_package_is_described_in_the_terms_of_the_specification() -> None:
                 "mediaType": "application/vnd.cncf.model.weight.v1.raw",
                 "digest": weights,
                 "size": 5,
-                "annotations": {"org.cncf.model.filepath": "tiny.gguf"},
+                "annotations": {"org.cncf.model.filepath": "tiny.gguf", "dev.homeport.role": "weights"},
             },
             {
                 "mediaType": "application/vnd.cncf.model.doc.v1.raw",
                 "digest": licence,
                 "size": 5,
-                "annotations": {"org.cncf.model.filepath": "LICENSE"},
+                "annotations": {"org.cncf.model.filepath": "LICENSE", "dev.homeport.role": "doc"},
             },
         ],
         "annotations": {
@@ -135,9 +92,19 @@ def test_a_package_is_described_in_the_terms_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize("header", [HEADER, BARE])
-def test_every_configuration_fits_the_schema(header: GgufHeader) -> None:
+def test_every_configuration_fits_the_schema(header: WeightsHeader) -> None:
     _, config = build(SPEC, header, [_part()])
-    jsonschema.validate(json.loads(config), SCHEMA)
+    checker = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
+    checker.validate(json.loads(config))
+
+
+def test_the_schema_can_say_no() -> None:
+    _, config = build(SPEC, HEADER, [_part()])
+    value = json.loads(config)
+    tar = {"type": "tar", "diffIds": ["x"]}
+    wrongs: list[dict[str, Any]] = [{**value, "ours": 1}, {**value, "modelfs": tar}, {"config": {}}]
+    for wrong in wrongs:
+        assert list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(wrong))
 
 
 def test_a_header_that_says_little_leaves_fields_out() -> None:
@@ -175,3 +142,44 @@ def test_a_package_has_one_weights_file_and_no_path_twice(files: list[Part]) -> 
     with pytest.raises(PackageError) as caught:
         in_order([part.file for part in files])
     assert caught.value.code == "package_files_invalid"
+
+
+def test_every_kind_of_file_has_its_media_type_and_says_its_role() -> None:
+    parts = [_part(f"{role}.gguf", role) for role in FileRole]
+    manifest, _ = build(SPEC, HEADER, parts)
+    assert {layer.annotations["dev.homeport.role"]: layer.media_type for layer in manifest.layers} == {
+        "weights": "application/vnd.cncf.model.weight.v1.raw",
+        "adapter": "application/vnd.cncf.model.weight.v1.raw",
+        "tokenizer": "application/vnd.cncf.model.weight.config.v1.raw",
+        "template": "application/vnd.cncf.model.weight.config.v1.raw",
+        "profiles": "application/vnd.cncf.model.weight.config.v1.raw",
+        "prompt": "application/vnd.cncf.model.code.v1.raw",
+        "suite": "application/vnd.cncf.model.dataset.v1.raw",
+        "doc": "application/vnd.cncf.model.doc.v1.raw",
+    }
+    subtypes = {layer.annotations.get("ml.kitops.modelkit.layer-subtype") for layer in manifest.layers}
+    assert subtypes == {None, "prompt"}
+
+
+def test_what_the_maker_says_goes_before_what_the_weights_say() -> None:
+    lineage = Lineage(base=_digest("base"), dataset=_digest("rows"), run="run-7")
+    facts = PackageFacts(version="2.1", vertical="legal", licenses=("MIT",), lineage=lineage)
+    manifest, config = build(SPEC, HEADER, [_part()], facts)
+    assert json.loads(config)["descriptor"]["version"] == "2.1"
+    assert json.loads(config)["descriptor"]["licenses"] == ["MIT"]
+    notes = manifest.annotations
+    assert notes["dev.homeport.vertical"] == "legal"
+    assert notes["dev.homeport.lineage.base"] == _digest("base")
+    assert notes["dev.homeport.lineage.dataset"] == _digest("rows")
+    assert notes["dev.homeport.lineage.run"] == "run-7"
+
+
+def test_adapters_come_after_the_weights_and_before_the_others() -> None:
+    files = [_part("b", FileRole.PROMPT).file, _part("a").file, _part("z.gguf", FileRole.ADAPTER).file]
+    assert [file.filepath for file in in_order(files)] == ["a", "z.gguf", "b"]
+    assert [file.filepath for file in in_order(files[2:])] == ["z.gguf"]
+
+
+def test_a_model_may_come_in_parts_of_safetensors() -> None:
+    parts = [_part(f"model-{number}.safetensors").file for number in (2, 1)]
+    assert [file.filepath for file in in_order(parts)] == ["model-1.safetensors", "model-2.safetensors"]

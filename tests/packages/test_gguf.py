@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from homeport.core.errors import PackageError
-from homeport.packages.gguf import GgufHeader, read_header
+from homeport.packages.gguf import WeightsHeader, read_header
 from tests.fakes.gguf import (
     ARRAY,
     STANDARD,
@@ -28,7 +28,7 @@ _ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixtur
 _REFUSALS = {"package_weights_unreadable", "package_format_refused"}
 
 
-def _read(folder: Path, data: bytes) -> GgufHeader:
+def _read(folder: Path, data: bytes) -> WeightsHeader:
     path = folder / "model.gguf"
     path.write_bytes(data)
     return read_header(path)
@@ -43,9 +43,8 @@ def _refusal(folder: Path, data: bytes) -> str:
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_file_says_what_it_is(tmp_path: Path, version: int) -> None:
-    assert _read(tmp_path, gguf(version=version)) == GgufHeader(
+    assert _read(tmp_path, gguf(version=version)) == WeightsHeader(
         architecture="llama",
-        name="Tiny Test",
         basename="tiny",
         license="apache-2.0",
         quantization="Q4_1",
@@ -56,7 +55,7 @@ def test_a_file_says_what_it_is(tmp_path: Path, version: int) -> None:
 
 def test_a_file_need_only_name_its_architecture(tmp_path: Path) -> None:
     header = _read(tmp_path, gguf([text_pair("general.architecture", "llama")]))
-    assert (header.name, header.quantization, header.context_length) == ("", "", 0)
+    assert (header.basename, header.quantization, header.context_length) == ("", "", 0)
 
 
 def test_the_context_length_is_its_own_architectures(tmp_path: Path) -> None:
@@ -76,9 +75,8 @@ def test_the_context_length_is_its_own_architectures(tmp_path: Path) -> None:
     ],
 )
 def test_the_number_of_parameters_is_written_as_people_do(parameters: int, size: str) -> None:
-    header = GgufHeader(
+    header = WeightsHeader(
         architecture="llama",
-        name="",
         basename="",
         license="",
         quantization="",
@@ -89,8 +87,8 @@ def test_the_number_of_parameters_is_written_as_people_do(parameters: int, size:
 
 
 def test_what_a_terminal_would_obey_is_taken_out(tmp_path: Path) -> None:
-    pairs = [text_pair("general.architecture", "llama"), text_pair("general.name", "a\x1b[2Jb\nc")]
-    assert _read(tmp_path, gguf(pairs)).name == "a[2Jbc"
+    pairs = [text_pair("general.architecture", "llama"), text_pair("general.basename", "a\x1b[2Jb\nc")]
+    assert _read(tmp_path, gguf(pairs)).basename == "a[2Jbc"
 
 
 def test_pickles_archives_and_safetensors_are_refused(tmp_path: Path) -> None:
@@ -166,7 +164,7 @@ def test_a_changed_byte_is_read_or_refused(tmp_path: Path, position: int, value:
     assert header is None or (header.architecture and 0 < header.parameters <= 8 * len(data))
 
 
-def _read_or_refuse(folder: Path, data: bytes) -> GgufHeader | None:
+def _read_or_refuse(folder: Path, data: bytes) -> WeightsHeader | None:
     try:
         return _read(folder, data)
     except PackageError:

@@ -7,11 +7,13 @@ import msgspec
 import pytest
 
 from homeport.core.errors import DigestMismatch, PackageError, StorageError
+from homeport.packages import catalogue
 from homeport.packages.base import FileRole, PackageSpec, SourceFile
 from homeport.packages.digest import digest_bytes, digest_file
 from homeport.packages.layout import Store
 from homeport.packages.verify import verify
 from tests.fakes.gguf import gguf
+from tests.fakes.safetensors import safetensors
 from tests.packages.conftest import Shelf
 
 
@@ -50,17 +52,19 @@ def test_the_folder_is_an_oci_image_layout(store: Store, shelf: Shelf, spec: Pac
     assert json.loads((store.root / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
     index = json.loads((store.root / "index.json").read_bytes())
     manifest = store.root / "blobs" / "sha256" / added.digest.removeprefix("sha256:")
+    entry = {
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactType": "application/vnd.cncf.model.manifest.v1+json",
+        "digest": digest_file(manifest),
+        "size": manifest.stat().st_size,
+    }
+    named = "org.opencontainers.image.ref.name"
     assert index == {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
         "manifests": [
-            {
-                "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                "artifactType": "application/vnd.cncf.model.manifest.v1+json",
-                "digest": digest_file(manifest),
-                "size": manifest.stat().st_size,
-                "annotations": {"org.opencontainers.image.ref.name": "tiny"},
-            }
+            {**entry, "annotations": {named: "tiny:1.0"}},
+            {**entry, "annotations": {named: "tiny", "dev.homeport.history": added.digest}},
         ],
     }
     assert all(digest_file(path) == f"sha256:{path.name}" for path in manifest.parent.iterdir())
@@ -88,13 +92,18 @@ def test_a_link_to_weights_becomes_a_plain_file(store: Store, shelf: Shelf, spec
     assert verify(store, "tiny") == added
 
 
+def test_a_model_in_parts_is_as_large_as_all_of_them(store: Store, shelf: Shelf, spec: PackageSpec) -> None:
+    parts = [shelf.weights(safetensors(), name=f"model-{number}.safetensors") for number in (1, 2)]
+    assert store.add(spec, parts).size == 2 * len(safetensors())
+
+
 def test_two_documents_may_be_alike(store: Store, shelf: Shelf, spec: PackageSpec) -> None:
     store.add(spec, [shelf.weights(), shelf.doc(), shelf.doc(name="copy/LICENSE")])
     assert verify(store, "tiny").name == "tiny"
     assert len(_blobs(store)) == 4
 
 
-def test_a_new_version_takes_the_place_of_the_old(store: Store, shelf: Shelf, spec: PackageSpec) -> None:
+def test_other_content_of_one_version_takes_its_place(store: Store, shelf: Shelf, spec: PackageSpec) -> None:
     old = store.add(spec, [shelf.weights()])
     new = store.add(spec, [shelf.weights(gguf(data=bytes(2000)))])
     assert store.list() == (new,)
@@ -125,7 +134,7 @@ def test_nothing_is_dropped_while_a_package_is_broken(store: Store, shelf: Shelf
     manifest.write_bytes(b"?" * len(whole))
     with pytest.raises(DigestMismatch) as caught:
         store.list()
-    assert caught.value.hint == "homeport package pull broken"
+    assert caught.value.hint.startswith("homeport package pull broken;")
     store.remove("tiny")
     manifest.write_bytes(whole)
     assert verify(store, "broken") == broken
@@ -174,6 +183,18 @@ def test_a_folder_that_is_no_store_is_not_overwritten(store: Store, shelf: Shelf
     layout.unlink()
     with pytest.raises(PackageError, match="not a package store"):
         store.list()
+
+
+def test_no_index_is_written_that_could_not_be_read_again(
+    store: Store, shelf: Shelf, spec: PackageSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = store.add(spec, [shelf.weights()])
+    names = _blobs(store)
+    monkeypatch.setattr(catalogue, "MAX_DOCUMENT_BYTES", (store.root / "index.json").stat().st_size)
+    with pytest.raises(PackageError) as caught:
+        store.add(_named(spec, "another"), [shelf.weights()])
+    assert (caught.value.code, _blobs(store), store.list()) == ("package_too_large", names, (before,))
+    assert "homeport package remove" in caught.value.hint
 
 
 def test_a_swapped_name_in_the_index_is_noticed(store: Store, shelf: Shelf, spec: PackageSpec) -> None:

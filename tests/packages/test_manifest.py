@@ -16,6 +16,12 @@ def _layer(kind: str = documents.WEIGHTS_TYPE, digest: str = _DIGEST, path: str 
     return {"mediaType": kind, "digest": digest, "size": 5, "annotations": {documents.FILEPATH: path}}
 
 
+def _adapter() -> dict[str, Any]:
+    layer = _layer(path="lora.gguf", digest=_OTHER)
+    layer["annotations"][documents.ROLE] = "adapter"
+    return layer
+
+
 def _manifest(**changes: Any) -> dict[str, Any]:
     return {
         "schemaVersion": 2,
@@ -53,7 +59,10 @@ def test_encoding_is_canonical_and_survives_a_round_trip() -> None:
     assert json.loads(data) == _manifest(annotations={"z": "1", "a": "2"})
 
 
-@given(st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=5), st.randoms())
+_TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=9)
+
+
+@given(st.dictionaries(_TEXTS, _TEXTS, max_size=5), st.randoms())
 def test_the_order_of_annotations_does_not_change_the_bytes(notes: dict[str, str], random: Any) -> None:
     shuffled = list(notes.items())
     random.shuffle(shuffled)
@@ -95,6 +104,19 @@ WRONG = {
         {"layers": [_layer(), _layer(documents.DOC_TYPE, _OTHER)]},
         "package_manifest_invalid",
     ),
+    "too many files": (
+        {"layers": [_layer(), *(_layer(documents.DOC_TYPE, _OTHER, str(number)) for number in range(1024))]},
+        "package_manifest_invalid",
+    ),
+    "adapters without a base": ({"layers": [_adapter()]}, "package_manifest_invalid"),
+    "a base that is no digest": (
+        {"layers": [_adapter()], "annotations": {documents.LINEAGE_BASE: "../x"}},
+        "package_digest_invalid",
+    ),
+    "adapters first": (
+        {"layers": [_adapter(), _layer()], "annotations": {documents.LINEAGE_BASE: _DIGEST}},
+        "package_manifest_invalid",
+    ),
     "a packed layer": ({"layers": [_layer(documents.WEIGHTS_TYPE + "+gzip")]}, "package_media_type_unknown"),
     "a path upward": ({"layers": [_layer(path="../../etc/passwd")]}, "package_path_unsafe"),
     "no path": (
@@ -132,6 +154,25 @@ def test_a_configuration_must_list_the_manifests_layers(modelfs: dict[str, Any])
     assert caught.value.code == "package_manifest_invalid"
 
 
+def _described(text: str) -> bytes:
+    plain = _config()
+    return json.dumps({**plain, "descriptor": {**plain["descriptor"], "description": text}}).encode()
+
+
+@pytest.mark.parametrize("letter", ["\x1b", "\0", "\x9b", "\x7f"])
+def test_what_a_terminal_would_obey_is_refused(letter: str) -> None:
+    with pytest.raises(PackageError, match="control characters"):
+        documents.decode_config(_described(f"a{letter}[2J"), _decoded(_manifest()))
+    for notes in ({letter: "a"}, {documents.VERTICAL: letter}):
+        with pytest.raises(PackageError, match="control characters"):
+            _decoded(_manifest(annotations=notes))
+
+
+def test_lines_and_any_writing_are_kept() -> None:
+    text = "Two\r\nlines\tand \u4e2d\u6587\u3000\xa0."
+    assert documents.decode_config(_described(text), _decoded(_manifest())).descriptor.description == text
+
+
 def test_an_index_may_not_list_a_name_twice() -> None:
     entry = {**_layer(documents.MANIFEST_TYPE), "annotations": {documents.REF_NAME: "tiny"}}
     index = {"schemaVersion": 2, "mediaType": documents.INDEX_TYPE, "manifests": [entry]}
@@ -151,3 +192,13 @@ def test_any_json_is_a_package_error_or_a_document(value: object) -> None:
     for decode in (documents.decode_manifest, documents.decode_index):
         with pytest.raises(PackageError):
             decode(data)
+
+
+def test_layers_of_other_tools_are_told_apart_by_their_type() -> None:
+    prompt = _layer(documents.CODE_TYPE, _OTHER, "prompt.md")
+    prompt["annotations"]["ml.kitops.modelkit.layer-subtype"] = "prompt"
+    kinds = [documents.WEIGHT_CONFIG_TYPE, documents.CODE_TYPE, documents.DATASET_TYPE, documents.DOC_TYPE]
+    others = [_layer(kind, _OTHER, f"{number}") for number, kind in enumerate(kinds)]
+    manifest = _decoded(_manifest(layers=[_layer(), prompt, *others]))
+    roles = [documents.role_of(layer) for layer in manifest.layers]
+    assert roles == ["weights", "prompt", "tokenizer", "doc", "doc", "doc"]

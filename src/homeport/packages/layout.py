@@ -4,84 +4,93 @@ Source: OCI image-spec 1.1, image-layout.md. Two processes may use one store at 
 final changes under one lock, blobs first and `index.json` last, each by a rename of a synced file.
 """
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
-from homeport.core.errors import PackageError, StorageError
-from homeport.packages import gguf
-from homeport.packages.base import PackageSpec, Progress, SourceFile, StoredPackage, repaired_by_pull, step
-from homeport.packages.blobs import Blobs, stage_bytes, stage_file, sync_folder
+from homeport.core.errors import PackageError
+from homeport.packages import versions
+from homeport.packages.attached import MADE_ELSEWHERE, MADE_HERE, Admit, Arrival, Came, Signatures, joined, subject_of
+from homeport.packages.base import (
+    NO_FACTS,
+    PackageFacts,
+    PackageSpec,
+    Progress,
+    SourceFile,
+    StoredPackage,
+    bare_name,
+    check_name,
+    repaired_by_pull,
+    step,
+)
+from homeport.packages.blobs import Blobs, require_size, stage_bytes, stage_checked, stage_file
 from homeport.packages.build import Part, build, in_order
+from homeport.packages.catalogue import Catalogue
+from homeport.packages.contents import Contents, Reader
 from homeport.packages.digest import Digest
 from homeport.packages.manifest import (
-    EMPTY_INDEX,
-    GGUF_CONTEXT_LENGTH,
+    FILEPATH,
     MANIFEST_TYPE,
-    MAX_DOCUMENT_BYTES,
-    REF_NAME,
-    SOURCE,
-    SOURCE_FILE,
-    SOURCE_SHA256,
     Descriptor,
-    Index,
-    Manifest,
-    ModelConfig,
     decode_config,
-    decode_index,
     decode_manifest,
     describe,
     digest_of,
     encode,
+    role_of,
 )
-from homeport.packages.staging import locked, staging
-
-STORE_INVALID = "package_store_invalid"
-"""The code of a folder that is no store; pulling cannot repair it."""
-
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-
-
-class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """The documents of one package, checked against their digests; its files are not."""
-
-    package: StoredPackage
-    manifest: Manifest
+from homeport.packages.referrers import StoredSignature
+from homeport.packages.screening import describe_files
+from homeport.packages.signing import open_package
+from homeport.packages.staging import locked, staging, usable_disk
 
 
 class Store:
     """A folder of packages. Nothing is read or written before a method is called.
 
+    A package is asked for as `name`, which is its version in use, `name:version` or `name@sha256:...`.
     Every method raises `StorageError` where the disk refuses, and `PackageError` where the folder
     does not hold what it should.
+
+    Args:
+        admit: asked before a package comes in, and before `use` and `rollback`; None lets in what is well-formed.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, admit: Admit | None = None) -> None:
         self.root = root
         self.blobs = Blobs(root)
+        self._admit = admit
+        self._reader = Reader(self.blobs)
+        self._signatures = Signatures(self.blobs)
+        self._catalogue = Catalogue(root, self.blobs, self._reader, self._signatures)
 
     def list(self) -> tuple[StoredPackage, ...]:
-        """Every package, by name. Their documents are checked, their weights are not: see `verify`."""
-        with _disk(self.root):
-            entries = {_name(entry): entry for entry in self._index().manifests if _name(entry)}
-            return tuple(self._contents(name, entries[name]).package for name in sorted(entries))
+        """Every package in use, by name. Their documents are checked, their files are not: see `verify`."""
+        with usable_disk(self.root):
+            entries = self._catalogue.entries()
+            return tuple(self._contents(name, entries).package for name in versions.names(entries))
 
-    def get(self, name: str) -> StoredPackage | None:
-        """The package of this name, checked as in `list`; None where there is none."""
-        found = self.read(name)
+    def get(self, wanted: str) -> StoredPackage | None:
+        """The package of this reference, checked as in `list`; None where there is none."""
+        found = self.read(wanted)
         return found.package if found else None
 
-    def read(self, name: str) -> Contents | None:
-        """The documents of a package; None where there is none of this name."""
-        with _disk(self.root):
-            for entry in self._index().manifests:
-                if _name(entry) == name:
-                    return self._contents(name, entry)
-        return None
+    def read(self, wanted: str) -> Contents | None:
+        """The documents of a package; None where there is none of this reference."""
+        with usable_disk(self.root):
+            entries = self._catalogue.settled() if ":" in wanted else self._catalogue.entries()
+            return self._contents(wanted, entries) if versions.find(entries, wanted) else None
+
+    def versions(self, name: str) -> tuple[str, ...]:
+        """References of every version of a package: the one in use, those before it, then the others."""
+        with usable_disk(self.root):
+            return tuple(map(versions.reference, versions.versions(self._catalogue.settled(), name)))
+
+    def history(self, name: str) -> tuple[Digest, ...]:
+        """The digests that were in use, the oldest first; the one in use is the last."""
+        with usable_disk(self.root):
+            return tuple(map(Digest, versions.history(self._catalogue.settled(), name)))
 
     def check_layers(self, contents: Contents, progress: Progress) -> None:
         """Compare every file of a package with its size and SHA-256; one step of `progress`.
@@ -89,135 +98,252 @@ class Store:
         Raises:
             DigestMismatch, PackageError: as `Blobs.check`.
         """
-        layers = contents.manifest.layers
         label = f"Verifying {contents.package.name}"
         before = 0
-        with _disk(self.root), step(progress, label, sum(layer.size for layer in layers)):
-            for layer in layers:
-                self.blobs.check(layer, partial(_advance, progress, before))
-                before += layer.size
+        with usable_disk(self.root):
+            layers = self._reader.layers(contents.manifest)
+            with step(progress, label, sum(layer.size for layer in layers)):
+                for layer in layers:
+                    self.blobs.check(layer, partial(_advance, progress, before))
+                    before += layer.size
+
+    def signatures(self, digest: Digest) -> tuple[StoredSignature, ...]:
+        """The signatures of the manifest of this digest; they are read, and not checked: see `trust.judge`.
+
+        Raises:
+            DigestMismatch, PackageError: one is damaged.
+        """
+        with usable_disk(self.root):
+            return self._signatures.of(self._catalogue.entries(), digest)
+
+    def add_signature(self, package: StoredPackage, bundle: bytes) -> None:
+        """Keep a signature of a package, as long as the package.
+
+        Raises:
+            PackageError: signature_malformed, signature_too_large, signature_mismatch (it is of another package),
+                signature_kind_unknown or too_many_signatures; the store is as before.
+        """
+        open_package(bundle)
+        with self.staging() as folder:
+            more, staged = self._signatures.staged(subject_of(package, self.blobs), (bundle,), folder)
+            with locked(self._gate):
+                self._commit(joined(self._catalogue.settled(), more), staged, folder)
+
+    def remove_signatures(self, name: str, unwanted: Callable[[bytes], bool]) -> int:
+        """Remove the signatures of a package whose bundle is unwanted; how many there were.
+
+        Raises:
+            PackageError: package_not_pulled; or one is damaged.
+        """
+        with self.staging() as folder, locked(self._gate):
+            entries = self._catalogue.settled()
+            digest = self._contents(name, entries).package.digest
+            gone = {one.entry.digest for one in self._signatures.of(entries, digest) if unwanted(one.bundle)}
+            self._catalogue.write(tuple(entry for entry in entries if entry.digest not in gone), folder)
+        return len(gone)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder on the store's disk to fetch into; removed at the end, or after a crash by the next pull."""
-        with _disk(self.root):
+        with usable_disk(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             with staging(self.root / ".staging", self._gate) as folder:
                 yield folder
 
-    def add(self, spec: PackageSpec, files: Sequence[SourceFile]) -> StoredPackage:
-        """Freeze files as the package `spec.name`; one that was there under this name is replaced.
+    def add(
+        self,
+        spec: PackageSpec,
+        files: Sequence[SourceFile],
+        facts: PackageFacts = NO_FACTS,
+        *,
+        use: bool = True,
+        replace: bool = True,
+    ) -> StoredPackage:
+        """Freeze files as a version of the package `spec.name`.
+
+        Args:
+            use: make it the version in use, which the first one is in any case.
+            replace: a version of the same name with other content gives way.
 
         Raises:
-            PackageError: package_format_refused, package_weights_unreadable, package_files_invalid
-                or package_path_unsafe; the store is as before.
+            PackageError: package_files_invalid, package_path_unsafe, package_base_missing, package_version_taken,
+                or what `screening` refuses a file for; the store is as before.
         """
         ordered = in_order(files)
-        header = gguf.read_header(ordered[0].path)
         with self.staging() as folder:
             paths = [folder / str(number) for number in range(len(ordered))]
             parts = [_stage(file, path) for file, path in zip(ordered, paths, strict=True)]
-            manifest, config = build(spec, header, parts)
+            header = describe_files(
+                [(path, file.filepath, file.role) for path, file in zip(paths, ordered, strict=True)]
+            )
+            manifest, config = build(spec, header, parts, facts)
             staged = {part.digest: path for part, path in zip(parts, paths, strict=True)}
             staged[digest_of(manifest.config)] = stage_bytes(config, folder / "config")
-            entry = self._stage_manifest(spec.name, manifest, folder, staged)
-            with locked(self._gate):
-                self._commit(entry, staged, folder)
-                return self._contents(spec.name, entry).package
+            return self._keep(encode(manifest), staged, folder, MADE_HERE, use=use, replace=replace)
 
-    def remove(self, name: str) -> None:
-        """Remove a package and the blobs that no other one uses.
+    def adopt(
+        self,
+        manifest: bytes,
+        fetched: Mapping[Digest, Path],
+        *,
+        use: bool = True,
+        replace: bool = True,
+        came: Came = MADE_ELSEWHERE,
+    ) -> StoredPackage:
+        """Keep a package that was made elsewhere, byte by byte: its digest stays what it is.
+
+        Args:
+            manifest: its bytes, already compared with a digest or a signature where there was one.
+            fetched: its configuration and all its files, in a folder of `staging`.
+            came: where from; of the signatures with it, those of a kind that is not known are not kept.
 
         Raises:
-            PackageError: package_not_pulled; there is none of this name.
+            DigestMismatch, PackageError: as `decode_manifest`, `decode_config`, `add` and `add_signature`, or what
+                the store's `admit` raises; the store is as before.
+        """
+        document = decode_manifest(manifest)
+        with self.staging() as folder:
+            staged = {
+                digest: stage_checked(path, digest, folder / str(number))
+                for number, (digest, path) in enumerate(sorted(fetched.items()))
+            }
+            for layer in (document.config, *document.layers):
+                require_size(layer, staged[digest_of(layer)])
+            layers = [(staged[digest_of(layer)], layer) for layer in document.layers]
+            describe_files([(path, layer.annotations[FILEPATH], role_of(layer)) for path, layer in layers])
+            return self._keep(manifest, staged, folder, came, use=use, replace=replace)
+
+    def consider(self, manifest: bytes, config: bytes, came: Came, *, replace: bool = True) -> None:
+        """Ask whether a package may come in, before its files are fetched; `adopt` asks again.
+
+        Raises:
+            PackageError: as `adopt`.
+        """
+        document = decode_manifest(manifest)
+        entry = versions.bare_entry(describe(manifest, MANIFEST_TYPE), document.artifact_type, came.origin)
+        package = self._reader.described(entry, document, decode_config(config, document))
+        check_name(package.name)
+        with usable_disk(self.root):
+            entries = self._catalogue.settled()
+            if not replace:
+                _require_free(entries, package)
+            self._ask(entries, package, came)
+
+    def is_chosen(self, name: str) -> bool:
+        """Whether somebody asked for the version in use, with `use` or `rollback`."""
+        with usable_disk(self.root):
+            return versions.is_chosen(self._catalogue.entries(), name)
+
+    def use(self, name: str, wanted: str, *, chosen: bool = True) -> StoredPackage:
+        """Make a version, or the one of a digest, the one in use.
+
+        Args:
+            chosen: somebody asked for it: a pull of what the configuration pins will not change it back.
+
+        Raises:
+            PackageError: package_version_unknown; or what the store's `admit` raises, and it stays as it was.
         """
         with self.staging() as folder, locked(self._gate):
-            index = self._index()
-            rest = _without(name, index)
-            if len(rest) == len(index.manifests):
+            entries = self._catalogue.settled()
+            spelled = _spelled(name, wanted)
+            entry = versions.find(entries, spelled)
+            if entry is None:
+                raise _version_unknown(name, wanted, versions.versions(entries, name))
+            package = self._admitted(spelled, entries)
+            self._catalogue.write(versions.used(entries, name, entry, chosen=chosen), folder)
+            return package
+
+    def rollback(self, name: str) -> StoredPackage:
+        """Use the version that was in use before this one; doing it again goes back further.
+
+        Raises:
+            PackageError: package_no_version_before or package_not_pulled; or as `use`.
+        """
+        with self.staging() as folder, locked(self._gate):
+            entries = self._catalogue.settled()
+            if versions.find(entries, name) is None:
                 raise not_pulled(name)
-            self._write_index(rest, folder)
+            after = versions.rolled_back(entries, name)
+            package = self._admitted(name, after)
+            self._catalogue.write(after, folder)
+            return package
+
+    def remove(self, name: str, version: str | None = None) -> None:
+        """Remove a package with all its versions, or one version, and the blobs that no other package uses.
+
+        Raises:
+            PackageError: package_not_pulled, package_version_unknown or package_in_use.
+        """
+        with self.staging() as folder, locked(self._gate):
+            entries = self._catalogue.settled()
+            if version is None:
+                rest = versions.without(entries, name)
+                if len(rest) == len(entries):
+                    raise not_pulled(name)
+            else:
+                gone = versions.find(entries, _spelled(name, version))
+                if gone is None:
+                    raise _version_unknown(name, version, versions.versions(entries, name))
+                rest = versions.without_version(entries, gone)
+            self._catalogue.write(rest, folder)
 
     @property
     def _gate(self) -> Path:
         return self.root / ".lock"
 
-    def _stage_manifest(self, name: str, manifest: Manifest, folder: Path, staged: dict[Digest, Path]) -> Descriptor:
-        data = encode(manifest)
-        bare = describe(data, MANIFEST_TYPE)
-        staged[digest_of(bare)] = stage_bytes(data, folder / "manifest")
-        return msgspec.structs.replace(bare, artifact_type=manifest.artifact_type, annotations={REF_NAME: name})
+    def _keep(
+        self, manifest: bytes, staged: dict[Digest, Path], folder: Path, came: Came, *, use: bool, replace: bool
+    ) -> StoredPackage:
+        """Move what was staged into place as a version of its package."""
+        document = decode_manifest(manifest)
+        config = decode_config(staged[digest_of(document.config)].read_bytes(), document)
+        entry = versions.bare_entry(describe(manifest, MANIFEST_TYPE), document.artifact_type, came.origin)
+        package = self._reader.described(entry, document, config)
+        check_name(package.name)
+        staged[digest_of(entry)] = stage_bytes(manifest, folder / "manifest")
+        more, signatures = self._signatures.staged(entry, came.bundles, folder)
+        with locked(self._gate):
+            entries = self._catalogue.settled()
+            if not replace:
+                _require_free(entries, package)
+            entries = self._ask(entries, package, came)
+            after = joined(versions.added(entries, package.name, package.version, entry, use=use), more)
+            self._commit(after, staged | signatures, folder)
+            return self._reader.contents(entry).package
 
-    def _commit(self, entry: Descriptor, staged: dict[Digest, Path], folder: Path) -> None:
-        index = self._index()
+    def _ask(self, entries: tuple[Descriptor, ...], package: StoredPackage, came: Came) -> tuple[Descriptor, ...]:
+        """Let a package in, or not; the entries without its damaged signatures."""
+        whole, bundles = self._signatures.mended(entries, package.digest)
+        if self._admit is not None:
+            every = tuple(dict.fromkeys((*bundles, *came.bundles)))
+            self._admit(Arrival(package=package, bundles=every, tag=came.tag))
+        return whole
+
+    def _admitted(self, wanted: str, entries: tuple[Descriptor, ...]) -> StoredPackage:
+        """A package of the store that may be used."""
+        package = self._contents(wanted, entries).package
+        if self._admit is not None:
+            with repaired_by_pull(package.name):
+                bundles = tuple(one.bundle for one in self._signatures.of(entries, package.digest))
+            self._admit(Arrival(package=package, bundles=bundles))
+        return package
+
+    def _commit(self, entries: tuple[Descriptor, ...], staged: dict[Digest, Path], folder: Path) -> None:
+        self._catalogue.encoded(entries)  # Refused before anything is moved.
         for digest, path in staged.items():
             self.blobs.put(path, digest)
         self.blobs.settle()
-        stage_bytes(_LAYOUT, folder / "oci-layout").replace(self.root / "oci-layout")
-        self._write_index((*_without(_name(entry), index), entry), folder)
+        self._catalogue.write(entries, folder)
 
-    def _write_index(self, entries: tuple[Descriptor, ...], folder: Path) -> None:
-        """Make these the packages of the store, then drop what none of them uses."""
-        data = encode(msgspec.structs.replace(EMPTY_INDEX, manifests=entries))
-        stage_bytes(data, folder / "index.json").replace(self.root / "index.json")
-        sync_folder(self.root)
-        try:
-            wanted = [digest for entry in entries for digest in self._digests(entry)]
-        except PackageError:
-            # A broken package does not say what it uses, so nothing is dropped until it is pulled again.
-            return
-        self.blobs.sweep(frozenset(wanted))
-
-    def _digests(self, entry: Descriptor) -> Iterator[Digest]:
-        manifest = decode_manifest(self.blobs.read(entry))
-        yield digest_of(entry)
-        yield digest_of(manifest.config)
-        yield from map(digest_of, manifest.layers)
-
-    def _index(self) -> Index:
-        try:
-            data = _read_start(self.root / "index.json")
-        except FileNotFoundError:
-            return EMPTY_INDEX
-        try:
-            if _read_start(self.root / "oci-layout").strip() == _LAYOUT:
-                return decode_index(data)
-            why = "its layout version is unknown"
-        except (FileNotFoundError, PackageError) as error:
-            why = str(error)
-        raise PackageError(
-            f"{self.root} is not a package store: {why}",
-            code=STORE_INVALID,
-            hint=f"move {self.root} away and pull the packages again",
-        )
-
-    def _contents(self, name: str, entry: Descriptor) -> Contents:
+    def _contents(self, wanted: str, entries: tuple[Descriptor, ...]) -> Contents:
+        entry = versions.find(entries, wanted)
+        if entry is None:
+            raise not_pulled(wanted)
+        name = versions.name_of(entry)
         with repaired_by_pull(name):
-            manifest = decode_manifest(self.blobs.read(entry))
-            config = decode_config(self.blobs.read(manifest.config), manifest)
-            if config.descriptor.name != name:
-                raise PackageError(
-                    f"the index calls {config.descriptor.name[:80]!r} by the name {name!r}",
-                    code="package_name_mismatch",
-                )
-        return Contents(package=self._package(entry, manifest, config), manifest=manifest)
-
-    def _package(self, entry: Descriptor, manifest: Manifest, config: ModelConfig) -> StoredPackage:
-        notes = manifest.annotations
-        context_length = notes.get(GGUF_CONTEXT_LENGTH, "")
-        return StoredPackage(
-            name=config.descriptor.name,
-            version=config.descriptor.version,
-            digest=digest_of(entry),
-            weights=self.blobs.path(digest_of(manifest.weights)),
-            size=manifest.weights.size,
-            family=config.descriptor.family,
-            quantization=config.config.quantization,
-            context_length=int(context_length) if context_length.isdecimal() and len(context_length) < 20 else 0,
-            source=notes.get(SOURCE, ""),
-            source_sha256=notes.get(SOURCE_SHA256, ""),
-            source_file=notes.get(SOURCE_FILE, ""),
-        )
+            found = self._reader.contents(entry)
+            _check_called(entry, found)
+        return found
 
 
 def not_pulled(name: str) -> PackageError:
@@ -225,14 +351,44 @@ def not_pulled(name: str) -> PackageError:
     return PackageError(
         f"there is no package {name[:80]!r} in the store",
         code="package_not_pulled",
-        hint=f"homeport package pull {name[:80]}",
+        hint=f"homeport package pull {bare_name(name)[:80]}",
     )
 
 
-def _read_start(path: Path) -> bytes:
-    """A document, or as much of it as shows that it is too large."""
-    with path.open("rb") as stream:
-        return stream.read(MAX_DOCUMENT_BYTES + 1)
+def _version_unknown(name: str, wanted: str, entries: tuple[Descriptor, ...]) -> PackageError:
+    known = ", ".join(versions.reference(entry).partition(":")[2] for entry in entries[:20])
+    return PackageError(
+        f"there is no version {wanted[:80]!r} of the package {name[:80]!r} in the store",
+        code="package_version_unknown",
+        hint=f"its versions are: {known or '(none)'}",
+    )
+
+
+def _require_free(entries: tuple[Descriptor, ...], package: StoredPackage) -> None:
+    """Refuse a package where another one has its name and version."""
+    held = versions.find(entries, f"{package.name}:{package.version}")
+    if held is not None and held.digest != package.digest:
+        name, version = package.name, package.version[:80]
+        raise PackageError(
+            f"there is a version {version} of {name} already, with other content",
+            code="package_version_taken",
+            hint=f"give it another version, build it with --replace, or: homeport package remove {name} {version}",
+        )
+
+
+def _spelled(name: str, wanted: str) -> str:
+    return f"{name}@{wanted}" if wanted.startswith("sha256:") else f"{name}:{wanted}"
+
+
+def _check_called(entry: Descriptor, found: Contents) -> None:
+    """Refuse a package that the index calls by another's name or version."""
+    name, version = found.package.name, versions.tag_of(found.package.version)
+    spelled = f"{name}:{version}" if versions.is_version(entry) else name
+    if versions.reference(entry) != spelled:
+        raise PackageError(
+            f"the index calls {spelled[:80]!r} by the name {versions.reference(entry)[:80]!r}",
+            code="package_name_mismatch",
+        )
 
 
 def _advance(progress: Progress, before: int, done: int) -> None:
@@ -242,23 +398,3 @@ def _advance(progress: Progress, before: int, done: int) -> None:
 def _stage(file: SourceFile, path: Path) -> Part:
     digest = stage_file(file.path, path)
     return Part(file=file, digest=digest, size=path.stat().st_size)
-
-
-def _name(entry: Descriptor) -> str:
-    return entry.annotations.get(REF_NAME, "") if entry.media_type == MANIFEST_TYPE else ""
-
-
-def _without(name: str, index: Index) -> tuple[Descriptor, ...]:
-    return tuple(entry for entry in index.manifests if _name(entry) != name)
-
-
-@contextmanager
-def _disk(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"the package store {root} cannot be used: {os.strerror(error.errno or 0)}",
-            code="package_store_unavailable",
-            hint="check the folder's owner and the free space of its disk",
-        ) from error

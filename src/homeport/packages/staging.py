@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from homeport.core.errors import StorageError
+
 _LOCK = "lock"
 
 
@@ -20,6 +22,19 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(number)
+
+
+@contextmanager
+def usable_disk(root: Path) -> Iterator[None]:
+    """Whatever the disk of `root` refuses in the body is a StorageError: package_store_unavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"the package store {root} cannot be used: {os.strerror(error.errno or 0)}",
+            code="package_store_unavailable",
+            hint="check the folder's owner and the free space of its disk",
+        ) from error
 
 
 @contextmanager

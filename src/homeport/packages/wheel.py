@@ -125,7 +125,7 @@ def _is_licence(name: str) -> bool:
 def _readable() -> Iterator[None]:
     try:
         yield
-    # zipfile lets through what struct, zlib and its decoders raise on a broken archive.
+    # zipfile lets through what zlib and its decoders raise, and NotImplementedError for a packing it does not know.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         raise _invalid(str(error)) from error
 

@@ -28,9 +28,10 @@ def fetch(spec: PackageSpec, into: Path, progress: Progress) -> tuple[SourceFile
     path = _path(spec)
     with TemporaryDirectory(dir=into) as folder:
         copy = Path(folder) / "weights"
-        modified = _copy(spec, path, copy, progress)
+        _copy(spec, path, copy, progress)
         target = copy.rename(into / "weights")
-    return (SourceFile(path=target, filepath=path.name, role=FileRole.WEIGHTS, modified=modified),)
+    # Its date is left out: it is that of its copying to this machine, and would make another digest on each.
+    return (SourceFile(path=target, filepath=path.name, role=FileRole.WEIGHTS, modified=0),)
 
 
 def _path(spec: PackageSpec) -> Path:
@@ -50,7 +51,7 @@ def _path(spec: PackageSpec) -> Path:
     return Path(path)
 
 
-def _copy(spec: PackageSpec, path: Path, target: Path, progress: Progress) -> int:
+def _copy(spec: PackageSpec, path: Path, target: Path, progress: Progress) -> None:
     with _open(spec, path) as source, target.open("xb") as sink:
         status = os.fstat(source.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -63,7 +64,6 @@ def _copy(spec: PackageSpec, path: Path, target: Path, progress: Progress) -> in
             code="package_hash_mismatch",
             hint="find out why the file changed before you change the pinned sha256",
         )
-    return int(status.st_mtime)
 
 
 def _open(spec: PackageSpec, path: Path) -> BinaryIO:
