@@ -14,6 +14,7 @@ from tests.fuzz.targets import (
     responses,
     routing,
     server,
+    signatures,
     sse,
 )
 
@@ -50,4 +51,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "cache-answers": cache.answers,
     "cache-verifier": cache.verifier,
     "cache-headers": cache.headers,
+    "signature-bundles": signatures.bundles,
+    "signature-statements": signatures.statements,
+    "signature-manifests": signatures.manifests,
 }
