@@ -4,9 +4,9 @@ import asyncio
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from homeport.bootstrap.endpoints import Placement, write_placement
 from homeport.bootstrap.engine_hours import watch_engines
 from homeport.config.home import Home
 from homeport.config.load import load, read_environment
@@ -22,7 +22,7 @@ async def test_the_time_between_two_runs(paid: str, tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.create()
     here = Endpoint(url=URL, api_key="", health_url=URL, surfaces=frozenset(), slots=2)
-    home.engines.write_bytes(msgspec.json.encode({"own": here, "of another configuration": here}))
+    write_placement(home, Placement(serial=1, endpoints={"own": here, "of another configuration": here}))
     home.config.write_text(
         f"engines:\n  own: {{engine: external, url: '{URL}', hourly_cost_usd: 1, paid_while_down: {paid}}}\n"
         "tiers:\n  - {name: local, targets: [{model: m, engine: own}]}\n"

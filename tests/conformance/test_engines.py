@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
+from homeport.bootstrap.engines import imagined_package
 from homeport.core.discovery import discover, load
 from homeport.core.errors import ConfigError
 from homeport.core.types import Surface
@@ -18,10 +19,13 @@ PACKAGE = "homeport.engines"
 TOKEN = "a-secret-of-this-run"
 KEY = "a-key-of-the-server"
 
-BARE = EngineSetup(name="under-test", profile={}, weights=None, url="", api_key="", port=45678, token=TOKEN)
+BARE = EngineSetup(
+    name="under-test", profile={}, package=None, derived=Path("derived"), url="", api_key="", port=45678, token=TOKEN
+)
+PACKAGE_OF_OURS = imagined_package("model.gguf")
 SETUPS: dict[str, EngineSetup] = {
     "external": msgspec.structs.replace(BARE, url="http://127.0.0.1:11434/v1", api_key=KEY),
-    "llamacpp": msgspec.structs.replace(BARE, weights=Path("/models/model.gguf")),
+    **{name: msgspec.structs.replace(BARE, package=PACKAGE_OF_OURS) for name in ("llamacpp", "transformers", "vllm")},
 }
 
 every_engine = pytest.mark.parametrize("name", discover(PACKAGE))
@@ -76,6 +80,18 @@ def test_the_endpoint_survives_being_handed_on(name: str) -> None:
 
 
 @every_engine
+def test_the_fingerprint_tells_packages_and_options_apart(name: str) -> None:
+    first, other = (render(name, profile=profile).endpoint.fingerprint for profile in ({}, {"slots": 2}))
+    assert first is not None
+    assert other is not None
+    package = SETUPS[name].package
+    assert (first.engine, first.package) == (name, package.digest if package else "")
+    assert other == msgspec.structs.replace(first, profile=other.profile)
+    assert other.profile != first.profile
+    assert render(name, profile={"slots": render(name).endpoint.slots}).endpoint.fingerprint == first, "it is a default"
+
+
+@every_engine
 @pytest.mark.parametrize("profile", [{"no_such_option": 1}, {"slots": "many"}])
 def test_bad_options_are_refused(name: str, profile: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -88,5 +104,5 @@ def test_bad_options_are_refused(name: str, profile: dict[str, object]) -> None:
 @every_engine
 def test_what_it_cannot_do_without_is_asked_for(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        render(name, weights=None, url="")
+        render(name, package=None, url="")
     assert caught.value.hint

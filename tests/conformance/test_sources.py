@@ -1,5 +1,8 @@
 """What every source of weights promises, over every source that is found."""
 
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -8,13 +11,18 @@ import pytest
 
 from homeport.core.discovery import discover
 from homeport.core.errors import DigestMismatch, PackageError
+from homeport.packages import exchange
+from homeport.packages.access import Access
 from homeport.packages.base import PackageSpec, SilentProgress
 from homeport.packages.layout import Store
 from homeport.packages.pull import pull
 from homeport.packages.sources.base import SEAM, source_of
+from tests.fakes.certificates import make_certificate
 from tests.fakes.gguf import gguf
 from tests.fakes.progress import InterruptedProgress, RecordedProgress
+from tests.fakes.registry import FakeRegistry, running
 from tests.fakes.wheels import make_wheel, sha256_of, use_wheelhouse
+from tests.packages.places import REPOSITORY, fill, place_at, registry_at, replace_weights
 
 
 class Origin(Protocol):
@@ -66,15 +74,107 @@ class WheelOrigin:
         self._wheel.unlink()
 
 
-ORIGINS: dict[str, type[FileOrigin | WheelOrigin]] = {"file": FileOrigin, "pypi": WheelOrigin}
+class RegistryOrigin:
+    hostile = (
+        "oci://tiny:1.0",
+        "oci://host.example/tiny",
+        "oci://host.example/../tiny:1.0",
+        "oci://user@host.example/tiny:1.0",
+        "oci://host.example:99999/tiny:1.0",
+        "oci://host.example/tiny:1.0?x",
+    )
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder = folder
+        self._fake = FakeRegistry()
+
+    def offer(self, weights: bytes) -> PackageSpec:
+        store = Store(self._folder / "store")
+        fill(store, self._folder / "shelf", bare=True)
+        place = place_at(self._fake.host)
+        exchange.push(store, "tiny", place, registry_at(self._fake), SilentProgress())
+        replace_weights(self._fake, weights)
+        sha256 = self._fake.tagged(REPOSITORY, "1.0").removeprefix("sha256:")
+        return PackageSpec(name="tiny", source=f"oci://{place}", sha256=sha256)
+
+    def take_away(self) -> None:
+        self._fake.manifests.clear()
+
+    @property
+    def server(self) -> FakeRegistry:
+        return self._fake
+
+
+class WebOrigin:
+    hostile = (
+        "https://",
+        "https://host.example",
+        "https://host.example/",
+        "https://user:word@host.example/x.gguf",
+        "https://host.example/x.gguf#y",
+        "https://host.example/a b.gguf",
+        "https://host.example:x/x.gguf",
+    )
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        certificate = make_certificate(folder)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        self.server = FakeRegistry(certificate)
+
+    def offer(self, weights: bytes) -> PackageSpec:
+        self.server.files["/x/tiny.gguf"] = weights
+        source = f"https://{self.server.host}/x/tiny.gguf"
+        return PackageSpec(name="tiny", source=source, sha256=hashlib.sha256(weights).hexdigest())
+
+    def take_away(self) -> None:
+        self.server.files.clear()
+
+
+class HubOrigin:
+    COMMIT = "0123456789" * 4
+    hostile = (
+        "hf://tiny@" + COMMIT + "/x.gguf",
+        "hf://org/tiny@main/x.gguf",
+        "hf://org/tiny/x.gguf",
+        "hf://org/tiny@" + COMMIT,
+        "hf://org/tiny@" + COMMIT + "/../x.gguf",
+        "hf://../tiny@" + COMMIT + "/x.gguf",
+        "hf://org/tiny@" + COMMIT + "/x.gguf?download=true",
+    )
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.server = FakeRegistry()
+
+    def offer(self, weights: bytes) -> PackageSpec:
+        self.server.files[f"/org/tiny/resolve/{self.COMMIT}/gguf/tiny.gguf"] = weights
+        return PackageSpec(
+            name="tiny",
+            source=f"hf://org/tiny@{self.COMMIT}/gguf/tiny.gguf",
+            sha256=hashlib.sha256(weights).hexdigest(),
+            access=Access(hf_endpoint=f"http://{self.server.host}"),
+        )
+
+    def take_away(self) -> None:
+        self.server.files.clear()
+
+
+ORIGINS: dict[str, Callable[[Path, pytest.MonkeyPatch], Origin]] = {
+    "file": FileOrigin,
+    "pypi": WheelOrigin,
+    "oci": RegistryOrigin,
+    "https": WebOrigin,
+    "hf": HubOrigin,
+}
 
 
 @pytest.fixture(params=sorted(discover(SEAM)))
-def origin(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Origin:
+def origin(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Origin]:
     assert request.param in ORIGINS, "a source needs an origin in this suite"
     folder = tmp_path / "origin"
     folder.mkdir()
-    return ORIGINS[request.param](folder, monkeypatch)
+    made = ORIGINS[request.param](folder, monkeypatch)
+    with running(made.server) if isinstance(made, RegistryOrigin | WebOrigin | HubOrigin) else nullcontext():
+        yield made
 
 
 @pytest.fixture
@@ -130,7 +230,7 @@ def test_what_is_not_there_is_not_found(origin: Origin, store: Store) -> None:
 
 
 def test_weights_of_another_format_are_refused(origin: Origin, store: Store) -> None:
-    assert _refusal(store, origin.offer(b"\x80\x04\x95pickle")).code == "package_format_refused"
+    assert _refusal(store, origin.offer(b"\x80\x04\x95pickle")).code == "package_pickle_refused"
 
 
 def test_hostile_names_are_refused(origin: Origin, store: Store) -> None:

@@ -1,5 +1,6 @@
 """A server that somebody else runs."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ URL = "http://127.0.0.1:11434/v1"
 
 
 def setup(url: str = URL, **profile: Any) -> EngineSetup:
-    return EngineSetup(name="ollama", profile=profile, weights=None, url=url, api_key="k", port=1, token="t")
+    return EngineSetup(
+        name="ollama", profile=profile, package=None, derived=Path("derived"), url=url, api_key="k", port=1, token="t"
+    )
 
 
 def test_nothing_is_started() -> None:

@@ -50,7 +50,7 @@ async def watching(monitor: HealthMonitor) -> AsyncIterator[None]:
 
 
 async def test_from_down_to_up_and_back() -> None:
-    probes, changes = Probes(), list[tuple[str, bool]]()
+    probes, changes = Probes(), list[tuple[str, bool | None]]()
     monitor = HealthMonitor({"a": A}, probes, lambda *change: changes.append(change))
     assert not monitor.ready("a")
     async with watching(monitor):
@@ -99,7 +99,7 @@ async def test_waiting_ends_when_it_does_not_come_back() -> None:
 
 
 async def test_a_caller_that_leaves_as_the_engine_comes_back_is_gone() -> None:
-    def leave(_: str, ready: bool) -> None:
+    def leave(_: str, ready: bool | None) -> None:
         assert ready
         waiting.cancel()
 
@@ -134,3 +134,21 @@ async def test_the_probe_is_given_the_endpoint() -> None:
     async with watching(HealthMonitor({"a": A}, probe)):
         await once.wait()
     assert asked[0] is A
+
+
+async def test_engines_come_and_go_while_others_are_watched() -> None:
+    """Who tells of a new one has seen it answer; one that is known keeps what is known of it."""
+    probes, changes = Probes(), list[tuple[str, bool | None]]()
+    probes.up[A.url] = True
+    monitor = HealthMonitor({"a": A}, probes, lambda *change: changes.append(change))
+    async with watching(monitor):
+        assert await monitor.wait_ready("a", 60)
+        monitor.adopt({"a": A, "b": B})
+        assert (monitor.ready("b"), monitor.all_were_ready()) == (True, True)
+        while monitor.ready("b"):
+            await probes.wait(1)
+        assert monitor.states() == {"a": True, "b": False}
+        monitor.adopt({"b": B})
+        assert monitor.states() == {"b": False}
+        await probes.wait(2)
+    assert changes == [("a", True), ("b", True), ("b", False), ("a", None)]

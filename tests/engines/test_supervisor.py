@@ -177,12 +177,14 @@ async def test_very_long_and_odd_lines(tmp_path: Path) -> None:
         "out.write(b'x' * 1_000_000 + b'\\n\\n \\n')\n"
         "out.write(b'\\xff\\xfe broken %s {} text\\r\\n')\n"
         "out.write(b'y' * 65536 + b'\\n')\n"
+        "out.write(b' 0%\\r 50%\\r100%\\n')\n"
         "out.flush()\n" + SERVE
     )
     child = Child(spec(tmp_path, program))
     async with running(child):
         assert all(line.strip() for line in child.last_lines)
         assert "\ufffd\ufffd broken %s {} text" in child.last_lines
+        assert "100%" in child.last_lines
     lines = (tmp_path / "child.log").read_text().splitlines()
     assert sum(len(line) for line in lines if set(line) == {"x"}) == 1_000_000
     assert sum(len(line) for line in lines if set(line) == {"y"}) == 65_536

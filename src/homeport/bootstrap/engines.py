@@ -4,38 +4,27 @@ import secrets
 import socket
 from pathlib import Path
 
-import msgspec
-
-from homeport.api.auth import write_secret
-from homeport.bootstrap.revision import revision
 from homeport.bootstrap.upstreams import try_surfaces
 from homeport.config.home import Home
 from homeport.config.schema import EngineSettings, Settings
 from homeport.core import discovery
-from homeport.core.errors import StorageError
 from homeport.engines.base import Endpoint, EngineSetup, Launch
+from homeport.engines.recommended import recommended
+from homeport.packages.base import StoredPackage
+from homeport.packages.digest import Digest
 from homeport.packages.layout import Store
 
 ENGINES = "homeport.engines"
 
 
-class PlannedEngine(msgspec.Struct, frozen=True, kw_only=True):
-    """An engine that `homeport up` will start, or only watch when its launch has no command."""
+def try_engine(settings: Settings, name: str, home: Home) -> None:
+    """Render an engine's launch, as `homeport up` will; of a package that was not pulled, nothing is known.
 
-    name: str
-    package: str | None
-    launch: Launch
-
-
-def plan_engines(settings: Settings, home: Home) -> tuple[PlannedEngine, ...]:
-    """Render every engine that a target uses; its package must have been pulled."""
-    used = dict.fromkeys(active.target.engine for active in settings.active_targets() if active.target.engine)
-    return tuple(_plan_engine(name, settings.engines[name], home) for name in used)
-
-
-def try_engine(settings: Settings, name: str) -> None:
-    """Render an engine's launch, as `homeport up` will, without its weights. Raises ConfigError."""
-    _unstarted(name, settings.engines[name])
+    Raises:
+        ConfigError, PackageError: what keeps it from being started.
+    """
+    package = settings.engines[name].package
+    _unstarted(name, settings.engines[name], Store(home.packages).get(package) if package else None)
     try_surfaces(settings, name)
 
 
@@ -45,25 +34,6 @@ def imagine_endpoints(settings: Settings) -> dict[str, Endpoint]:
     return {name: _unstarted(name, settings.engines[name]) for name in used}
 
 
-def write_endpoints(home: Home, engines: tuple[PlannedEngine, ...]) -> None:
-    """Tell the gateway processes where the engines are (the file holds their tokens)."""
-    home.engines.unlink(missing_ok=True)
-    endpoints = {engine.name: engine.launch.endpoint for engine in engines}
-    write_secret(home.engines, msgspec.json.encode(endpoints))
-
-
-def read_endpoints(home: Home) -> dict[str, Endpoint]:
-    """Where `homeport up` put the engines; empty while it does not run."""
-    try:
-        return msgspec.json.decode(home.engines.read_bytes(), type=dict[str, Endpoint])
-    except FileNotFoundError:
-        return {}
-    except msgspec.MsgspecError as error:
-        raise StorageError(
-            f"{home.engines} cannot be read", code="run_state_invalid", hint="stop homeport and start it again"
-        ) from error
-
-
 def free_port() -> int:
     """A loopback port that nothing listens on now."""
     with socket.socket() as sock:
@@ -71,23 +41,27 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _plan_engine(name: str, engine: EngineSettings, home: Home) -> PlannedEngine:
-    stored = Store(home.packages).get(engine.package) if engine.package is not None else None
-    launch = _render(name, engine, stored.weights if stored else None, free_port())
-    served = revision(engine.engine, stored.digest if stored else engine.url or "", engine.profile)
-    endpoint = msgspec.structs.replace(launch.endpoint, revision=served)
-    return PlannedEngine(name=name, package=engine.package, launch=msgspec.structs.replace(launch, endpoint=endpoint))
+def models_of(settings: Settings, engine: str) -> tuple[str, ...]:
+    """The model names that targets ask an engine for."""
+    targets = (target for tier in settings.tiers for target in tier.targets)
+    return tuple(dict.fromkeys(target.model for target in targets if target.engine == engine))
 
 
-def _unstarted(name: str, engine: EngineSettings) -> Endpoint:
-    return _render(name, engine, Path(engine.package) if engine.package else None, port=0).endpoint
-
-
-def _render(name: str, engine: EngineSettings, weights: Path | None, port: int) -> Launch:
+def render_engine(
+    name: str,
+    engine: EngineSettings,
+    package: StoredPackage | None,
+    home: Home,
+    port: int,
+    models: tuple[str, ...] = (),
+) -> Launch:
+    """How an engine is started; nothing is. Raises ConfigError."""
     setup = EngineSetup(
         name=name,
-        profile=engine.profile,
-        weights=weights,
+        models=models,
+        profile={**recommended(engine.engine, package), **engine.profile},
+        package=package,
+        derived=home.derived,
         url=engine.url or "",
         api_key=engine.api_key.get_secret_value(),
         port=port,
@@ -95,3 +69,25 @@ def _render(name: str, engine: EngineSettings, weights: Path | None, port: int) 
     )
     launch: Launch = discovery.load(ENGINES, engine.engine).render(setup)
     return launch
+
+
+def imagined_package(name: str) -> StoredPackage:
+    """A package that was not pulled, for a launch that is only tried."""
+    return StoredPackage(
+        name=name,
+        version="",
+        digest=Digest("sha256:" + "0" * 64),
+        weights=Path(name),
+        size=0,
+        family="",
+        quantization="",
+        context_length=0,
+        source="",
+        source_sha256="",
+        source_file="",
+    )
+
+
+def _unstarted(name: str, engine: EngineSettings, stored: StoredPackage | None = None) -> Endpoint:
+    package = stored or (imagined_package(engine.package) if engine.package else None)
+    return render_engine(name, engine, package, Home(Path()), port=0).endpoint

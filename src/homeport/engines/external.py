@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from homeport.core.errors import ConfigError
 from homeport.core.types import Surface
-from homeport.engines.base import TEXT_SURFACES, Endpoint, EngineSetup, Launch, profile_of
+from homeport.engines.base import TEXT_SURFACES, Endpoint, EngineSetup, Launch, fingerprint_of, profile_of
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +45,7 @@ def render(setup: EngineSetup) -> Launch:
         health_url=host + profile.health,
         surfaces=_surfaces(profile),
         slots=profile.slots,
+        fingerprint=fingerprint_of("external", "", setup, profile),
         salted_by=profile.cache_salt or "",
     )
     return Launch(endpoint=endpoint)

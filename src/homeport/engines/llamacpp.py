@@ -7,6 +7,7 @@ launch as one JSON line on standard input and serves until that input closes.
 import os
 import sys
 import threading
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,22 @@ from msgspec import Meta
 
 from homeport.core.errors import ConfigError
 from homeport.core.types import Capability, Surface
-from homeport.engines.base import ANY_SURFACE, TEXT_SURFACES, Endpoint, EngineSetup, Launch, profile_of
+from homeport.engines.base import (
+    ANY_SURFACE,
+    TEXT_SURFACES,
+    EngineSetup,
+    Launch,
+    child_launch,
+    fingerprint_of,
+    gguf_files,
+    package_of,
+    profile_of,
+    refuse_slots,
+    started_endpoint,
+)
+from homeport.engines.children.start import end_with_input, give_up
+from homeport.engines.derived import ADAPTERS_ARE_GGUF
+from homeport.packages.base import FileRole
 
 _TEXT_MODEL = frozenset({Capability.TOOLS, Capability.JSON, Capability.LOGPROBS})
 """It is started without what reads pictures and files."""
@@ -38,6 +54,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         embeddings: answer /v1/embeddings as well (mean pooling).
         rerank: the weights are a reranker's: answer /v1/rerank, and nothing else.
         gpu_layers: layers on the GPU; -1 as many as fit, 0 none.
+        adapters: how strongly each LoRA adapter of the package is applied, by its path inside the package; 0 leaves
+            it out, and one that is not named is applied as it was trained, with 1.
+        deterministic: one slot, no prompt cache, temperature 0 and seed 0 where a request says nothing else, and
+            each prompt read from its start.
     """
 
     slots: Annotated[int, Meta(ge=1, le=64)] = 1
@@ -47,10 +67,19 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     embeddings: bool = True
     rerank: bool = False
     gpu_layers: Annotated[int, Meta(ge=-1, le=1000)] = -1
+    adapters: dict[str, Annotated[float, Meta(ge=-10, le=10)]] | None = None
+    deterministic: bool = False
+
+
+class _Adapter(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    scale: float
 
 
 class _Spec(msgspec.Struct, frozen=True, kw_only=True):
     weights: str
+    adapters: tuple[_Adapter, ...]
+    template: str
     alias: str
     port: int
     token: str
@@ -59,28 +88,60 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(setup: EngineSetup) -> Launch:
     """The child's launch: a loopback server on a fixed port that asks for a token."""
-    if setup.weights is None:
-        raise ConfigError(
-            f"engines.{setup.name} needs weights",
-            code="engine_option_invalid",
-            hint=f"add engines.{setup.name}.package",
-        )
-    profile: Profile = profile_of(setup, Profile)
-    spec = _Spec(weights=str(setup.weights), alias=setup.name, port=setup.port, token=setup.token, profile=profile)
-    host = f"http://127.0.0.1:{setup.port}"
-    endpoint = Endpoint(
-        url=f"{host}/v1",
-        api_key=setup.token,
-        health_url=f"{host}/health",
+    package = package_of(setup)
+    profile = _settle(setup)
+    gguf_files(setup, FileRole.WEIGHTS, "use engine: vllm or transformers, or a package with GGUF")
+    templates = package.find(FileRole.TEMPLATE)
+    spec = _Spec(
+        weights=str(package.weights),
+        adapters=_adapters(setup, profile),
+        template=str(templates[0].path) if templates else "",
+        alias=setup.name,
+        port=setup.port,
+        token=setup.token,
+        profile=profile,
+    )
+    endpoint = started_endpoint(
+        setup,
+        fingerprint_of("llamacpp", _build(), setup, profile),
         surfaces=_surfaces(profile),
         slots=profile.slots,
-        context_tokens=profile.context,
+        context=profile.context,
         capabilities=_TEXT_MODEL,
-        # A prompt that is partly in the cache is evaluated in other batches than a cold one.
-        deterministic_fields={"cache_prompt": False},
     )
-    argv = (sys.executable, "-m", "homeport.engines.llamacpp")
-    return Launch(endpoint=endpoint, argv=argv, stdin=msgspec.json.encode(spec) + b"\n")
+    # A prompt that is partly in the cache is evaluated in other batches than a cold one.
+    repeatable = msgspec.structs.replace(endpoint, deterministic_fields={"cache_prompt": False})
+    return child_launch(repeatable, (sys.executable, "-P", "-m", "homeport.engines.llamacpp"), spec)
+
+
+def _settle(setup: EngineSetup) -> Profile:
+    """The profile with what depends on this machine, so that the fingerprint has it."""
+    profile: Profile = profile_of(setup, Profile)
+    threads = profile.threads or max(1, (os.cpu_count() or 1) - 1)
+    if not profile.deterministic:
+        return msgspec.structs.replace(profile, threads=threads)
+    refuse_slots(setup, profile.slots)
+    return msgspec.structs.replace(profile, threads=threads, prompt_cache_mib=0)
+
+
+def _adapters(setup: EngineSetup, profile: Profile) -> tuple[_Adapter, ...]:
+    """Every adapter with a scale of its own: what llama.cpp does with one that has none is its affair."""
+    files, scales = gguf_files(setup, FileRole.ADAPTER, ADAPTERS_ARE_GGUF), profile.adapters or {}
+    if unknown := sorted(set(scales) - {file.filepath for file in files}):
+        raise ConfigError(
+            f"engines.{setup.name}.profile.adapters: the package has no adapter {unknown[0]!r}",
+            code="engine_option_invalid",
+            hint=f"its adapters are: {', '.join(file.filepath for file in files) or '(none)'}",
+        )
+    return tuple(_Adapter(path=str(file.path), scale=scales.get(file.filepath, 1.0)) for file in files)
+
+
+def _build() -> str:
+    """What computes; "" where it is not installed, which the child tells with its reason."""
+    try:
+        return f"xllamacpp {metadata.version('xllamacpp')}"
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _surfaces(profile: Profile) -> frozenset[Surface]:
@@ -92,13 +153,15 @@ def _surfaces(profile: Profile) -> frozenset[Surface]:
 def main() -> None:
     spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Spec)
     if not Path(spec.weights).is_file():
-        sys.exit(f"the weights {spec.weights} are not there; run: homeport package pull {spec.alias}")
-    server = _serve(spec)
+        give_up(f"the weights {spec.weights} are not there; run: homeport package pull {spec.alias}")
+    end_with_input()  # from before the weights are loaded, which may take minutes
+    try:
+        server = _serve(spec)
+    except RuntimeError as error:  # the lines before this one, which are llama.cpp's own, say why
+        give_up(f"llama.cpp does not start with these weights, adapters and options: {error}")
     sys.stdout.write(f"serving {spec.alias} at {server.listening_address}\n")  # for the supervisor's log
     sys.stdout.flush()
-    watcher = threading.Thread(target=_exit_at_end_of_input)
-    watcher.start()
-    watcher.join()
+    threading.Event().wait()
 
 
 def _serve(spec: _Spec) -> Any:
@@ -119,8 +182,14 @@ def _serve(spec: _Spec) -> Any:
     params.slot_prompt_similarity = _SAME_CONVERSATION
     params.cache_ram_mib = spec.profile.prompt_cache_mib
     params.n_gpu_layers = spec.profile.gpu_layers
-    threads = spec.profile.threads or max(1, (os.cpu_count() or 1) - 1)
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = spec.profile.threads or 1
+    params.lora_adapters = [_lora(xllamacpp, adapter) for adapter in spec.adapters if adapter.scale]
+    if spec.template:
+        params.chat_template = Path(spec.template).read_text(encoding="utf-8")
+    if spec.profile.deterministic:
+        params.cache_prompt = False
+        params.sampling.temp = 0.0
+        params.sampling.seed = 0
     if spec.profile.embeddings or spec.profile.rerank:
         pooling = xllamacpp.llama_pooling_type
         params.embedding = True
@@ -132,10 +201,10 @@ def _serve(spec: _Spec) -> Any:
     return xllamacpp.Server(params)
 
 
-def _exit_at_end_of_input() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)  # the server's threads cannot be joined from here
+def _lora(xllamacpp: Any, adapter: _Adapter) -> Any:
+    info = xllamacpp.CommonAdapterLoraInfo()
+    info.path, info.scale = adapter.path, adapter.scale
+    return info
 
 
 if __name__ == "__main__":

@@ -144,7 +144,8 @@ class Child:
             )
         except OSError as error:
             raise EngineError(
-                f"{self.spec.name} cannot be started: {error.strerror}", hint=f"look at {self.spec.log}"
+                f"{self.spec.name} cannot be started: {self.spec.argv[0]}: {error.strerror}",
+                hint="see that this program is there; `make engines` makes the interpreter of vllm and transformers",
             ) from error
         return asyncio.subprocess.Process(transport, protocol, loop)
 
@@ -202,5 +203,10 @@ async def _line(stream: asyncio.StreamReader) -> str:
             data = await stream.readexactly(error.consumed)
         if not data:
             return ""
-        if line := data.decode(errors="replace").rstrip():
+        if line := seen_of(data):
             return line
+
+
+def seen_of(line: bytes) -> str:
+    """What a terminal would show of a line in the end: of a progress bar, its last state."""
+    return line.decode(errors="replace").rstrip().rpartition("\r")[2]
