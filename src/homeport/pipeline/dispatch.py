@@ -6,12 +6,11 @@ engine that is restarting is waited for when nothing else could answer: it is ba
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from homeport.core.errors import ConnectFailed, InternalError, StreamCut, UpstreamError
+from homeport.core.errors import ConnectFailed, EngineBusy, InternalError, StreamCut, UpstreamError
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, Health, Pricing, Upstream
 from homeport.core.routing import Decision
@@ -19,19 +18,19 @@ from homeport.core.types import Attempt, Completion, DataClass, Frame, Outcome, 
 from homeport.ledger.usage import estimate
 from homeport.pipeline.attempts import ESCALATED, SAMPLED, Rounds, Try
 from homeport.pipeline.balance import Balancer
+from homeport.pipeline.calls import Answer, Call, begin, complete, discard, keeping_the_contract
 from homeport.pipeline.deployments import NOT_READY, Deployment, Deployments
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.gate import TURNED_AWAY, Place
+from homeport.pipeline.gates import Gates
 from homeport.pipeline.hedge import HedgeBudget, HedgePolicy, race
+from homeport.pipeline.load import Load, weight
 from homeport.pipeline.refusal import OUT_OF_TIME, no_answer
 from homeport.pipeline.retry import RetryBudget, RetryPolicy, may_have_worked, pause_s, worth_repeating
 from homeport.pipeline.salting import Salter
 from homeport.pipeline.spending import Hold, Tab
 
-Answer = TypeVar("Answer")
-Call = Callable[[Upstream, UpstreamCall], Coroutine[Any, Any, Answer]]
-
 HEDGE_LOST = "hedge_lost"
-_ANSWER_TOKENS = 256
 _FREE = Nano(0)
 _TICK_S = 0.001
 
@@ -51,6 +50,7 @@ class Dispatcher:
         upstreams: by name.
         deployments: shared with the dispatcher of the former configuration, if there was one.
         salter: None where no engine keeps its callers' prompts apart.
+        gates: in front of own engines; None where they are asked as often as requests come.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Dispatcher:
         dice: random.Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         salter: Salter | None = None,
+        gates: Gates | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._health = health
@@ -74,6 +75,7 @@ class Dispatcher:
         self._policy = resilience
         self._dice = dice
         self._salter = salter
+        self._gates = gates
         self._balancer = Balancer(deployments, dice)
         self._sleep = sleep
         self._retries = RetryBudget(resilience.retry)
@@ -81,11 +83,11 @@ class Dispatcher:
 
     async def complete(self, exchange: Exchange, decision: Decision) -> Completion:
         """A whole answer from the first candidate that gives one."""
-        return await self._first_answer(exchange, decision, _complete)
+        return await self._first_answer(exchange, decision, complete)
 
     async def stream(self, exchange: Exchange, decision: Decision) -> tuple[Frame, AsyncGenerator[Frame, None]]:
         """The first frame, and the rest, from the first candidate that begins to answer."""
-        return await self._first_answer(exchange, decision, _open)
+        return await self._first_answer(exchange, decision, begin)
 
     async def beside(self, exchange: Exchange, target: Target, code: str) -> Completion:
         """A further answer of one target, beside the one there is: noted with a code. Raises UpstreamError."""
@@ -93,7 +95,7 @@ class Dispatcher:
             raise UpstreamError("the deadline is over", code=OUT_OF_TIME)
         attempt, usage = Try(target), None
         try:
-            answer = await self._call(exchange, attempt, _complete, committed=False)
+            answer = await self._call(exchange, attempt, complete, committed=False)
             usage = answer.usage
             return answer
         finally:
@@ -101,19 +103,29 @@ class Dispatcher:
 
     def broke(self, exchange: Exchange, error: UpstreamError) -> None:
         """The answer that had begun did not end well."""
-        if exchange.deployment is not None:
-            exchange.deployment.failed(error, self._clock.monotonic_ns(), exchange.dispatched_ns)
+        if exchange.load is not None:
+            exchange.load.deployment.failed(error, self._clock.monotonic_ns(), exchange.dispatched_ns)
 
     def release(self, exchange: Exchange) -> None:
         """The request is over: its tokens are no load any more."""
-        if exchange.deployment is not None:
-            self.ended(exchange, exchange.deployment, well=exchange.outcome is Outcome.COMPLETED)
+        if exchange.load is not None:
+            assert exchange.target is not None
+            well = exchange.outcome is Outcome.COMPLETED
+            self.ended(exchange, exchange.target, exchange.load, exchange.usage, well=well)
 
-    def ended(self, exchange: Exchange, deployment: Deployment, *, well: bool) -> None:
-        """An answer is over: its tokens are no load any more."""
-        deployment.end(_tokens(exchange))
+    def ended(self, exchange: Exchange, target: Target, load: Load, usage: Usage | None, *, well: bool) -> None:
+        """An answer is over: it is no load any more. `usage` is what the upstream told of it."""
+        now = self._clock.monotonic_ns()
+        load.end(now, usage if well else None)
+        self._balancer.ended(exchange, target, usage)
         if well:
-            deployment.breaker.succeeded(self._clock.monotonic_ns())
+            load.deployment.breaker.succeeded(now)
+
+    def _end(self, exchange: Exchange, attempt: Try, usage: Usage | None = None) -> None:
+        """A call is over whose answer nobody gets."""
+        if attempt.load is not None:
+            attempt.load.end(self._clock.monotonic_ns(), usage)
+            self._balancer.ended(exchange, attempt.target, usage)
 
     async def _first_answer(self, exchange: Exchange, decision: Decision, call: Call[Answer]) -> Answer:
         self._retries.deposit()
@@ -156,6 +168,8 @@ class Dispatcher:
         return not closed
 
     def _learn(self, rounds: Rounds, target: Target, error: UpstreamError) -> None:
+        if isinstance(error, EngineBusy):
+            rounds.turned_away(target, error)
         if isinstance(error, ConnectFailed | StreamCut):
             self._health.report_failure(target.upstream)
             rounds.waiting.append(target)
@@ -190,7 +204,8 @@ class Dispatcher:
                     if not error.retryable:
                         raise
         now = self._clock.monotonic_ns()
-        raise no_answer(rounds.exchange, min(self._of(target).wait_s(now) for target in rounds.targets))
+        wait = min(self._of(target).wait_s(now) for target in rounds.targets)
+        raise no_answer(rounds.exchange, wait, rounds.busy)
 
     async def _ask(self, exchange: Exchange, target: Target, targets: Sequence[Target], call: Call[Answer]) -> Answer:
         hedge = self._policy.hedge
@@ -217,7 +232,7 @@ class Dispatcher:
                 lambda: self._call(exchange, second, call, committed=False),
                 wait=wait,
                 may_hedge=self._hedges.withdraw,
-                discard=_discard,
+                discard=discard,
             )
             winner = second if late_one_won else first
             if late_one_won:
@@ -227,8 +242,9 @@ class Dispatcher:
             return answer
         finally:
             # A caller who left is billed for the first call as for any other; the second is always extra.
-            loser = first if winner is second else second
-            self._lost(exchange, loser)
+            if winner is None and first.answered:
+                self._end(exchange, first)
+            self._lost(exchange, first if winner is second else second)
             if first.lasted >= wait * 1e9:
                 self._of(target).outlasted(first.lasted)
 
@@ -257,24 +273,20 @@ class Dispatcher:
             raise InternalError("a policy chose a remote model for private data, so it was not sent")
         if exchange.tab is not None and not target.local:
             attempt.hold = await self._hold(exchange, exchange.tab, target)
-        request = exchange.call_of(target, self._left_s(exchange))
-        if exchange.tab is not None and attempt.hold is not None:
-            request = exchange.tab.bound(request, attempt.hold)
-        if target.salted_by:
-            if self._salter is None:
-                raise InternalError("an engine keeps prompts apart by salts, and there is no salt, so it was not asked")
-            request = self._salter.salted(request, exchange.key)
-        deployment, tokens = self._of(target), _tokens(exchange)
+        request = await self._prepared(exchange, attempt)
         attempt.started = self._clock.monotonic_ns()
         if committed:
             self._commit(exchange, attempt)
             _give_reason(exchange)
-        deployment.begin(tokens, attempt.started)
+        assert exchange.inference is not None
+        deployment = self._of(target)
+        attempt.load = Load(deployment, weight(exchange.inference), attempt.place, attempt.started)
+        self._balancer.began(exchange, target)
         try:
-            answer = await _keeping_the_contract(call(self._upstreams[target.upstream], request))
+            answer = await keeping_the_contract(call(self._upstreams[target.upstream], request))
         except UpstreamError as error:
             attempt.lasted = self._clock.monotonic_ns() - attempt.started
-            deployment.end(tokens)
+            self._end(exchange, attempt)
             deployment.failed(error, self._clock.monotonic_ns(), attempt.started)
             attempt.failed = True
             cost = self._spent(exchange, attempt) if may_have_worked(error, attempt.lasted) else _FREE
@@ -286,13 +298,42 @@ class Dispatcher:
             raise
         except BaseException:  # a caller who left, or the loser of a race: it says nothing; raised again
             attempt.lasted = self._clock.monotonic_ns() - attempt.started
-            deployment.end(tokens)
+            self._end(exchange, attempt)
             deployment.breaker.abandoned(attempt.started)
             raise
         now = self._clock.monotonic_ns()
         deployment.began(now - attempt.started, now)
         attempt.answered = True
         return answer
+
+    async def _prepared(self, exchange: Exchange, attempt: Try) -> UpstreamCall:
+        """What to ask, once there is a place for it."""
+        target = attempt.target
+        if self._gates is not None:
+            attempt.place = await self._place(exchange, target, self._gates)
+        try:
+            request = exchange.call_of(target, self._left_s(exchange))
+            if exchange.tab is not None and attempt.hold is not None:
+                request = exchange.tab.bound(request, attempt.hold)
+            if target.salted_by:
+                if self._salter is None:
+                    raise InternalError(
+                        "an engine keeps prompts apart by salts, and there is none, so it was not asked"
+                    )
+                request = self._salter.salted(request, exchange.key)
+            return request
+        except BaseException:  # nothing is sent, so the place is the next one's; raised again
+            if attempt.place is not None:
+                attempt.place.leave(self._clock.monotonic_ns())
+            raise
+
+    async def _place(self, exchange: Exchange, target: Target, gates: Gates) -> Place | None:
+        started = self._clock.monotonic_ns()
+        try:
+            return await gates.enter(exchange, target)
+        except EngineBusy as error:
+            self._note(exchange, target, error.code, started)
+            raise
 
     async def _hold(self, exchange: Exchange, tab: Tab, target: Target) -> Hold:
         started = self._clock.monotonic_ns()
@@ -309,7 +350,7 @@ class Dispatcher:
         exchange.begin(attempt.target, surface, attempt.started)
 
     def _won(self, exchange: Exchange, attempt: Try) -> None:
-        exchange.deployment = self._of(attempt.target)
+        exchange.load = attempt.load
         self._balancer.served(exchange, attempt.target)
         if exchange.tab is not None and attempt.hold is not None:
             exchange.tab.answers(attempt.hold)
@@ -320,7 +361,7 @@ class Dispatcher:
         if not attempt.started or attempt.failed:
             return
         if attempt.answered:
-            self._of(attempt.target).end(_tokens(exchange))
+            self._end(exchange, attempt, told)
         cost = self._spent(exchange, attempt, told)
         exchange.told += cost if told else 0
         self._note(exchange, attempt.target, code, attempt.started, cost)
@@ -346,47 +387,14 @@ class Dispatcher:
         )
 
 
-async def _complete(upstream: Upstream, call: UpstreamCall) -> Completion:
-    return await upstream.complete(call)
-
-
-async def _open(upstream: Upstream, call: UpstreamCall) -> tuple[Frame, AsyncGenerator[Frame, None]]:
-    frames = upstream.stream(call)
-    try:
-        return await anext(frames), frames
-    except StopAsyncIteration:
-        raise StreamCut("the upstream ended the stream before it began") from None
-    except BaseException:  # a cancelled caller too: whatever ends the wait closes the upstream; raised again
-        await frames.aclose()
-        raise
-
-
-async def _discard(answer: object) -> None:
-    """Close a stream that came too late."""
-    if isinstance(answer, tuple):
-        await answer[1].aclose()
-
-
-async def _keeping_the_contract(answer: Awaitable[Answer]) -> Answer:
-    """An adapter may be a third party's: an OSError it lets through must not look like a caller who left."""
-    try:
-        return await answer
-    except OSError as error:
-        raise UpstreamError(f"the upstream's adapter failed: {type(error).__name__}", code="upstream_failed") from error
-
-
 def _give_reason(exchange: Exchange) -> None:
     # What a cascade went on from is told apart from what failed.
+    assert exchange.target is not None
     failed = [attempt for attempt in exchange.attempts if not attempt.error.startswith((ESCALATED, SAMPLED))]
+    # That a replica is full, and another is not, is nothing to tell.
+    failed = [one for one in failed if one.target != exchange.target.name or one.error not in TURNED_AWAY]
     if failed:
         first = failed[0]
-        assert exchange.target is not None
         same = "restarted" if exchange.target.local else "again"
         how = same if first.target == exchange.target.name else "failover"
         exchange.reason = f"{how}:{first.target}:{first.error}"
-
-
-def _tokens(exchange: Exchange) -> int:
-    """What a request weighs: its prompt, and an answer of ordinary length."""
-    assert exchange.inference is not None
-    return exchange.inference.input_chars // 4 + _ANSWER_TOKENS
