@@ -110,6 +110,17 @@ async def test_the_file_is_watched_and_a_mistake_does_not_end_the_watch() -> Non
     assert file.counted == ["refused", "adopted"]
 
 
+def engine(**changes: Any) -> dict[str, Any]:
+    return {"engines": {"e": {"engine": "external", "url": "http://a/v1", "hourly_cost_usd": "1", **changes}}}
+
+
+def test_what_is_let_into_an_engine_needs_no_restart() -> None:
+    before, after = settings(**engine()), settings(**engine(admission={"limit": 3}))
+    assert before != after
+    assert restart_needed(before, after) == []
+    assert restart_needed(before, settings(**engine(admission={"limit": 3}, profile={"slots": 2}))) == ["engines"]
+
+
 @pytest.mark.parametrize(
     ("changes", "names"),
     [

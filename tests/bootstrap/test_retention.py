@@ -9,6 +9,7 @@ from tests.fakes.clock import ManualClock
 from tests.storage.entries import made
 
 from homeport.bootstrap.retention import watch_retention
+from homeport.config.home import Home
 from homeport.storage.cached import DatabaseEntryStore
 from homeport.storage.db import open_database, sqlite_url, upgrade
 
@@ -20,7 +21,7 @@ async def test_the_cache_is_kept_within_its_bounds(tmp_path: Path) -> None:
     store = DatabaseEntryStore(engine, clock.wall_ns)
     store.keep([made(number, clock, ttl_s=1_000, tenant=f"{number % 5}") for number in range(40)])
     told = settings(cache={"max_entries": 12, "tenant_percent": 25})
-    tidying = asyncio.create_task(watch_retention(told, engine, stop))
+    tidying = asyncio.create_task(watch_retention(told, Home(tmp_path), engine, stop))
     async with asyncio.timeout(20):
         while len(kept := store.changes(0, 100).cards) > 12:
             await asyncio.sleep(0.01)

@@ -1,9 +1,11 @@
 """What is another model, though its name is the same."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.engines import place
 from tests.fakes.gguf import gguf
 
 from homeport import bootstrap
@@ -34,8 +36,7 @@ def of_provider(**provider: Any) -> str:
 
 def of_engine(home: Home, **engine: Any) -> str:
     chosen = settings(engine=engine)
-    [planned] = bootstrap.plan_engines(chosen, home)
-    bootstrap.write_endpoints(home, (planned,))
+    place(chosen, home)
     [target] = bootstrap.build_targets(chosen, bootstrap.read_endpoints(home))
     return target.revision
 
@@ -76,9 +77,12 @@ def test_an_engine_that_runs_elsewhere_is_its_address_and_profile(home: Home) ->
 
 
 def test_an_engine_of_ours_is_its_package_wherever_it_listens(home: Home, tmp_path: Path) -> None:
+    dates = iter(range(1_700_000_000, 1_800_000_000, 1_000_000))
+
     def packed(weights: bytes) -> str:
         path = tmp_path / "tiny.gguf"
         path.write_bytes(weights)
+        os.utime(path, (0, next(dates)))
         pull(Store(home.packages), PackageSpec(name="tiny", source=str(path)), SilentProgress())
         return of_engine(home, engine="llamacpp", package="tiny", profile={"embeddings": False})
 

@@ -1,10 +1,12 @@
 """What the configuration says of a target, and what its adapter can do."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from homeport import bootstrap
+from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core.errors import ConfigError
 from homeport.core.types import Surface
@@ -37,7 +39,7 @@ def test_an_engine_is_asked_in_words_of_openai() -> None:
     endpoint = Endpoint(url="http://127.0.0.1:1/v1", api_key="", health_url="", surfaces=frozenset({Surface.CHAT}))
     for attempt in (
         lambda: bootstrap.build_targets(chosen, {"up": endpoint}),
-        lambda: bootstrap.try_engine(chosen, "up"),
+        lambda: bootstrap.try_engine(chosen, "up", Home(Path("nowhere"))),
     ):
         with pytest.raises(ConfigError, match="messages"):
             attempt()

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from homeport.core.ports import Upstream
 from homeport.pipeline.occupancy import Occupancy
@@ -10,16 +11,25 @@ from homeport.pipeline.occupancy import Occupancy
 logger = logging.getLogger(__name__)
 
 
+class _Former(NamedTuple):
+    upstreams: Sequence[Upstream]
+    then: Callable[[], None]
+
+
 class Retired:
     """Closes each of them when the last request that uses it is over, so that a reload leaves nothing behind."""
 
     def __init__(self) -> None:
-        self._occupied: list[Sequence[Upstream]] = []
+        self._occupied: list[_Former] = []
         self._closing: set[asyncio.Task[None]] = set()
 
-    def add(self, upstreams: Collection[Upstream], use: Occupancy) -> None:
-        """No request begins to use them any more; `use` knows those that do. Needs a running event loop."""
-        former = tuple(upstreams)
+    def add(self, upstreams: Collection[Upstream], use: Occupancy, then: Callable[[], None] = lambda: None) -> None:
+        """No request begins to use them any more; `use` knows those that do. Needs a running event loop.
+
+        Args:
+            then: called when none does.
+        """
+        former = _Former(tuple(upstreams), then)
         self._occupied.append(former)
         use.when_empty(lambda: self._close(former))
 
@@ -29,10 +39,11 @@ class Retired:
             self._close(former)
         await asyncio.gather(*self._closing)
 
-    def _close(self, former: Sequence[Upstream]) -> None:
+    def _close(self, former: "_Former") -> None:
         if former in self._occupied:
             self._occupied.remove(former)
-            task = asyncio.get_running_loop().create_task(close_all(former))
+            former.then()
+            task = asyncio.get_running_loop().create_task(close_all(former.upstreams))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
