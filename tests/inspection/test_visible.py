@@ -1,0 +1,42 @@
+"""Text from outside can be seen, and moves nothing."""
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homeport.inspection.visible import shown, visible
+
+
+@given(st.text(max_size=200))
+def test_nothing_that_is_hidden_is_left(text: str) -> None:
+    for told in (visible(text), shown(text, 100)):
+        hidden = {
+            letter for letter in told if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+        }
+        assert hidden <= {"\n", "\t"}
+
+
+@given(st.text(max_size=300), st.integers(1, 50))
+def test_it_has_a_bound(text: str, most: int) -> None:
+    assert len(visible(text, most)) <= 12 * most + 1
+
+
+def test_spaces_and_lines_are_seen_in_a_token() -> None:
+    assert visible(" the\n") == "·the⏎"
+
+
+def test_marks_of_direction_are_named() -> None:
+    assert visible("a\u202eb") == "a⟨U+202E⟩b"
+
+
+def test_a_letter_has_few_marks_on_it() -> None:
+    assert shown("a" + "\u0301" * 20, 100).count("\u0301") == 3
+
+
+def test_blanks_that_are_no_space_are_named() -> None:
+    assert visible("a\u00a0b\u3000") == "a⟨U+00A0⟩b⟨U+3000⟩"
+
+
+def test_emoji_are_shown() -> None:
+    assert visible("🙂") == "🙂"
