@@ -34,6 +34,8 @@ def test_the_adapters_that_are_shipped() -> None:
     assert discover("homeport.engines") == {
         "external": "homeport.engines.external",
         "llamacpp": "homeport.engines.llamacpp",
+        "transformers": "homeport.engines.transformers",
+        "vllm": "homeport.engines.vllm",
     }
     assert "static" in discover("homeport.routing.policies")
     assert not {"base", "health", "supervisor"} & set(discover("homeport.engines"))

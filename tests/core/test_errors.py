@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import traceback
 
 import pytest
 
@@ -39,3 +40,11 @@ def test_a_code_can_be_closer_than_that_of_the_kind(kind: type[HomeportError]) -
     assert kind("what").code == kind.default_code
     error = kind("what", code="closer", hint="do this")
     assert (error.code, error.message, error.hint, str(error)) == ("closer", "what", "do this", "what")
+
+
+def test_a_traceback_says_what_to_do_next() -> None:
+    error = HomeportError("what", code="closer", hint="do this")
+    assert traceback.format_exception_only(error)[1:] == ["code: closer\n", "next: do this\n"]
+    error.advise("do that")
+    assert traceback.format_exception_only(error)[1:] == ["code: closer\n", "next: do that\n"]
+    assert traceback.format_exception_only(HomeportError("what"))[1:] == ["code: homeport_error\n"]

@@ -4,7 +4,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from homeport.core.types import Target
+from homeport.core.errors import UpstreamError
+from homeport.core.types import Target, Usage
 from tests.fakes.house import CHAT, MID, OWN, TOP, House
 from tests.fakes.upstream import whole
 
@@ -72,6 +73,32 @@ async def test_a_conversation_goes_on_where_it_was_served() -> None:
     await house.ask({**turns(7, 3), "model": OWN.name})
     assert stand_in != home
     assert asked(house, OWN)[2] == stand_in
+
+
+async def test_a_conversation_that_was_forgotten_moves_to_where_there_is_room() -> None:
+    """The engine says so itself: of the later turn it had nothing in its cache."""
+    targets = [msgspec.structs.replace(target, slots=1) for target in replicas(OWN, 2)]
+    house = House(*targets)
+    told = Usage(input_tokens=100, cached_input_tokens=0, output_tokens=5)
+    house.upstreams[OWN.name].script(whole(usage=told))
+    house.health.down.add(targets[1].upstream)
+    for number, turn in ((1, 1), (2, 1), (1, 2), (2, 1)):
+        await house.ask({**turns(number, turn), "model": OWN.name})
+    house.health.down.clear()
+    await house.ask({**turns(1, 3), "model": OWN.name})
+    assert asked(house, OWN) == [targets[0].upstream] * 4 + [targets[1].upstream]
+
+
+async def test_what_failed_is_not_at_work() -> None:
+    """A replica all whose slots are at work comes last, so one that keeps what failed would not be asked again."""
+    one, two = replicas(OWN, 2)
+    house = House(one, two)
+    house.upstreams[OWN.name].script(UpstreamError("it is busy"), whole())
+    for number in range(6):
+        assert (await house.ask({**turns(number, 1), "model": OWN.name})).status == 200
+    first, second = asked(house, OWN)[:2]
+    assert first != second
+    assert asked(house, OWN)[2:] == [first, second, first, second, first]
 
 
 async def test_but_not_at_any_price() -> None:

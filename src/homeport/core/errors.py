@@ -25,6 +25,7 @@ HomeportError                      code + message + hint (what to do next)
 │   ├── ConnectFailed              no connection, so nothing was done or billed
 │   ├── UpstreamTimeout            connect, first token, between tokens or total
 │   ├── UpstreamRefused            an HTTP status of 400 or more
+│   ├── EngineBusy                 an own engine has no place for it in time, so it was not asked
 │   ├── BadAnswer                  2xx, but not an answer
 │   └── StreamCut                  the answer ended before its end
 ├── NoAnswer                       every candidate was tried; carries the attempts
@@ -52,7 +53,12 @@ class HomeportError(Exception):
         super().__init__(message)
         self.code = code or self.default_code
         self.message = message
+        self.advise(hint)
+
+    def advise(self, hint: str) -> None:
+        """Say what to do next, in the place of what was said before; a traceback shows it below the message."""
         self.hint = hint
+        self.__notes__ = [f"code: {self.code}", *([f"next: {hint}"] if hint else ())]
 
 
 class ConfigError(HomeportError):
@@ -213,6 +219,16 @@ class UpstreamRefused(UpstreamError):
         self, message: str, *, status: int, retryable: bool, code: str = "", hint: str = "", retry_after: int = 0
     ) -> None:
         super().__init__(message, code=code, hint=hint, retryable=retryable, status=status)
+        self.retry_after = retry_after
+
+
+class EngineBusy(UpstreamError):
+    """An own engine has no place for the request in time; `retry_after`: whole seconds until it shall come back."""
+
+    default_code = "engine_full"
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, code=code, hint=hint)
         self.retry_after = retry_after
 
 

@@ -175,7 +175,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: the public model name, valid as `model` in a request. Targets of one tier that share it are replicas.
-        upstream: key of the upstream that serves it (a provider's or an engine's name).
+        upstream: key of the upstream that serves it (a provider's name, or that of an engine's child).
         model: the model name the upstream knows.
         surfaces: what its upstream understands as it is; see `answers` for what translation adds.
         local: it runs on machines of our own, so private data may go there.
@@ -188,6 +188,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         revision: a digest of what answers by this name: the package and its options, or the address and its options;
             "" where it is not known. What was answered under another one is another model's answer.
         salted_by: whose prompts its engine is told to keep apart, `key` or `project`; "" where it shares all of them.
+        slots: how many requests its engine answers at once; 1 where that is not known.
+        pool: the engine of the configuration that `upstream` is one child of; "" for what has no children.
+        draining: its engine is on its way out: it goes on with the conversations it has begun, and begins none.
     """
 
     name: str
@@ -205,6 +208,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     max_outstanding_tokens: int | None = None
     revision: str = ""
     salted_by: str = ""
+    slots: int = 1
+    pool: str = ""
+    draining: bool = False
+
+    @property
+    def origin(self) -> str:
+        """The engine or the provider, by its name in the configuration: the same for all replicas of a pool."""
+        return self.pool or self.upstream
 
     def answers(self, surface: Surface) -> Surface | None:
         """In whose words to ask for `surface`: its own, else CHAT after translation; None where neither works."""

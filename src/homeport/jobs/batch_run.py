@@ -19,7 +19,7 @@ from homeport.core.types import Surface
 from homeport.jobs.gate import Gate
 from homeport.jobs.line_answer import LineAnswerer, not_run
 from homeport.jobs.lines import Line, check, read
-from homeport.pipeline.pipeline import Pipeline
+from homeport.pipeline.pipeline import Runner
 from homeport.storage.batches import Batch, BatchProblem, BatchStatus, BatchStore, Tally, problems_json
 from homeport.storage.files import Draft, FileStore, StoredFile
 from homeport.storage.results import SUFFIX, Result, ResultsLog
@@ -60,7 +60,7 @@ class BatchRun:
         stop: the worker is to end: lines in progress get a few seconds, the rest is left for later.
     """
 
-    def __init__(self, batch: Batch, pipeline: Pipeline, shop: Workshop, stop: asyncio.Event) -> None:
+    def __init__(self, batch: Batch, pipeline: Runner, shop: Workshop, stop: asyncio.Event) -> None:
         self._batch = batch
         self._pipeline = pipeline
         self._shop = shop

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from homeport.core.errors import HomeportError
 from homeport.jobs.batch_run import BatchRun, Workshop
 from homeport.jobs.schedule import pause
-from homeport.pipeline.pipeline import Pipeline
+from homeport.pipeline.pipeline import Runner
 from homeport.storage.batches import Batch
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _LOOK_EVERY = 1.0
 _AFTER_FAILURE = 5.0
 _PURGE_EVERY_NS = 600 * 1_000_000_000
 
-OpenPipeline = Callable[[], contextlib.AbstractAsyncContextManager[Pipeline]]
+OpenPipeline = Callable[[], contextlib.AbstractAsyncContextManager[Runner]]
 
 
 async def work(shop: Workshop, open_pipeline: OpenPipeline, stop: asyncio.Event) -> None:
@@ -53,7 +53,7 @@ async def work(shop: Workshop, open_pipeline: OpenPipeline, stop: asyncio.Event)
 class _Round:
     """From the first open batch to the last."""
 
-    def __init__(self, shop: Workshop, pipeline: Pipeline, stop: asyncio.Event) -> None:
+    def __init__(self, shop: Workshop, pipeline: Runner, stop: asyncio.Event) -> None:
         self._shop = shop
         self._pipeline = pipeline
         self._stop = stop

@@ -18,7 +18,7 @@ from homeport.core.types import DataClass, Surface, Usage
 from homeport.jobs.lines import Line
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.memory_wire import MemoryWire
-from homeport.pipeline.pipeline import Pipeline
+from homeport.pipeline.pipeline import Runner
 from homeport.storage.batches import Tally
 from homeport.storage.results import Result
 
@@ -63,7 +63,7 @@ class LineAnswerer:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: Runner,
         *,
         surface: Surface,
         dialect: Dialect,

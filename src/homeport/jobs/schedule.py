@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from homeport.core.errors import StorageError
 from homeport.core.ports import Clock
 
 logger = logging.getLogger(__name__)
@@ -14,7 +15,7 @@ logger = logging.getLogger(__name__)
 async def repeat(
     work: Callable[[int], object], clock: Clock, stop: asyncio.Event, *, every_s: float, failure: str
 ) -> None:
-    """Do a round in a thread until told to stop, with a pause after each; a database that fails is asked again.
+    """Do a round in a thread until told to stop, with a pause after each; what fails is done again.
 
     Args:
         work: told the time, in nanoseconds since the epoch.
@@ -23,7 +24,7 @@ async def repeat(
     while not stop.is_set():
         try:
             await asyncio.to_thread(work, clock.wall_ns())
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StorageError) as error:
             logger.error("%s: %s", failure, type(error).__name__)
         await pause(stop, every_s)
 

@@ -39,11 +39,11 @@ class Aside:
         self, exchange: Exchange, answer: Held, code: str, *, till: Till, now: int, broken: bool = False
     ) -> None:
         assert exchange.target is not None
-        assert exchange.deployment is not None
+        assert exchange.load is not None
         self.answer = answer
         self._exchange, self._till = exchange, till
         self._code, self._broken = code, broken
-        self._target, self._deployment = exchange.target, exchange.deployment
+        self._target, self._load = exchange.target, exchange.load
         self._dispatched_ns, self._lasted = exchange.dispatched_ns, now - exchange.dispatched_ns
         self._reason = exchange.reason
         self._hold = exchange.tab.answering if exchange.tab is not None else None
@@ -56,7 +56,7 @@ class Aside:
             answer.read_on()
         else:
             self._finish()
-        exchange.target = exchange.deployment = exchange.usage = None
+        exchange.target = exchange.load = exchange.usage = None
         exchange.events = 0
         if exchange.tab is not None:
             exchange.tab.answering = None
@@ -72,7 +72,7 @@ class Aside:
         exchange.begin(self._target, surface, self._dispatched_ns if self._is_open else now - self._lasted)
         exchange.reason = self._reason
         exchange.usage, exchange.events = None, 0
-        exchange.deployment = self._deployment if self._is_open else None
+        exchange.load = self._load if self._is_open else None
         if exchange.tab is not None:
             exchange.tab.answering = self._hold if self._is_open else None
         return self.answer
@@ -123,7 +123,7 @@ class Aside:
 
     def _finish(self) -> None:
         """It is no load any more, and what it held beyond its cost is there for others."""
-        self._till.dispatcher.ended(self._exchange, self._deployment, well=not self._broken)
+        self._till.dispatcher.ended(self._exchange, self._target, self._load, self.answer.usage, well=not self._broken)
         tab, answer = self._exchange.tab, self.answer
         if tab is not None and self._hold is not None:
             usage, is_whole = answer.usage, isinstance(answer, Completion) or answer.is_whole

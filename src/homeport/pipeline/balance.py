@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from homeport.cache.prefix import Prefix, read_prefix
-from homeport.core.types import Target
+from homeport.core.types import Target, Usage
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.salting import scope_of_prompts
@@ -37,8 +37,19 @@ class Balancer:
 
     def served(self, exchange: Exchange, target: Target) -> None:
         """A target began to answer."""
-        if exchange.prefix is not None and target.name in exchange.prefix:
-            self._deployments.prefixes.served(exchange.prefix[target.name], _place(target))
+        if prefix := _known(exchange, target):
+            self._deployments.prefixes.served(prefix, _place(target))
+
+    def began(self, exchange: Exchange, target: Target) -> None:
+        """A target is asked."""
+        if prefix := _known(exchange, target):
+            self._deployments.prefixes.began(prefix, _place(target), target.slots)
+
+    def ended(self, exchange: Exchange, target: Target, usage: Usage | None) -> None:
+        """It works no longer on what it was asked; `usage` is what it told, if it did."""
+        if prefix := _known(exchange, target):
+            cached = usage.cached_input_tokens / usage.input_tokens if usage and usage.input_tokens else None
+            self._deployments.prefixes.ended(prefix, _place(target), cached)
 
     def _balanced(self, exchange: Exchange, replicas: list[Target]) -> list[Target]:
         prefix = _prefix(exchange, replicas[0]) if all(target.local for target in replicas) else None
@@ -47,9 +58,7 @@ class Balancer:
         exchange.prefix = {**(exchange.prefix or {}), replicas[0].name: prefix}
         by_place = {_place(target): target for target in replicas}
         loads = {place: self._load(target) for place, target in by_place.items()}
-        order = self._deployments.prefixes.ranked(prefix, loads)
-        self._deployments.prefixes.chosen(prefix, order[0])
-        return [by_place[place] for place in order]
+        return [by_place[place] for place in self._deployments.prefixes.ranked(prefix, loads)]
 
     def _two_choices(self, replicas: list[Target]) -> list[Target]:
         first, second = sorted(self._dice.sample(replicas, 2), key=self._load)
@@ -62,6 +71,11 @@ class Balancer:
 
 def _place(target: Target) -> str:
     return f"{target.upstream}/{target.model}"
+
+
+def _known(exchange: Exchange, target: Target) -> Prefix | None:
+    """The beginnings of the prompt, where the target is one of replicas that were chosen by them."""
+    return exchange.prefix.get(target.name) if exchange.prefix is not None else None
 
 
 def _prefix(exchange: Exchange, target: Target) -> Prefix | None:

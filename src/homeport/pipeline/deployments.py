@@ -3,6 +3,8 @@
 It outlives a change of the configuration.
 """
 
+from collections.abc import Iterable
+
 from homeport.cache.prefix import PrefixTable
 from homeport.core.errors import UpstreamError, UpstreamRefused
 from homeport.core.types import Target
@@ -93,8 +95,19 @@ class Deployments:
         for deployment in self._by_place.values():
             deployment.breaker.policy = policy
 
+    def forget(self, targets: Iterable[Target]) -> None:
+        """What is none of these and works on nothing is gone: nothing needs to be known of it any more."""
+        places = {_place(target) for target in targets}
+        for place in [place for place, one in self._by_place.items() if place not in places and not one.outstanding]:
+            del self._by_place[place]
+            self.prefixes.forget("/".join(place))
+
     def of(self, target: Target) -> Deployment:
-        place = (target.upstream, target.model)
+        place = _place(target)
         if place not in self._by_place:
             self._by_place[place] = Deployment(self._policy)
         return self._by_place[place]
+
+
+def _place(target: Target) -> tuple[str, str]:
+    return target.upstream, target.model

@@ -28,13 +28,14 @@ from homeport.core.types import (
 from homeport.ledger.loops.guard import Watched
 from homeport.ledger.usage import estimate
 from homeport.pipeline.attribution import Attribution
-from homeport.pipeline.deployments import Deployment
 from homeport.pipeline.limits import rate_headers
+from homeport.pipeline.load import Load
 from homeport.pipeline.redaction import Redaction
 from homeport.pipeline.routing import Route
 from homeport.pipeline.spending import Tab
 from homeport.pipeline.taint import Sequel
-from homeport.pipeline.visit import CacheHeaders, Visit
+from homeport.pipeline.versions import Hearing
+from homeport.pipeline.visit import CacheHeaders, Tape, Visit
 from homeport.privacy.restoration.answer import Restoration
 
 Asking = Callable[[Target, Surface, Mapping[str, Raw]], Mapping[str, Raw]]
@@ -59,6 +60,8 @@ class Exchange:
         prefix: the beginnings of the prompt, by the name of the replicas that were chosen by them.
         escalation: which answers were not good enough, and why; see `Receipt`.
         asking: changes what a target is asked, given its fields in the words of a surface.
+        tape: what is told of a stream, where the request is kept whole; None where it is not.
+        hearing: reads the answer as it goes by; None where nobody needs to know it.
         visit: what the cache has to do with it; None for nothing, and then `uncached` says why, if its route has one.
     """
 
@@ -107,7 +110,7 @@ class Exchange:
         self.dispatched_ns = 0
         self.prefix: Mapping[str, Prefix] | None = None
         self.deadline_ns: int | None = None
-        self.deployment: Deployment | None = None
+        self.load: Load | None = None
         self.redaction: Redaction | None = None
         self.restoration: Restoration | None = None
         self.sequel: Sequel | None = None
@@ -123,6 +126,7 @@ class Exchange:
         self.held: list[Frame] = []
         self.visit: Visit | None = None
         self.uncached = ""
+        self.tape: Tape | None = None
         self.ticket: Ticket | None = None
         self.tab: Tab | None = None
         self.outcome = Outcome.COMPLETED
@@ -135,6 +139,7 @@ class Exchange:
         self.watched: Watched | None = None
         self.loop = ""
         self.escalation = ""
+        self.hearing: Hearing | None = None
         self._writer: AnswerWriter | None = None
         self._chat: Mapping[str, Raw] | None = None
 
@@ -194,6 +199,7 @@ class Exchange:
         self.target = target
         self.dispatched_ns = now
         self._writer = self.dialect.writer(self.inference, surface)
+        self.hearing = None if self.route is None else self.route.listen(target, surface)
         redaction = None if target.local else self.redaction
         self.restoration = None if redaction is None else redaction.restoration(surface)
 

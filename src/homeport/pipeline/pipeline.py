@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -24,6 +24,7 @@ from homeport.pipeline.attribution import end_user, trace_id
 from homeport.pipeline.authenticate import authenticate, permit, scope_of
 from homeport.pipeline.billing import billable
 from homeport.pipeline.caching import CacheStage, Hit
+from homeport.pipeline.capture import Capture
 from homeport.pipeline.cascade import Cascade
 from homeport.pipeline.deadline import seconds_left
 from homeport.pipeline.dispatch import Dispatcher
@@ -37,6 +38,7 @@ from homeport.pipeline.redaction import restored
 from homeport.pipeline.routing import RouteStage
 from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab, reason_of
 from homeport.pipeline.stream import relay
+from homeport.pipeline.visit import refuse_unkept
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
         spending: None where there are no budgets.
         cascade: None where no answer is looked at.
         cache: None where nothing is cached.
+        capture: None where no request is kept whole.
         holder: the name of this process in records and leases.
         use: entered by each request, for as long as it may need an upstream.
         hindsight: what is kept of a request that has ended, beside its bill.
@@ -70,9 +73,16 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     spending: Spending | None = None
     cascade: Cascade | None = None
     cache: CacheStage | None = None
+    capture: Capture | None = None
     holder: str = ""
     use: Occupancy = msgspec.field(default_factory=Occupancy)
     hindsight: LookBack = msgspec.field(default_factory=LookBack)
+
+
+class Runner(Protocol):
+    """What answers requests: a pipeline, or whatever pipeline there is at the moment."""
+
+    async def run(self, exchange: Exchange) -> None: ...
 
 
 class Pipeline:
@@ -121,12 +131,20 @@ class Pipeline:
                 exchange.ticket = self._stages.limiter.enter(key)
             await self._decode(exchange)
             await self._stages.privacy.assess(exchange)
+            if self._stages.capture is not None:
+                self._stages.capture.begin(exchange)
             await self._stages.loops.check(exchange)
             self._decide(exchange, key)
-            kept = await self._stages.cache.look(exchange) if self._stages.cache is not None else None
+            kept = await self._look(exchange)
             if kept is None:
                 await self._reserve_money(exchange, key)
             await self._dispatch(exchange, kept)
+
+    async def _look(self, exchange: Exchange) -> Hit | None:
+        if self._stages.cache is not None:
+            return await self._stages.cache.look(exchange)
+        refuse_unkept(exchange.cache_headers)
+        return None
 
     async def _decode(self, exchange: Exchange) -> None:
         exchange.inference = exchange.dialect.decode(exchange.surface, await exchange.read_body())
@@ -184,6 +202,8 @@ class Pipeline:
             # Only now it is known whose answer it is, and how it is put right.
             exchange.completion = restored(exchange.restoration, answer)
             exchange.usage = exchange.completion.usage
+            if exchange.hearing is not None:
+                exchange.hearing.hear(answer.body)
             exchange.body = exchange.writer.whole(exchange.completion)
             if exchange.sequel is not None:
                 exchange.sequel.tell(exchange.body)
@@ -217,6 +237,8 @@ class Pipeline:
         if exchange.tab is not None:
             # Only now: money is not free again before its record is kept.
             _pay(exchange, exchange.tab, total)
+        if self._stages.capture is not None:
+            self._stages.capture.end(exchange)
         self._tell_who_answered(exchange)
         for observer in self._stages.observers:
             observer.observe(event)
@@ -225,7 +247,7 @@ class Pipeline:
         is_told = exchange.outcome is Outcome.COMPLETED and not exchange.purpose
         if not is_told or exchange.route is None or exchange.target is None:
             return
-        exchange.route.answered_by(exchange.target)
+        exchange.route.answered_by(exchange.target, exchange.hearing)
         if self._stages.cascade is not None and not exchange.is_hit:
             self._stages.cascade.answered(exchange.route, exchange.target)
 
@@ -271,7 +293,7 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str,
         requested_model=inference.model[:160] if inference else "",
         tier=target.tier if target else "",
         target=target.name if target else "",
-        upstream=target.upstream if target else "",
+        upstream=target.origin if target else "",
         model=target.model if target else "",
         local=bool(target and target.local),
         data_class=exchange.data_class,

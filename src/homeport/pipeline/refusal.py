@@ -2,10 +2,11 @@
 
 import math
 
-from homeport.core.errors import NoAnswer, PrivateTierUnavailable
+from homeport.core.errors import EngineBusy, NoAnswer, PrivateTierUnavailable
 from homeport.core.types import DataClass
 from homeport.pipeline.deployments import COOLING_DOWN
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.gate import SHARE_USED, TURNED_AWAY
 from homeport.pipeline.spending import NOT_PAID
 
 OUT_OF_TIME = "deadline_exceeded"
@@ -23,13 +24,16 @@ _STATUS_OF_LAST_ERROR = {
 _OPERATORS = frozenset({"upstream_auth_failed", "upstream_unpaid", "upstream_model_missing"})
 
 
-def no_answer(exchange: Exchange, wait_s: float) -> NoAnswer | PrivateTierUnavailable:
+def no_answer(exchange: Exchange, wait_s: float, busy: EngineBusy | None = None) -> NoAnswer | PrivateTierUnavailable:
     """The error after every attempt failed.
 
     Args:
         wait_s: seconds until one of the candidates may be asked again.
+        busy: of the own engines that had no place, the one that has one the soonest.
     """
     attempts = tuple(f"{attempt.target}: {attempt.error}" for attempt in exchange.attempts)
+    if busy is not None and exchange.attempts[-1].error in TURNED_AWAY:
+        return _turned_away(exchange, busy, attempts)
     if exchange.data_class is DataClass.PRIVATE:
         return PrivateTierUnavailable(
             f"this request is private and no model at home could answer it ({'; '.join(attempts)})",
@@ -50,4 +54,17 @@ def no_answer(exchange: Exchange, wait_s: float) -> NoAnswer | PrivateTierUnavai
         status=status,
         hint="try again; homeport status shows what is up",
         retry_after=max(1, math.ceil(wait_s)),
+    )
+
+
+def _turned_away(exchange: Exchange, busy: EngineBusy, attempts: tuple[str, ...]) -> NoAnswer:
+    """Nobody took what an own engine had no place for."""
+    stays = "; the request is private and was not sent elsewhere" if exchange.data_class is DataClass.PRIVATE else ""
+    return NoAnswer(
+        busy.message + stays,
+        attempts=attempts,
+        code=busy.code,
+        status=429 if busy.code == SHARE_USED else 503,
+        hint=f"try again after {busy.retry_after} s: a place is kept for then, up to a minute ahead",
+        retry_after=busy.retry_after,
     )

@@ -7,10 +7,11 @@ import msgspec
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, Health, Learner, Policy, Pricing
 from homeport.core.routing import Decision, Facts, Prompt, Question, Removed
-from homeport.core.types import DataClass, Inference, Key, MachinePrice, Target
+from homeport.core.types import DataClass, Inference, Key, MachinePrice, Surface, Target
 from homeport.ledger.usage import estimate
 from homeport.pipeline.deployments import NOT_READY, Deployments
 from homeport.pipeline.sessions import Conversation, Sessions
+from homeport.pipeline.versions import Hearing, Turn, Versions
 from homeport.routing.eligibility import NOT_SAYABLE, Catalogue, eligible, set_aside
 from homeport.routing.prompt import draw, read_prompt
 
@@ -70,6 +71,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         removed: what it could not, and why.
         pinned: the caller named the one model.
         conversation: None where none is remembered.
+        turn: what its answer means for the versions of own engines; None where it means nothing.
     """
 
     question: Question
@@ -78,11 +80,18 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     removed: tuple[Removed, ...] = ()
     pinned: bool = False
     conversation: Conversation | None = None
+    turn: Turn | None = None
 
-    def answered_by(self, target: Target) -> None:
+    def listen(self, target: Target, surface: Surface) -> Hearing | None:
+        """What is to hear the answer of a target; None where nobody needs to."""
+        return None if self.turn is None else self.turn.listen(target, surface)
+
+    def answered_by(self, target: Target, heard: Hearing | None = None) -> None:
         """The conversation goes on where this answer came from."""
         if self.conversation is not None:
             self.conversation.answered_by(target.tier)
+        if self.turn is not None:
+            self.turn.answered_by(target, heard)
 
 
 class RouteStage:
@@ -91,16 +100,25 @@ class RouteStage:
     Args:
         facts: of the moment; all else is the configuration's.
         sessions: None where conversations are not remembered.
+        versions: None where no engine changes its version.
 
     Attributes:
         catalogue: what callers can name.
     """
 
-    def __init__(self, catalogue: Catalogue, policy: Policy, facts: Facts, sessions: Sessions | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        policy: Policy,
+        facts: Facts,
+        sessions: Sessions | None = None,
+        versions: Versions | None = None,
+    ) -> None:
         self.catalogue = catalogue
         self._policy = policy
         self._facts = facts
         self._sessions = sessions
+        self._versions = versions
         self._learner = policy if isinstance(policy, Learner) else None
         self._steers = not getattr(policy, "keeps_order", False)
 
@@ -115,6 +133,8 @@ class RouteStage:
         route = self.consider(inference, key, data_class, sayable)
         if self._learner is not None and not route.pinned:
             self._learner.decided(route.question, route.offered, route.decision)
+        if route.turn is not None:
+            route.turn.taken(route.decision)
         return route
 
     def consider(
@@ -133,7 +153,7 @@ class RouteStage:
             sayable: those of some targets that all of the request can be said to.
 
         Raises:
-            HomeportError: as `eligible` and `sayable`.
+            HomeportError: as `eligible`, `sayable` and `Turn.choose`.
         """
         conversation = self._sessions.of(inference, key) if self._steers and self._sessions is not None else None
         question = Question(inference, self._facts, conversation.tier if conversation is not None else "")
@@ -141,6 +161,10 @@ class RouteStage:
         targets, removed = tuple(sayable(mask.targets)), mask.removed
         if len(targets) < len(mask.targets):
             removed += tuple(Removed(target, NOT_SAYABLE) for target in mask.targets if target not in targets)
+        turn = None if self._versions is None else self._versions.of(inference, key)
+        if turn is not None:
+            targets, away = turn.choose(targets)
+            removed += away
         closed: tuple[Removed, ...] = ()
         if self._steers and not mask.pinned:
             targets, closed = set_aside(targets, question)
@@ -152,9 +176,10 @@ class RouteStage:
             decision = msgspec.structs.replace(decision, candidates=behind)
         return Route(
             question=question,
-            decision=decision,
+            decision=decision if turn is None else turn.told(decision),
             offered=targets,
             removed=removed + closed,
             pinned=mask.pinned,
             conversation=conversation,
+            turn=turn,
         )

@@ -358,7 +358,7 @@ class Tab:
         return min((self._ask.output, *(limit for limit in known if limit is not None)))
 
     def _asked(self, target: Target) -> Asked:
-        return target.upstream, target.model, self._inference.stream
+        return target.origin, target.model, self._inference.stream
 
     def _route(self, target: Target) -> Route:
         return self._project, target.name, self._inference.surface

@@ -46,8 +46,12 @@ async def _tell_rest(exchange: Exchange, monotonic_ns: Callable[[], int]) -> Non
 async def _pass_on(exchange: Exchange, frame: Frame, wants_usage: bool, monotonic_ns: Callable[[], int]) -> None:
     exchange.events += frame.events
     exchange.usage = frame.usage or exchange.usage
+    if exchange.hearing is not None:
+        exchange.hearing.hear(frame.data)
     if exchange.visit is not None and exchange.visit.tape is not None:
         exchange.visit.tape.note(frame)
+    if exchange.tape is not None:
+        exchange.tape.note(frame)
     if frame.closing:
         if wants_usage or not frame.usage_only:
             exchange.held.append(frame)

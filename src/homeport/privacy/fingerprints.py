@@ -48,6 +48,11 @@ def fingerprints(inference: Inference, scope: str) -> tuple[bytes, ...]:
     return tuple(chain)
 
 
+def followed(fingerprint: bytes, message: Mapping[str, Any]) -> bytes:
+    """The fingerprint of a conversation that goes on with one message more."""
+    return _digest(fingerprint, _said(message))
+
+
 def named(inference: Inference, scope: str) -> tuple[bytes, ...]:
     """Fingerprints of the conversations and answers that a request says it goes on with."""
     fields = inference.fields

@@ -4,6 +4,7 @@ Labels take values from the configuration only (tiers, models, stable error code
 cannot grow the number of series.
 """
 
+import contextlib
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from homeport.storage.budget_figures import MOST_FIGURES, BudgetFigures
 from homeport.storage.standings import Standings
 from homeport.telemetry.budgets import BudgetGauges
 from homeport.telemetry.cache import CacheMeter
+from homeport.telemetry.gates import GateGauges
 from homeport.telemetry.slo import SloGauges
 from homeport.telemetry.tally import RequestTally
 from homeport.telemetry.workers import AllWorkers, publish
@@ -60,6 +62,8 @@ class Metrics:
             "homeport_loop_signals", "Signals of the loop guard", ("signal", "level"), registry=registry
         )
         self.cache = CacheMeter(registry)
+        self.gates = GateGauges()
+        registry.register(self.gates)
         self._cache_errands = Counter(
             "homeport_cache_errands",
             "Answers of the cache that were checked, and questions that were judged",
@@ -73,6 +77,14 @@ class Metrics:
             "homeport_budget_refused", "Requests refused for want of money", ("budget",), registry=registry
         )
         self._budgets: set[str] = set()
+
+    def show_upstream(self, name: str, ready: bool | None) -> None:
+        """Whether an engine answers; None for one that is gone."""
+        if ready is None:
+            with contextlib.suppress(KeyError):
+                self.upstream_ready.remove(name)
+        else:
+            self.upstream_ready.labels(name).set(ready)
 
     def count_loop(self, signal: str, level: IntEnum) -> None:
         """The loop guard saw a signal and acted on it."""

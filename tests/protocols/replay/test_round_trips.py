@@ -75,6 +75,14 @@ def test_frames_are_whole_events_and_their_end_is_marked(surface: Surface, data:
     assert [frame.closing for frame in again] == sorted(frame.closing for frame in again)
 
 
+@pytest.mark.parametrize("colon", [b":", b": ", b" : ", b":  ", b":\t"])
+def test_the_usage_ends_a_stream_however_it_is_spaced(colon: bytes) -> None:
+    said = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}], "usage"' + colon + b"null}\n\n"
+    used = b'data: {"choices": [], "usage"' + colon + b'{"prompt_tokens": 1}}\n\n'
+    frames = REPLAYS[Surface.CHAT].stored_frames(said + used + b"data: [DONE]\n\n", USAGE)
+    assert [(frame.usage, frame.closing) for frame in frames] == [(None, False), (USAGE, True), (None, True)]
+
+
 def test_a_text_comes_in_pieces_of_a_few_words() -> None:
     text = "The contract ends on the last day of March, unless one of both parties asks for more time in writing. " * 9
     message = {"role": "assistant", "content": text, "refusal": None}

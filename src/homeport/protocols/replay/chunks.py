@@ -79,7 +79,7 @@ class ChoiceWords(Protocol):
 class ChunkTelling:
     """`Telling` of both."""
 
-    ends = (re.compile(rb'"usage" ?: ?(?!null|\s)'), re.compile(rb"\[DONE\]"))
+    ends = (re.compile(rb'"usage"\s*+:\s*+(?!null)'), re.compile(rb"\[DONE\]"))
 
     def __init__(self, words: ChoiceWords) -> None:
         self._words = words
