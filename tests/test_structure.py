@@ -1,6 +1,7 @@
 """The house rules that no linter knows: docs/explanation/architecture.md, "Style"."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,17 @@ def test_the_environment_is_read_in_config_alone(name: str) -> None:
 def test_every_package_has_a_first_line_that_says_what_it_is() -> None:
     for path in (ROOT / "src").rglob("__init__.py"):
         assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_every_target_that_make_help_tells_is_phony_once() -> None:
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    (phony,) = re.findall(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)
+    told = re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
+    assert sorted(phony.split()) == sorted(told)
+
+
+@pytest.mark.parametrize("name", names(SOURCES))
+def test_no_child_of_ours_imports_what_lies_in_the_current_folder(name: str) -> None:
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+        if isinstance(node, ast.Tuple | ast.List) and node.elts and ast.unparse(node.elts[0]) == "sys.executable":
+            assert ast.unparse(node.elts[1]) == "'-P'", f"{name}:{node.lineno}"

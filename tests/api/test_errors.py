@@ -32,6 +32,7 @@ STATUSES: dict[type[HomeportError], tuple[int, str]] = {
     errors.NotCached: (504, "invalid_request_error"),
     errors.WrongMethod: (405, "invalid_request_error"),
     errors.CapacityError: (503, "overloaded_error"),
+    errors.EngineBusy: (503, "overloaded_error"),
     errors.PrivateTierUnavailable: (503, "server_error"),
     errors.UpstreamError: (502, "upstream_error"),
     errors.ConnectFailed: (502, "upstream_error"),

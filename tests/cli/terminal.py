@@ -20,11 +20,16 @@ tiers:
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What a command said; `code` is the error's, "usage" where it was not understood, "" where it went well."""
+    """What a command said; `code` is the error's, "usage" where it was not understood, "" where it went well.
+
+    Attributes:
+        advice: the error's message and hint.
+    """
 
     exit_code: int
     output: str
     code: str
+    advice: str = ""
 
     @property
     def json(self) -> Any:
@@ -49,7 +54,7 @@ class Terminal:
         if error is None or isinstance(error, SystemExit):
             return Said(result.exit_code, result.stdout, "usage" if result.exit_code == 2 else "")
         if isinstance(error, HomeportError):
-            return Said(result.exit_code, result.stdout, error.code)
+            return Said(result.exit_code, result.stdout, error.code, f"{error.message}; {error.hint}")
         raise error
 
     def run(self, *arguments: str) -> str:

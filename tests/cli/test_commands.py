@@ -12,6 +12,7 @@ from homeport.storage.journal import Journal
 from homeport.storage.tables import SCHEMA_HEAD
 from tests.cli.inside import Inside
 from tests.e2e.program import Program
+from tests.fakes.gguf import gguf
 from tests.storage.events import finished
 
 
@@ -187,6 +188,39 @@ def test_packages(program: Inside) -> None:
         done = program.execute("package", command, "nothing")
         assert done.returncode in (1, 2)
         assert "Traceback" not in done.stderr
+
+
+def test_versions_of_a_package(program: Inside, tmp_path: Path) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(gguf())
+    recipe = tmp_path / "homeport.package.yaml"
+    for version in ("1.0.0", "1.1.0"):
+        recipe.write_text(f"name: tiny\nversion: {version}\nweights: tiny.gguf\n")
+        built = json.loads(program.run("package", "build", str(recipe), "--json"))
+        assert (built["name"], built["version"]) == ("tiny", version)
+    listed = json.loads(program.run("package", "list", "--json"))
+    assert [(row["version"], row["in_use"]) for row in listed] == [("1.0.0", True), ("1.1.0", False)]
+    said = program.run("package", "inspect", "tiny:1.1.0")
+    assert "1.1.0" in said
+    assert "tiny.gguf" in said
+    inspected = json.loads(program.run("package", "inspect", "tiny", "--json"))
+    assert inspected["config"]["descriptor"]["version"] == "1.0.0"
+    (change, *_) = json.loads(program.run("package", "diff", "tiny:1.0.0", "tiny:1.1.0", "--json"))
+    assert (change["part"], change["before"], change["after"]) == ("version", "1.0.0", "1.1.0")
+    assert "version: 1.0.0 -> 1.1.0" in program.run("package", "diff", "tiny:1.0.0", "tiny:1.1.0")
+    assert "the same" in program.run("package", "diff", "tiny", "tiny:1.0.0")
+    assert "1 files" in program.run("package", "export", "tiny", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "tiny.gguf").read_bytes() == gguf()
+    assert program.execute("package", "export", "tiny", str(tmp_path / "out")).returncode == 1
+    assert program.execute("package", "inspect", "tiny:9").returncode == 1
+    assert "1.1.0" in program.run("package", "use", "tiny", "1.1.0")
+    assert json.loads(program.run("package", "verify", "tiny:1.0.0", "--json"))["version"] == "1.0.0"
+    assert "1.0.0" in program.run("package", "rollback", "tiny")
+    assert program.execute("package", "rollback", "tiny").returncode == 1
+    assert program.execute("package", "remove", "tiny", "1.0.0").returncode == 1
+    assert "removed" in program.run("package", "remove", "tiny", "1.1.0")
+    assert "yes" in program.run("package", "list")
+    assert "removed" in program.run("package", "remove", "tiny")
+    assert json.loads(program.run("package", "list", "--json")) == []
 
 
 def test_check_says_how_to_mend(program: Inside) -> None:

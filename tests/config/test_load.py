@@ -59,7 +59,14 @@ WRONG_SHAPES = {
     ),
     "package from elsewhere": (
         "packages: {w: {source: 'ftp://a/b'}}\n",
-        "10:24 packages.w.source: should be a path, or start with pypi:// or file://; no other scheme is known",
+        (
+            "10:24 packages.w.source: should be a path, or start with pypi://, oci://, https://, hf:// or file://; "
+            "no other scheme is known"
+        ),
+    ),
+    "registry that is an address": (
+        "registries: {'https://registry.example.org': {}}\n",
+        '10:14 registries["https://registry.example.org"]: a registry is written host or host:port',
     ),
     "digest": (
         "packages: {w: {source: ./w.gguf, sha256: abc}}\n",

@@ -6,7 +6,8 @@ from hypothesis import settings as run
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from homeport.config.schema import EngineSettings, PackageSettings, Settings, TargetSettings, TimeoutSettings
+from homeport.config.packages import PackageSettings, RegistrySettings, SourceSettings
+from homeport.config.schema import EngineSettings, Settings, TargetSettings, TimeoutSettings
 from homeport.core.money import format_usd
 from homeport.core.types import Timeouts
 from tests.config.conftest import BASE, LoadText
@@ -169,3 +170,42 @@ def test_a_target_may_have_bounds_of_its_own() -> None:
         Settings.model_validate({"tiers": [{"name": "t", "targets": [{**slow, "timeouts": None}]}]}).longest_seconds()
         == 600
     )
+
+
+def test_a_registry_is_told_one_thing_and_nothing_in_clear() -> None:
+    RegistrySettings.model_validate({"username": "team", "password": "word"})
+    for wrong in (
+        {"username": "team", "token": "t"},
+        {"insecure": True, "token": "t"},
+        {"insecure": True, "username": "t"},
+    ):
+        with pytest.raises(ValidationError):
+            RegistrySettings.model_validate(wrong)
+    with pytest.raises(ValidationError):
+        SourceSettings.model_validate({"hf_endpoint": "http://hub.example.org"})
+    assert SourceSettings.model_validate({"hf_endpoint": "http://127.0.0.1:9"}).hf_endpoint == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "oci://registry.example.org/models/m:1.0",
+        "oci://registry.example.org/models/m:1.0@sha256:12",
+        "oci://me@registry.example.org/m:1.0",
+        "https://me@host.example.org/m.gguf",
+        "https://host.example.org/m.gguf#x",
+        "hf://org/m@main/m.gguf",
+        "hf://org/m@0123456789abcdef0123456789abcdef01234567",
+    ],
+)
+def test_a_source_that_pins_nothing_is_refused(source: str) -> None:
+    with pytest.raises(ValidationError):
+        PackageSettings.model_validate({"source": source})
+
+
+def test_pinned_sources_are_taken() -> None:
+    commit, digest = "0123456789abcdef0123456789abcdef01234567", "0" * 64
+    PackageSettings.model_validate({"source": f"oci://registry.example.org/models/m:1.0@sha256:{digest}"})
+    PackageSettings.model_validate({"source": "oci://registry.example.org/models/m:1.0", "sha256": digest})
+    PackageSettings.model_validate({"source": "https://host.example.org/m.gguf?x=1", "sha256": digest})
+    PackageSettings.model_validate({"source": f"hf://org/m@{commit}/a/m.gguf", "sha256": digest})

@@ -12,6 +12,7 @@ from openai import OpenAI
 from sybil import Example
 
 from homeport import bootstrap
+from homeport.bootstrap.engines import imagined_package
 from homeport.config.load import Environment, load
 from homeport.config.schema import EngineSettings
 from homeport.core import discovery
@@ -54,8 +55,15 @@ def load_yaml(example: Example) -> None:
 
 
 def _setup(name: str, engine: EngineSettings) -> EngineSetup:
-    weights = Path("model.gguf") if engine.package else None
+    package = imagined_package(engine.package) if engine.package else None
     url, api_key = engine.url or "", engine.api_key.get_secret_value()
     return EngineSetup(
-        name=name, profile=engine.profile, weights=weights, url=url, api_key=api_key, port=1, token="none"
+        name=name,
+        profile=engine.profile,
+        package=package,
+        derived=Path("derived"),
+        url=url,
+        api_key=api_key,
+        port=1,
+        token="none",
     )

@@ -1,6 +1,7 @@
 """The page of errors has every code that the program can tell, and no other; its statuses are the API's."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ def codes_in_source() -> set[str]:
     return found - {"upstream_error", "upstream_ready"}  # a `type` and a metric
 
 
-def codes_in_page() -> set[str]:
+def codes_in_page() -> list[str]:
     codes = PAGE.partition("## Codes")[2]
-    return set(re.findall(r"^\| `([a-z_]+)` \|", codes, re.MULTILINE))
+    return re.findall(r"^\| `([a-z_]+)` \|", codes, re.MULTILINE)
 
 
 def classes() -> list[type[HomeportError]]:
@@ -48,11 +49,15 @@ def classes() -> list[type[HomeportError]]:
 
 
 def test_every_code_is_on_the_page() -> None:
-    assert codes_in_source() - codes_in_page() == set()
+    assert codes_in_source() - set(codes_in_page()) == set()
 
 
 def test_no_code_on_the_page_is_invented() -> None:
-    assert codes_in_page() - codes_in_source() == set()
+    assert set(codes_in_page()) - codes_in_source() == set()
+
+
+def test_a_code_has_one_row() -> None:
+    assert [code for code, rows in Counter(codes_in_page()).items() if rows > 1] == []
 
 
 def test_the_search_finds_each_way_to_write_a_code() -> None:

@@ -4,12 +4,13 @@ import re
 import tomllib
 from pathlib import Path
 from tempfile import gettempdir
+from types import ModuleType
 
 import msgspec
 import pytest
 
 from homeport.config.home import Home
-from homeport.engines import external, llamacpp
+from homeport.engines import external, llamacpp, transformers, vllm
 from homeport.storage.tables import requests
 from homeport.telemetry.metrics import Metrics
 
@@ -43,6 +44,11 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    linked = {ROOT / target for target in _LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
+    assert sorted({*PAGES} - linked - {ROOT / "README.md"}) == []
+
+
 @pages
 def test_no_page_mentions_the_machine_it_was_written_on(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -55,9 +61,9 @@ def test_blocks_of_the_root_pages_that_no_test_collects_are_only_shown() -> None
         assert set(_FENCE.findall((ROOT / name).read_text(encoding="utf-8"))) <= SHOWN | {""}
 
 
-@pytest.mark.parametrize("profile", [llamacpp.Profile, external.Profile], ids=["llamacpp", "external"])
-def test_every_engine_option_is_on_the_page_with_its_default(profile: type[msgspec.Struct]) -> None:
-    name = profile.__module__.rpartition(".")[2]
+@pytest.mark.parametrize("engine", [llamacpp, transformers, vllm, external], ids=lambda engine: engine.__name__)
+def test_every_engine_option_is_on_the_page_with_its_default(engine: ModuleType) -> None:
+    name, profile = engine.__name__.rpartition(".")[2], engine.Profile
     section = read("reference", "engines.md").partition(f"\n## {name}\n")[2].partition("\n## ")[0]
     for field in msgspec.structs.fields(profile):
         (default,) = re.findall(rf"^\| `{field.name}` \| ([^|]*) \|", section, re.MULTILINE)

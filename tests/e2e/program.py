@@ -1,5 +1,6 @@
 """The whole program as a person runs it: `homeport up` in a process of its own, with real weights."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,16 @@ class Program:
 
     def output(self) -> str:
         return (self.home.parent / f"{self.home.name}.out").read_text()
+
+    async def eventually(self, holds: Callable[[], bool]) -> None:
+        """Wait until it does, at most 30 seconds."""
+        try:
+            async with asyncio.timeout(30):
+                while not holds():
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            logs = [log.read_text() for log in sorted((self.home / "logs").glob("*.log"))]
+            raise AssertionError("\n".join([self.output(), *logs])) from None
 
     def children(self, name: str) -> list[int]:
         """Process ids of our children whose command line holds `name`."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,15 +20,6 @@ alerts: {{webhooks: [{{name: ops, url: "{url}", secret: {secret}}}]}}
 """
 
 
-async def eventually(holds: Callable[[], bool], program: Program) -> None:
-    try:
-        async with asyncio.timeout(30):
-            while not holds():
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise AssertionError((program.home / "logs" / "jobs.log").read_text()) from None
-
-
 def shown(program: Program, metric: str) -> bool:
     return f'{metric}{{budget="tiny"}}'.encode() in program.get("/metrics")[1]
 
@@ -43,7 +33,7 @@ async def test_a_budget_that_runs_out_is_told(tmp_path: Path) -> None:
         try:
             made = ("budget", "create", "tiny", "--all", "--limit", "0.004", "--window", "day", "--alert", "50")
             await asyncio.to_thread(program.run, *made)
-            await eventually(lambda: shown(program, "homeport_budget_limit_usd"), program)
+            await program.eventually(lambda: shown(program, "homeport_budget_limit_usd"))
             body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
             bearer = {"authorization": f"Bearer {program.key}"}
             for _ in range(200):
@@ -52,7 +42,7 @@ async def test_a_budget_that_runs_out_is_told(tmp_path: Path) -> None:
                     break
             assert (status, json.loads(answer)["error"]["code"]) == (429, "budget_exceeded")
             kinds = {"budget.threshold_reached", "budget.exceeded"}
-            await eventually(lambda: {told["type"] for told in server.received} == kinds, program)
+            await program.eventually(lambda: {told["type"] for told in server.received} == kinds)
             assert len(set(server.ids)) == len(server.ids) == 2
             assert shown(program, "homeport_budget_refused_total")
             spent = json.loads(await asyncio.to_thread(program.run, "budget", "show", "tiny", "--json"))

@@ -1,6 +1,7 @@
 """kill -9 on the engine and on the gateway: callers are told, nothing is lost, nothing is counted twice."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
@@ -28,8 +29,12 @@ def stream(program: Program, **fields: object) -> tuple[http.client.HTTPConnecti
         "messages": [{"role": "user", "content": "Tell a very long story about a ship."}],
         **fields,
     }
-    connection.request("POST", "/v1/chat/completions", json.dumps(body), {"authorization": f"Bearer {program.key}"})
-    return connection, connection.getresponse()
+    try:
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"authorization": f"Bearer {program.key}"})
+        return connection, connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        raise
 
 
 def ledger(program: Program) -> list[sqlite3.Row]:
@@ -161,12 +166,11 @@ def one_request(program: Program, number: int) -> str | None:
             return headers["x-homeport-request-id"] if status == 200 else None
         if number % 2:
             connection, response = stream(program, model=model, max_tokens=8)
-            if number % 7 == 0:
-                response.readline()
-                connection.close()
-                return None
-            body = response.read()
-            connection.close()
+            with contextlib.closing(connection), contextlib.closing(response):
+                if number % 7 == 0:
+                    response.readline()
+                    return None
+                body = response.read()
             return response.headers["x-homeport-request-id"] if body.endswith(b"data: [DONE]\n\n") else None
         status, headers, _ = program.chat("Hello", model=model, max_tokens=4)
         return headers["x-homeport-request-id"] if status == 200 else None

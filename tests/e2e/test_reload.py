@@ -6,12 +6,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
+from bench.crowd import Crowd
 from homeport.core.errors import UpstreamError
 from homeport.core.types import Timeouts
 from homeport.transport.http import HttpRequest
@@ -58,7 +57,7 @@ def write(home: Path, number: int) -> None:
     draft.rename(home / "homeport.yaml")
 
 
-class Load:
+class Load(Crowd):
     """Callers that ask as fast as they are answered, each second answer a stream.
 
     Attributes:
@@ -72,27 +71,16 @@ class Load:
         self.refused = 0
         self._url = f"{program.url}/chat/completions"
         self._key = program.key
-        self._over = False
-
-    @contextmanager
-    def running(self) -> Iterator["Load"]:
-        thread = Thread(target=lambda: asyncio.run(self._run()))
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._over = True
-            thread.join()
 
     def wait_for(self, answers: int) -> None:
         wait_until(lambda: self.answered >= answers)
 
-    async def _run(self) -> None:
+    async def call(self) -> None:
         await asyncio.gather(*(self._ask(number) for number in range(CALLERS)))
 
     async def _ask(self, number: int) -> None:
         transport = PooledTransport()
-        while not self._over and not self.refused:
+        while not self.over and not self.refused:
             number += 1
             if number % 4 < 2:
                 await transport.close()

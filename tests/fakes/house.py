@@ -35,6 +35,7 @@ from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.gates import EngineGate, Gates
 from homeport.pipeline.loops import LoopStage
 from homeport.pipeline.occupancy import Occupancy
 from homeport.pipeline.pipeline import Pipeline, Stages
@@ -106,6 +107,7 @@ class House:
         judge: of cascades; by default the real one, without calibration.
         looks: how they look at streams.
         entries: where kept answers outlive the house.
+        gates: in front of own engines, by upstream.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class House:
         salter: Salter | None = Salter(b"pepper"),  # noqa: B008  it never changes
         cache: CacheSettings | None = None,
         entries: EntryStore | None = None,
+        gates: Mapping[str, EngineGate] | None = None,
     ) -> None:
         self.log: list[str] = []
         self.clock = ManualClock()
@@ -165,6 +168,8 @@ class House:
         self.sessions = MemorySessions()
         self.policy = policy or Static()
         routing = RouteStage(catalogue, self.policy, facts, Sessions(self.sessions, {target.tier for target in placed}))
+        self.gates = Gates(self.clock)
+        self.gates.adopt(gates or {})
         dispatcher = Dispatcher(
             upstreams=self._by_upstream,
             health=self.health,
@@ -175,6 +180,7 @@ class House:
             dice=random.Random(1),
             sleep=self._sleep,
             salter=salter,
+            gates=self.gates,
         )
         background = Background(
             ask=self._ask,

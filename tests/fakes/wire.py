@@ -53,7 +53,7 @@ class Caller:
             "type": "http",
             "method": method,
             "path": path,
-            "query_string": query.encode("latin-1"),
+            "query_string": query.encode(),
             "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
         }
         pieces = list(body) or [b""]

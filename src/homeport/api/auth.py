@@ -71,6 +71,17 @@ def write_secret(path: Path, data: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
+def replace_secret(path: Path, data: bytes) -> None:
+    """Write a file of mode 0600 with its whole content, in the place of one that is there."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(data)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 class StoredKeyRing:
     """`KeyRing` in memory, refreshed from the database outside the request path.
 

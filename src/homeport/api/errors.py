@@ -26,6 +26,7 @@ _STATUS: tuple[tuple[type[errors.HomeportError], int, str], ...] = (
     (errors.CapacityError, 503, "overloaded_error"),
     (errors.StorageError, 503, "server_error"),
     (errors.PrivateTierUnavailable, 503, "server_error"),
+    (errors.EngineBusy, 503, "overloaded_error"),
     (errors.UpstreamTimeout, 504, "upstream_error"),
     (errors.UpstreamError, 502, "upstream_error"),
 )

@@ -26,7 +26,7 @@ def _model(name: str, targets: list[Target], created: int) -> dict[str, object]:
         "id": name,
         "object": "model",
         "created": created,
-        "owned_by": targets[0].upstream if len(targets) == 1 else "homeport",
+        "owned_by": targets[0].origin if len({(one.name, one.origin) for one in targets}) == 1 else "homeport",
         "homeport": {
             "tiers": list(dict.fromkeys(target.tier for target in targets)),
             "local": all(target.local for target in targets),

@@ -2,26 +2,37 @@
 
 import sys
 
+from homeport.api.auth import replace_secret
+from homeport.bootstrap.access import access_of
 from homeport.bootstrap.alerts import SHAPES, courier, deliver_alerts, receivers
 from homeport.bootstrap.batches import run_batches
 from homeport.bootstrap.budgets import watch_budgets
 from homeport.bootstrap.cache import terms_of
+from homeport.bootstrap.endpoints import read_endpoints, read_placement
 from homeport.bootstrap.engine_hours import watch_engines
 from homeport.bootstrap.engines import (
     ENGINES,
-    PlannedEngine,
     free_port,
-    plan_engines,
-    read_endpoints,
     try_engine,
-    write_endpoints,
 )
+from homeport.bootstrap.evaluate import Evaluation, evaluate_package, probe_package
 from homeport.bootstrap.gateway import Gateway, build_gateway
-from homeport.bootstrap.offline import explain_offline, open_cache, try_privacy, try_routing
-from homeport.bootstrap.packages import needed_packages, package_spec, pull_package, verify_package
+from homeport.bootstrap.hub import Offer, add_hub, publish_package, pull_from_hub, search_hubs
+from homeport.bootstrap.offline import explain_offline, open_cache, try_cache, try_privacy, try_routing
+from homeport.bootstrap.own_engines import Engines
+from homeport.bootstrap.packages import (
+    check_package,
+    needed_packages,
+    open_store,
+    package_spec,
+    pull_package,
+    verify_package,
+)
+from homeport.bootstrap.registries import pull_reference, push_package
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.retention import watch_retention
 from homeport.bootstrap.signals import watch_signals
+from homeport.bootstrap.signatures import sign_stored, unsign_stored
 from homeport.bootstrap.slo import watch_slo
 from homeport.bootstrap.spend import watch_spend
 from homeport.bootstrap.storage import (
@@ -33,41 +44,63 @@ from homeport.bootstrap.storage import (
     open_storage,
     try_storage,
 )
+from homeport.bootstrap.trust import judge_stored, trust_policy, try_trust, utc_day
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 
 __all__ = [
     "ENGINES",
     "PROVIDERS",
     "SHAPES",
+    "Engines",
+    "Evaluation",
     "Gateway",
-    "PlannedEngine",
+    "Offer",
     "Reloader",
+    "access_of",
+    "add_hub",
     "budget_registry",
     "build_gateway",
     "build_targets",
     "caps",
+    "check_package",
     "courier",
     "deliver_alerts",
     "ensure_own_keys",
+    "evaluate_package",
     "explain_offline",
     "free_port",
     "holder_registry",
+    "judge_stored",
     "key_registry",
     "needed_packages",
     "open_cache",
     "open_storage",
+    "open_store",
     "package_spec",
-    "plan_engines",
+    "probe_package",
+    "publish_package",
+    "pull_from_hub",
     "pull_package",
+    "pull_reference",
+    "push_package",
     "read_endpoints",
+    "read_placement",
     "receivers",
+    "replace_secret",
     "run_batches",
+    "search_hubs",
+    "sign_stored",
     "terms_of",
+    "trust_policy",
+    "try_cache",
     "try_engine",
     "try_privacy",
     "try_provider",
     "try_routing",
     "try_storage",
+    "try_trust",
+    "unsign_stored",
+    "utc_day",
     "verify_package",
     "watch_budgets",
     "watch_engines",
@@ -76,10 +109,9 @@ __all__ = [
     "watch_slo",
     "watch_spend",
     "worker_argv",
-    "write_endpoints",
 ]
 
 
 def worker_argv(*arguments: str) -> tuple[str, ...]:
     """The command of another process of this same program."""
-    return (sys.executable, "-m", "homeport.cli.main", *arguments)
+    return (sys.executable, "-P", "-m", "homeport.cli.main", *arguments)

@@ -17,6 +17,7 @@ from homeport.config.schema import Settings
 from homeport.core.ports import Clock, Health
 from homeport.core.types import Target
 from homeport.pipeline.deployments import Deployments
+from homeport.pipeline.gate import Standing
 
 
 def build_admin(
@@ -46,10 +47,23 @@ def build_admin(
 
 
 def target_states(
-    targets: Sequence[Target], health: Health, deployments: Deployments, now: int
+    targets: Sequence[Target],
+    health: Health,
+    deployments: Deployments,
+    now: int,
+    gate: Callable[[Target], Standing | None],
 ) -> Sequence[Mapping[str, Any]]:
     """Each target, and whether it can be called now; `now` is of the monotonic clock, in nanoseconds."""
-    return [_state(target, health.ready(target.upstream), deployments, now) for target in targets]
+    return [
+        {**_state(target, health.ready(target.upstream), deployments, now), **_gate(gate(target))} for target in targets
+    ]
+
+
+def _gate(standing: Standing | None) -> Mapping[str, Any]:
+    """Of an own engine: how many it works on at once, and who waits."""
+    if standing is None:
+        return {}
+    return {"places": standing.places, "in_use": standing.in_use, "waiting": standing.waiting}
 
 
 def _state(target: Target, ready: bool, deployments: Deployments, now: int) -> Mapping[str, Any]:

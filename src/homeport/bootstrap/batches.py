@@ -8,16 +8,17 @@ from sqlalchemy import Engine
 
 from homeport.api.auth import OwnerRing
 from homeport.api.dialects import dialects
-from homeport.bootstrap.engines import read_endpoints
+from homeport.bootstrap.endpoints import read_endpoints
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.storage import key_ring, refresh_keys
 from homeport.config.home import Home
 from homeport.config.schema import Settings
+from homeport.engines.pool import pool_of, pool_slots
 from homeport.jobs import batches
 from homeport.jobs.batch_run import Workshop
 from homeport.jobs.gate import Gate
 from homeport.jobs.offpeak import Window
-from homeport.pipeline.pipeline import Pipeline
+from homeport.pipeline.pipeline import Runner
 from homeport.storage.batches import BatchStore
 from homeport.storage.files import FileStore
 from homeport.storage.presence import total
@@ -31,18 +32,26 @@ async def run_batches(settings: Settings, home: Home, engine: Engine, stop: asyn
     """Run batches until told to stop."""
 
     @contextlib.asynccontextmanager
-    async def open_pipeline() -> AsyncIterator[Pipeline]:
+    async def open_pipeline() -> AsyncIterator[Runner]:
         keys = key_ring(engine, home)
         path = RequestPath(settings, home, OwnerRing(keys), Metrics(), engine)
+
+        async def renew() -> None:
+            path.adopt(settings)
+
         async with path.running():
-            refreshing = asyncio.create_task(refresh_keys(keys, path.admission.reserve))
+            beside = [
+                asyncio.create_task(refresh_keys(keys, path.reserve)),
+                asyncio.create_task(path.follow_engines(renew)),
+            ]
             try:
                 await path.wait_for_engines()
                 await path.cache.wait_warm()
-                yield path.pipeline
+                yield path
             finally:
-                refreshing.cancel()
-                await asyncio.gather(refreshing, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
 
     await batches.work(_workshop(settings, home, engine), open_pipeline, stop)
 
@@ -70,4 +79,6 @@ def _workshop(settings: Settings, home: Home, engine: Engine) -> Workshop:
 def _pause_at(configured: int | None, home: Home) -> int | None:
     if configured is not None:
         return configured
-    return min((endpoint.slots for endpoint in read_endpoints(home).values()), default=None)
+    endpoints = read_endpoints(home)
+    pools = {endpoint.pool or name for name, endpoint in endpoints.items()}
+    return min((pool_slots(pool_of(pool, endpoints).values()) for pool in pools), default=None)

@@ -106,10 +106,11 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
     async def background() -> AsyncIterator[None]:
         metrics.tasks.set_function(_counting_tasks(asyncio.get_running_loop()))
         beside = (
-            refresh_keys(keys, path.admission.reserve),
+            refresh_keys(keys, path.reserve),
             _announce(home, lambda: path.admission.in_flight),
             reloader.watch(),
             watch_router(path.router, reloader.renew),
+            path.follow_engines(reloader.renew),
             renew_prices(lambda: path.costs_differ(reloader.settings), reloader.renew, clock),
             *([_publish(metrics)] if several else []),
         )
@@ -155,7 +156,7 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns, self.path.classes)
         usage = UsagePaths(self.keys, self.engine, self.clock)
         feedback = FeedbackPaths(self.keys, self.engine, self.clock, desk=cache.desk)
-        bad = CachePaths(self.keys, cache.desk, self.engine)
+        bad = CachePaths(self.keys, cache.desk, self.engine, self.path.limiter)
         dry_runs = RoutePath(self.path.preview)
         return (uploads, batches, usage, feedback, bad, CountTokens(self.path.counting), dry_runs, admin)
 

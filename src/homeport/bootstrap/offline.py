@@ -18,6 +18,7 @@ from homeport.cache.keys import Keys
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core.types import Key, Surface
+from homeport.embeddings.choose import Model, open_embedder
 from homeport.ledger.pricing import RateCard
 from homeport.pipeline.breaker import BreakerPolicy
 from homeport.pipeline.deployments import Deployments
@@ -55,6 +56,16 @@ def try_privacy(settings: Settings) -> str:
     names = ", ".join(classes.names)
     looked_for = ", ".join(sorted(classes.recognizers)) or "nothing"
     return f"data classes {names}; looked for in requests: {looked_for}"
+
+
+def try_cache(settings: Settings, home: Home) -> str:
+    """What is cached. Raises ConfigError where the embedder cannot be used, for then no gateway starts."""
+    cache = settings.cache
+    if not cache.is_on:
+        return "off"
+    if not cache.is_semantic:
+        return "the very same requests"
+    return f"the very same requests, and by meaning with {open_embedder(Model(cache.embedder), home.root).name}"
 
 
 class KeptAnswers(msgspec.Struct, frozen=True):

@@ -1,12 +1,12 @@
 """Who runs the gateway is told what the request path found: off that path, through the outbox of alerts."""
 
-import asyncio
 import logging
 from collections import deque
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from homeport.bootstrap.behind import write_behind
 from homeport.core.alerts import CacheSwitchedOff, LoopStopped
 from homeport.storage.alerts import raise_alert
 
@@ -33,13 +33,7 @@ class Pager:
 
     async def run(self) -> None:
         """Until cancelled; then what still waits is put there too."""
-        try:
-            while True:
-                await asyncio.sleep(_SECONDS)
-                if self._waiting:
-                    await asyncio.to_thread(self.flush)
-        finally:
-            self.flush()
+        await write_behind(self._waiting, self.flush, _SECONDS)
 
     def flush(self) -> None:
         """Put what waits into the outbox; what cannot be put there waits on."""

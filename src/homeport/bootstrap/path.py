@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Engine
@@ -13,8 +13,9 @@ from homeport.api.auth import read_pepper
 from homeport.api.dialects import dialects
 from homeport.bootstrap.admin import target_states, tier_states
 from homeport.bootstrap.cache import Background, Cache
+from homeport.bootstrap.capture import Scribe
 from homeport.bootstrap.cascade import build_cascade, build_judge
-from homeport.bootstrap.engines import read_endpoints
+from homeport.bootstrap.gates import engine_gates, gate_figures
 from homeport.bootstrap.money import Money
 from homeport.bootstrap.pager import Pager
 from homeport.bootstrap.prices import tell_unpriced
@@ -22,6 +23,7 @@ from homeport.bootstrap.privacy import build_privacy
 from homeport.bootstrap.retired import Retired, close_all
 from homeport.bootstrap.router import LoadedRouter, shipped_router
 from homeport.bootstrap.upstreams import Transports, build_targets, build_upstreams
+from homeport.bootstrap.whereabouts import Whereabouts
 from homeport.config.home import Home
 from homeport.config.resilience import BreakerSettings
 from homeport.config.schema import Settings
@@ -40,6 +42,7 @@ from homeport.pipeline.counting import TokenCounting
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.dispatch import Dispatcher, Resilience
 from homeport.pipeline.exchange import Exchange
+from homeport.pipeline.gates import Gates
 from homeport.pipeline.hedge import HedgePolicy
 from homeport.pipeline.hindsight import LookBack
 from homeport.pipeline.loops import LoopStage
@@ -51,6 +54,7 @@ from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.pipeline.salting import Salter
 from homeport.pipeline.sessions import Sessions
 from homeport.pipeline.taint import Conversations
+from homeport.pipeline.versions import Versions
 from homeport.privacy.recognize import load_recognizers
 from homeport.providers import moderation
 from homeport.routing.eligibility import Catalogue
@@ -103,7 +107,7 @@ class RequestPath:
         engine: the database that budgets are in.
 
     Attributes:
-        catalogue, admission, counting, preview, classes, cache: for what stands beside the path.
+        catalogue, admission, limiter, counting, preview, classes, cache: for what stands beside the path.
         router: the version that scoring policies go by.
     """
 
@@ -112,17 +116,18 @@ class RequestPath:
         self._money = Money(engine, home, self._clock)
         self._keys = keys
         self._metrics = metrics
-        self._endpoints = endpoints = read_endpoints(home)
+        self._whereabouts = Whereabouts(home)
         self._transports = Transports()
         probe = HttpProbe(self._transports.direct)
         self._health = HealthMonitor(
-            endpoints,
+            self._whereabouts.placement.endpoints,
             lambda endpoint: probe.answers(endpoint.health_url, endpoint.api_key),
-            lambda name, ready: metrics.upstream_ready.labels(name).set(ready),
+            metrics.show_upstream,
         )
         self._journal = Journal(home.journal, max_bytes=settings.storage.journal_max_bytes)
-        self._limiter = SharedLimiter(home.limits)
+        self.limiter = SharedLimiter(home.limits)
         self._sessions = SessionTable(home.sessions, self._clock.wall_ns)
+        self._versions = SessionTable(home.versions, self._clock.wall_ns)
         pepper = read_pepper(home.pepper)
         self._salter = Salter(pepper)
         self._taints = TaintStore(
@@ -132,8 +137,9 @@ class RequestPath:
             wall_ns=self._clock.wall_ns,
         )
         self._pager = Pager(engine)
+        self._scribe = Scribe(settings, home)
         background = Background(
-            ask=self._ask,
+            ask=self.run,
             count=metrics.count_errand,
             page=self._pager.page,
             chat=dialects()[Surface.CHAT],
@@ -145,6 +151,8 @@ class RequestPath:
         self._accepts = HeldNumbers(home.accepts)
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
+        self._gates = Gates(self._clock)
+        metrics.gates.figures = lambda: gate_figures(self._gates)
         self._loops = LoopGuard(settings.loops)
         metrics.cache.held = self.cache.held
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
@@ -164,8 +172,9 @@ class RequestPath:
         Raises:
             ConfigError: nothing has changed.
         """
-        targets = build_targets(settings, self._endpoints)
-        upstreams = build_upstreams(settings, self._endpoints, self._transports)
+        told, placement = self._whereabouts.look()
+        targets = build_targets(settings, placement.endpoints)
+        upstreams = build_upstreams(settings, placement.endpoints, self._transports)
         privacy = build_privacy(settings.privacy, self._clock, Conversations(self._taints))
         local = {moderation.NAME: self._moderation}
         catalogue = Catalogue((*targets, moderation.TARGET), settings.resolved_aliases())
@@ -177,9 +186,13 @@ class RequestPath:
         self._journal.max_bytes = settings.storage.journal_max_bytes
         self._loops.settings = settings.loops
         self.admission.resize(_places(settings))
+        self._gates.adopt(engine_gates(settings, targets, {one.upstream: one.pool for one in targets if one.pool}))
         tell_unpriced(targets, self._unpriced)
+        let_go = self._whereabouts.go_by(told, placement)
+        self._health.adopt(placement.endpoints)
+        self._deployments.forget(targets)
         if self._upstreams:
-            self._retired.add(self._upstreams.values(), self._use)
+            self._retired.add(self._upstreams.values(), self._use, let_go)
             self._use = Occupancy()
         self._targets, self._upstreams, self.catalogue = targets, {**upstreams, **local}, catalogue
         facts = ServedFacts(pricing=RateCard(), deployments=self._deployments, health=self._health, clock=self._clock)
@@ -187,7 +200,11 @@ class RequestPath:
             policy.resume(self._policy)
         self._policy = policy
         self._routing = RouteStage(
-            catalogue, policy, facts, Sessions(self._sessions, (tier.name for tier in settings.tiers))
+            catalogue,
+            policy,
+            facts,
+            Sessions(self._sessions, (tier.name for tier in settings.tiers)),
+            Versions(self._versions, targets, placement.former, self._whereabouts.turned),
         )
         self._privacy = privacy
         self.classes = privacy.classes
@@ -202,7 +219,21 @@ class RequestPath:
             use=self._use,
         )
 
-    async def _ask(self, exchange: Exchange) -> None:
+    def reserve(self, percents: Mapping[str, int]) -> None:
+        """Keep so many per cent of the places for each key id from now on: of the house, and of each engine."""
+        self.admission.reserve(percents)
+        self._gates.reserve(percents)
+
+    async def follow_engines(self, renew: Callable[[], Awaitable[None]]) -> None:
+        """As `Whereabouts.follow`; `renew` adopts the settings that are in effect once more."""
+        await self._whereabouts.follow(self._busy_draining, renew)
+
+    def _busy_draining(self) -> list[str]:
+        draining = (target for target in self._targets if target.draining)
+        return [target.upstream for target in draining if self._deployments.of(target).outstanding]
+
+    async def run(self, exchange: Exchange) -> None:
+        """Answer a request by the settings that are in effect now."""
         await self.pipeline.run(exchange)
 
     def costs_differ(self, settings: Settings) -> bool:
@@ -211,7 +242,7 @@ class RequestPath:
         Raises:
             ConfigError: a price cannot be worked out any more.
         """
-        return build_targets(settings, self._endpoints) != self._targets
+        return build_targets(settings, self._whereabouts.placement.endpoints) != self._targets
 
     def _assemble(self, settings: Settings, caching: CacheStage | None) -> Pipeline:
         dispatcher = Dispatcher(
@@ -223,11 +254,12 @@ class RequestPath:
             resilience=_resilience(settings),
             dice=random.Random(),  # noqa: S311  it spreads load and retries, and protects nothing
             salter=self._salter,
+            gates=self._gates,
         )
         stages = Stages(
             keys=self._keys,
             admission=self.admission,
-            limiter=self._limiter,
+            limiter=self.limiter,
             recorder=self._journal,
             routing=self._routing,
             dispatcher=dispatcher,
@@ -251,6 +283,7 @@ class RequestPath:
                 clock=self._clock,
             ),
             cache=caching,
+            capture=self._scribe.stage(settings),
             holder=self._money.holder,
             use=self._use,
             hindsight=LookBack(self._targets, RateCard(), learn=settings.routing.learn.enabled, features=trace),
@@ -263,30 +296,38 @@ class RequestPath:
         """Watch the engines and the budgets; in the end close everything."""
         watching = asyncio.create_task(self._health.run())
         paging = asyncio.create_task(self._pager.run())
+        writing = asyncio.create_task(self._scribe.run())
         try:
             async with self._money.running(), self.cache.running():
                 yield
         finally:
             watching.cancel()
             paging.cancel()
-            await asyncio.gather(watching, paging, return_exceptions=True)
+            writing.cancel()
+            await asyncio.gather(watching, paging, writing, return_exceptions=True)
             await self._retired.close()
             await close_all(self._upstreams.values())
             await self._transports.close()
             self._journal.close()
-            self._limiter.close()
+            self.limiter.close()
             self._sessions.close()
+            self._versions.close()
+            self._whereabouts.close()
             self._held.close()
             self._accepts.close()
             self._money.close()
 
     async def wait_for_engines(self) -> None:
         """Until each engine was asked whether it is there, so that none is passed over for want of an answer."""
-        await asyncio.gather(*(self._health.wait_ready(name, _ENGINES_SECONDS) for name in self._endpoints))
+        await asyncio.gather(
+            *(self._health.wait_ready(name, _ENGINES_SECONDS) for name in self._whereabouts.placement.endpoints)
+        )
 
     def target_states(self) -> Sequence[Mapping[str, Any]]:
         """Each target, and whether it can be called now."""
-        return target_states(self._targets, self._health, self._deployments, self._clock.monotonic_ns())
+        return target_states(
+            self._targets, self._health, self._deployments, self._clock.monotonic_ns(), self._gates.standing
+        )
 
     def readiness(self) -> tuple[bool, Mapping[str, object]]:
         """Ready once every engine has answered, and as long as some target can and there is room for its record.

@@ -5,16 +5,17 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from homeport.config.admission import AdmissionSettings
 from homeport.config.file import ConfigFile
 from homeport.config.redact import digest_of
-from homeport.config.schema import Settings
+from homeport.config.schema import EngineSettings, Settings
 from homeport.core.errors import ConfigError, HomeportError
 from homeport.telemetry.logs import FIELDS
 
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.5
-_NEED_RESTART = ("engines", "packages", "storage.url", "server.host", "server.port", "server.workers")
+_NEED_RESTART = ("engines", "packages", "trust", "storage.url", "server.host", "server.port", "server.workers")
 
 
 class Reloader:
@@ -92,4 +93,9 @@ def _at(settings: Settings, name: str) -> Any:
     value: Any = settings
     for part in name.split("."):
         value = getattr(value, part)
-    return value
+    return {key: _started(one) for key, one in value.items()} if name == "engines" else value
+
+
+def _started(engine: EngineSettings) -> EngineSettings:
+    """What an engine is started with: what is let into it changes while it runs."""
+    return engine.model_copy(update={"admission": AdmissionSettings()})

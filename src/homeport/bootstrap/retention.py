@@ -4,7 +4,9 @@ import asyncio
 
 from sqlalchemy import Engine
 
+from homeport.bootstrap.capture import body_store
 from homeport.bootstrap.path import SystemClock
+from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.jobs import cached, retention
 from homeport.jobs.cached import CacheRetention
@@ -15,14 +17,16 @@ from homeport.storage.cached_removal import Bounds
 _DAY_NS = 24 * 3_600 * 1_000_000_000
 
 
-async def watch_retention(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:
+async def watch_retention(settings: Settings, home: Home, engine: Engine, stop: asyncio.Event) -> None:
     """Remove what nothing needs any more, until told to stop."""
     kept = settings.cache
     bounds = Bounds(entries=kept.max_entries, bytes=kept.max_bytes, tenant_percent=kept.tenant_percent)
     old, answers = Retention(engine, settings.alerts.keep_days * _DAY_NS), CacheRetention(engine, bounds)
+    bodies = body_store(settings, home)
     clock = SystemClock()
     failure = "old accounts and alerts could not be removed"
     await asyncio.gather(
         repeat(old.tidy, clock, stop, every_s=retention.EVERY_S, failure=failure),
         repeat(answers.tidy, clock, stop, every_s=cached.EVERY_S, failure="the cache could not be tidied"),
+        repeat(bodies.tidy, clock, stop, every_s=retention.EVERY_S, failure="kept requests could not be tidied"),
     )

@@ -1,16 +1,17 @@
 """What requests can be sent to: the targets of the configuration, and the adapters that reach them."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from homeport.bootstrap.revision import revision
-from homeport.config.schema import ProviderSettings, Settings, TargetSettings
+from homeport.config.schema import ActiveTarget, ProviderSettings, Settings, TargetSettings
 from homeport.core import discovery
 from homeport.core.errors import ConfigError
 from homeport.core.ports import Upstream
 from homeport.core.types import MachinePrice, Price, Surface, Target
 from homeport.engines.base import Endpoint
+from homeport.engines.pool import pool_of, pool_slots
 from homeport.ledger.price_book import PriceBook
 from homeport.providers.base import ProviderModule, ProviderSetup
 from homeport.transport.http import Transport
@@ -63,47 +64,65 @@ def build_targets(settings: Settings, endpoints: Mapping[str, Endpoint]) -> tupl
     A target of an engine that nobody started is left out.
     """
     book, now = PriceBook(settings), datetime.now(UTC)
-    targets = []
+    targets: list[Target] = []
     for active in settings.active_targets():
-        target, engine = active.target, active.target.engine
-        if engine is not None and engine not in endpoints:
-            continue
-        adapter = _adapter_of(settings, target)
-        _check_surfaces(target, adapter)
-        context, able, salted_by = target.context_tokens, target.capabilities, ""
-        capabilities = None if able is None else frozenset(able)
-        if engine is not None:
-            endpoint = endpoints[engine]
-            context = endpoint.context_tokens if context is None else context
-            capabilities = endpoint.capabilities if capabilities is None else capabilities
-            understood, salted_by = endpoint.surfaces, endpoint.salted_by
-            hourly = settings.engines[engine].hourly_bill
-            price: Price | None = MachinePrice(source=f"hourly:{engine}", hourly=hourly, slots=endpoint.slots)
-            served = endpoint.revision
+        adapter = _adapter_of(settings, active.target)
+        _check_surfaces(active.target, adapter)
+        if active.target.engine is None:
+            price = book.of_target(active.target, now)
+            targets.append(_remote(settings, active, adapter.SURFACES, price))
         else:
-            understood = adapter.SURFACES
-            price = book.of_target(target, now)
-            served = _revision_of(settings.providers[target.upstream])
-        targets.append(
-            Target(
-                name=target.public_name,
-                tier=active.tier,
-                upstream=target.upstream,
-                model=target.model,
-                local=engine is not None,
-                surfaces=frozenset(target.surfaces) if target.surfaces is not None else understood,
-                timeouts=(target.timeouts or settings.timeouts).bounds(),
-                price=price,
-                simulated=settings.is_simulated(target),
-                max_output_tokens=target.max_output_tokens,
-                context_tokens=context,
-                capabilities=capabilities,
-                max_outstanding_tokens=target.max_outstanding_tokens,
-                revision=served,
-                salted_by=salted_by,
-            )
-        )
+            targets += _replicas(settings, active, active.target.engine, endpoints)
     return tuple(targets)
+
+
+def _remote(settings: Settings, active: ActiveTarget, understood: frozenset[Surface], price: Price | None) -> Target:
+    target = active.target
+    return Target(
+        name=target.public_name,
+        tier=active.tier,
+        upstream=target.upstream,
+        model=target.model,
+        local=False,
+        surfaces=understood if target.surfaces is None else frozenset(target.surfaces),
+        timeouts=(target.timeouts or settings.timeouts).bounds(),
+        price=price,
+        simulated=settings.is_simulated(target),
+        max_output_tokens=target.max_output_tokens,
+        context_tokens=target.context_tokens,
+        capabilities=None if target.capabilities is None else frozenset(target.capabilities),
+        max_outstanding_tokens=target.max_outstanding_tokens,
+        revision=_revision_of(settings.providers[target.upstream]),
+    )
+
+
+def _replicas(
+    settings: Settings, active: ActiveTarget, engine: str, endpoints: Mapping[str, Endpoint]
+) -> Iterator[Target]:
+    """A target at each child of its engine; all of them share what its machines cost an hour."""
+    target, pool = active.target, pool_of(engine, endpoints)
+    hourly, slots = settings.engines[engine].hourly_bill, pool_slots(pool.values())
+    for name, endpoint in pool.items():
+        able = endpoint.capabilities if target.capabilities is None else frozenset(target.capabilities)
+        yield Target(
+            name=target.public_name,
+            tier=active.tier,
+            upstream=name,
+            model=target.model,
+            local=True,
+            surfaces=endpoint.surfaces if target.surfaces is None else frozenset(target.surfaces),
+            timeouts=(target.timeouts or settings.timeouts).bounds(),
+            price=MachinePrice(source=f"hourly:{engine}", hourly=hourly, slots=slots),
+            max_output_tokens=target.max_output_tokens,
+            context_tokens=endpoint.context_tokens if target.context_tokens is None else target.context_tokens,
+            capabilities=able,
+            max_outstanding_tokens=target.max_outstanding_tokens,
+            revision=endpoint.revision,
+            salted_by=endpoint.salted_by,
+            slots=endpoint.slots,
+            pool=engine,
+            draining=endpoint.draining,
+        )
 
 
 def build_upstreams(

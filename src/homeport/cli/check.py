@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 import typer
@@ -57,11 +58,14 @@ def examine(settings: Settings, state: Context) -> list[Finding]:
     """Everything there is to say, in the order of the file."""
     findings = [Finding(level="ok", subject=str(state.config), message="reads well")]
     findings.append(_told("storage", lambda: bootstrap.try_storage(settings, state.home)))
-    findings += [_package(name, state) for name in settings.packages]
-    findings += [_tried(f"engines.{name}", bootstrap.try_engine, settings, name) for name in settings.engines]
+    findings.append(_told("trust", lambda: bootstrap.try_trust(settings)))
+    findings += [_package(name, settings, state) for name in settings.packages]
+    try_engine = partial(bootstrap.try_engine, home=state.home)
+    findings += [_tried(f"engines.{name}", try_engine, settings, name) for name in settings.engines]
     findings += [_provider(settings, name) for name in settings.providers]
     findings.append(_told("routing", lambda: bootstrap.try_routing(settings, state.home)))
     findings.append(_told("privacy", lambda: bootstrap.try_privacy(settings)))
+    findings.append(_told("cache", lambda: bootstrap.try_cache(settings, state.home)))
     targets = [target for tier in settings.tiers for target in tier.targets if target.provider]
     book, now = PriceBook(settings), datetime.now(UTC)
     findings += [_price(book, target, now) for target in targets]
@@ -76,15 +80,17 @@ def _told(subject: str, attempt: Callable[[], str]) -> Finding:
         return Finding(level="error", subject=subject, message=error.message, mend=error.hint)
 
 
-def _package(name: str, state: Context) -> Finding:
-    subject = f"packages.{name}"
+def _package(name: str, settings: Settings, state: Context) -> Finding:
+    subject, store = f"packages.{name}", Store(state.home.packages)
     try:
-        stored = Store(state.home.packages).get(name)
+        stored = store.get(name)
+        if stored is None:
+            return Finding(level="warning", subject=subject, message="not pulled", mend=f"homeport package pull {name}")
+        verdict = bootstrap.judge_stored(bootstrap.trust_policy(settings), store, stored, bootstrap.utc_day())
     except HomeportError as error:
         return Finding(level="error", subject=subject, message=error.message, mend=error.hint)
-    if stored is None:
-        return Finding(level="warning", subject=subject, message="not pulled", mend=f"homeport package pull {name}")
-    return Finding(level="ok", subject=subject, message=f"{stored.digest}")
+    level = "warning" if verdict.warning else "ok"
+    return Finding(level=level, subject=subject, message=verdict.warning or f"{stored.digest}")
 
 
 def _provider(settings: Settings, name: str) -> Finding:

@@ -30,14 +30,14 @@ class GatewayClient:
         try:
             return self._home.address.read_text().strip()
         except FileNotFoundError:
-            raise _not_running() from None
+            raise not_running() from None
 
     @property
     def key(self) -> str:
         try:
             return self._home.local_key.read_text().strip()
         except FileNotFoundError:
-            raise _not_running() from None
+            raise not_running() from None
 
     def readiness(self) -> tuple[bool, dict[str, Any]]:
         """What /readyz says, ready or not."""
@@ -82,11 +82,12 @@ class GatewayClient:
         except urllib.error.HTTPError:
             raise
         except OSError:
-            raise _not_running() from None
+            raise not_running() from None
         return response
 
 
-def _not_running() -> HomeportError:
+def not_running() -> HomeportError:
+    """The error that nothing runs with this state folder."""
     return HomeportError(
         "no gateway runs with this state folder", code="gateway_not_running", hint="start one: homeport up"
     )

@@ -20,12 +20,19 @@ from homeport.cli import (
     cost,
     cost_change,
     db,
+    engine,
     feedback,
     forecast,
+    hub,
     init,
+    inspect,
     keys,
     ledger,
     package,
+    package_build,
+    package_eval,
+    package_inspect,
+    package_registry,
     prices,
     route,
     run,
@@ -47,10 +54,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (up, init, check, chat, status, cost, cost_change, feedback, prices, forecast, run, serve, sim):
+for module in (up, init, check, chat, status, cost, cost_change, feedback, inspect, prices, forecast, run, serve, sim):
     module.register(app)
 app.add_typer(keys.app, name="keys")
+package_build.register(package.app)
+package_inspect.register(package.app)
+package_eval.register(package.app)
+package_registry.register(package.app)
 app.add_typer(package.app, name="package")
+app.add_typer(engine.app, name="engine")
+app.add_typer(hub.app, name="hub")
 app.add_typer(db.app, name="db")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(sla.app, name="sla")

@@ -4,7 +4,9 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -12,11 +14,11 @@ from rich.progress import (
 )
 
 
-class ByteProgress:
+class _Steps:
     """`packages.base.Progress` with rich. On a pipe one line says that a step began."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, *columns: ProgressColumn) -> None:
+        self._console, self._columns = console, columns
         self._bar: Progress | None = None
         self._said = ""
 
@@ -24,19 +26,11 @@ class ByteProgress:
         self.finish()
         if not self._console.is_terminal:
             if label != self._said:
-                self._console.print(f"  {label} ...")
+                self._console.print(f"  {label} ...", markup=False)
             self._said = label
             return
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), *self._columns)
+        self._bar = Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
         self._bar.start()
         self._bar.add_task(label, total=total)
 
@@ -48,3 +42,17 @@ class ByteProgress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+class ByteProgress(_Steps):
+    """Steps that are counted in bytes."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, DownloadColumn(), TransferSpeedColumn())
+
+
+class CountProgress(_Steps):
+    """Steps that are counted in things: cases, replays."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, MofNCompleteColumn())

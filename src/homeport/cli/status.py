@@ -3,8 +3,10 @@
 import msgspec
 import typer
 
+from homeport import bootstrap
 from homeport.cli.context import Context, Json
 from homeport.cli.gateway_client import GatewayClient
+from homeport.engines.base import Fingerprint
 
 
 def register(app: typer.Typer) -> None:
@@ -20,17 +22,29 @@ def status(context: typer.Context, json: Json = False) -> None:
     client = GatewayClient(state.home)
     ready, detail = client.readiness()
     pids = _processes(state)
+    fingerprints = {name: endpoint.fingerprint for name, endpoint in bootstrap.read_endpoints(state.home).items()}
     if json:
-        state.print_json({"url": f"{client.url}/v1", "ready": ready, **detail, "processes": pids})
+        told = {"url": f"{client.url}/v1", "ready": ready, **detail, "processes": pids}
+        state.print_json({**told, "fingerprints": fingerprints})
     else:
         state.console.print(f"{client.url}/v1  {'[green]ready[/]' if ready else '[red]not ready[/]'}")
         for kind in ("engines", "tiers"):
             for name, up in detail.get(kind, {}).items():
                 state.console.print(f"  {kind[:-1]:<7} {name:<20} {'[green]up[/]' if up else '[red]down[/]'}")
+        for name, fingerprint in fingerprints.items():
+            state.console.print(f"  runs    {name:<20} {_told(fingerprint)}")
         for name, pid in pids.items():
             state.console.print(f"  process {name:<20} {pid}")
     if not ready:
         raise typer.Exit(1)
+
+
+def _told(fingerprint: Fingerprint | None) -> str:
+    """What decides an engine's answers, in a line."""
+    if fingerprint is None:
+        return "unknown"
+    package = f", package {fingerprint.package[:19]}" if fingerprint.package else ""
+    return f"{fingerprint.build or fingerprint.engine}{package}, profile {fingerprint.profile}"
 
 
 def _processes(state: Context) -> dict[str, int]:

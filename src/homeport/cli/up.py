@@ -7,11 +7,11 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.status import Status
 
@@ -23,10 +23,10 @@ from homeport.cli.progress import ByteProgress
 from homeport.cli.serve import listen_or_explain
 from homeport.config.default import default_yaml
 from homeport.core.errors import EngineError, HomeportError
-from homeport.engines.supervisor import Child, ChildSpec
+from homeport.engines.processes import Processes
+from homeport.engines.supervisor import ChildSpec
 
 _START_SECONDS = 300.0
-_RESTARTS_BEFORE_GIVING_UP = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -81,9 +81,8 @@ class _Up:
         self._quiet = quiet
         self._client = GatewayClient(state.home)
         self._stop = asyncio.Event()
-        self._children: list[Child] = []
-        self._tasks: list[asyncio.Task[None]] = []
-        self._pids: dict[str, int] = {}
+        self._processes = Processes(state.home.processes, on_exit=self._say_exit, on_failure=self._say_failure)
+        self._engines = bootstrap.Engines(state.settings, state.home, self._processes)
         self._ready = False
         self._sockets: list[socket.socket] = []
 
@@ -94,12 +93,13 @@ class _Up:
         started = time.monotonic()
         await self._prepare()
         try:
-            seconds = await self._wait_ready()
-            if seconds is not None:
-                total = time.monotonic() - started
-                welcome.show(self._state, self._client.url, total, seconds, quiet=self._quiet)
-                self._ready = True
-                await self._stop.wait()
+            async with self._engines.taking_orders():
+                seconds = await self._wait_ready()
+                if seconds is not None:
+                    total = time.monotonic() - started
+                    welcome.show(self._state, self._client.url, total, seconds, quiet=self._quiet)
+                    self._ready = True
+                    await self._stop.wait()
         finally:
             await self._stop_children()
 
@@ -111,56 +111,31 @@ class _Up:
         bootstrap.ensure_own_keys(state.settings, state.home)
         progress = ByteProgress(state.console)
         for name in bootstrap.needed_packages(state.settings):
-            await asyncio.to_thread(bootstrap.pull_package, state.settings, state.home, name, progress)
-        engines = bootstrap.plan_engines(state.settings, state.home)
-        bootstrap.build_targets(state.settings, {engine.name: engine.launch.endpoint for engine in engines})
-        bootstrap.write_endpoints(state.home, engines)
-        for engine in engines:
-            if engine.launch.argv:
-                spec = self._spec(f"engine-{engine.name}", engine.launch.argv, engine.launch.stdin)
-                self._start(spec, before_start=self._verifier(engine.package))
+            docker_config = state.environment.docker_config
+            pull = partial(bootstrap.pull_package, docker_config=docker_config)
+            await asyncio.to_thread(pull, state.settings, state.home, name, progress)
+        self._engines.start()
         options = ["--config", str(state.config)]
         for worker, sock in enumerate(sockets, 1):
             place = ("--fd", str(sock.fileno()), "--worker", str(worker))
             argv = bootstrap.worker_argv(*options, "gateway", "--supervised", *place)
             name = "gateway" if worker == 1 else f"gateway-{worker}"
-            self._start(self._spec(name, argv, fd=sock.fileno(), grace=state.settings.server.drain_seconds + 5))
-        self._start(self._spec("jobs", bootstrap.worker_argv(*options, "jobs", "--supervised")))
+            self._start(name, argv, fd=sock.fileno(), grace=state.settings.server.drain_seconds + 5)
+        self._start("jobs", bootstrap.worker_argv(*options, "jobs", "--supervised"))
         self._sockets = sockets
 
-    def _spec(
-        self, name: str, argv: tuple[str, ...], stdin: bytes = b"", fd: int | None = None, grace: float = 10
-    ) -> ChildSpec:
+    def _start(self, name: str, argv: tuple[str, ...], fd: int | None = None, grace: float = 10) -> None:
         log = self._state.home.logs / f"{name}.log"
-        return ChildSpec(name=name, argv=argv, stdin=stdin, log=log, pass_fds=() if fd is None else (fd,), grace=grace)
-
-    def _verifier(self, package: str | None) -> Callable[[], Awaitable[None]] | None:
-        if package is None:
-            return None
-
-        async def verify() -> None:
-            await asyncio.to_thread(bootstrap.verify_package, self._state.home, package)
-
-        return verify
-
-    def _start(self, spec: ChildSpec, before_start: Callable[[], Awaitable[None]] | None = None) -> None:
-        child = Child(spec, before_start=before_start, on_start=self._note_start, on_exit=self._say_exit)
-        self._children.append(child)
-        task = asyncio.create_task(child.run(), name=spec.name)
-        task.add_done_callback(self._say_failure)
-        self._tasks.append(task)
-
-    def _note_start(self, name: str, pid: int) -> None:
-        self._pids[name] = pid
-        self._state.home.processes.write_bytes(msgspec.json.encode(self._pids))
+        passed = () if fd is None else (fd,)
+        self._processes.start(ChildSpec(name=name, argv=argv, stdin=b"", log=log, pass_fds=passed, grace=grace))
 
     def _say_exit(self, name: str, returncode: int, pause: float) -> None:
         how = signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
         self._state.console.print(f"[yellow]{name} ended ({how}); starting it again in {pause:.1f} s[/]")
 
-    def _say_failure(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and isinstance(error := task.exception(), HomeportError) and self._ready:
-            self._state.console.print(f"[red]{task.get_name()} stays down: {error.message}[/] {error.hint}")
+    def _say_failure(self, name: str, error: HomeportError) -> None:
+        if self._ready:
+            self._state.console.print(f"[red]{name} stays down: {error.message}[/] {error.hint}")
 
     async def _wait_ready(self) -> dict[str, float] | None:
         """Seconds until each engine answered; None when told to stop before all did."""
@@ -194,15 +169,8 @@ class _Up:
             return False, {}
 
     def _raise_failures(self) -> None:
-        for task in self._tasks:
-            if task.done() and (error := task.exception()):
-                raise error
-        for child in self._children:
-            if child.restarts >= _RESTARTS_BEFORE_GIVING_UP:
-                raise EngineError(
-                    f"{child.spec.name} does not start; its last words:\n  " + "\n  ".join(child.last_lines),
-                    hint=f"the whole log is {child.spec.log}",
-                )
+        for process in self._processes.all:
+            process.raise_failure()
 
     async def _stop_children(self) -> None:
         """The gateway first, so that it drains into engines that still answer; then the jobs worker.
@@ -212,11 +180,8 @@ class _Up:
         """
         for sock in self._sockets:
             sock.close()  # The gateways have their own; once they close them, nobody waits for an answer in vain.
-        kinds = [_kind(child.spec.name) for child in self._children]
         for kind in ("gateway", "jobs", "engine"):
-            ended = [child.stop() for child, own in zip(self._children, kinds, strict=True) if own == kind]
-            await asyncio.gather(*ended)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._processes.stop(process for process in self._processes.all if _kind(process.name) == kind)
         home = self._state.home
         for path in (home.address, home.engines, home.processes, home.slo, home.budgets):
             path.unlink(missing_ok=True)

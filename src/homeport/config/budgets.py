@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from homeport.config.fields import Dollars, Whole
+from homeport.config.fields import Dollars, Finite, Whole
 from homeport.config.section import Section
 
 
@@ -18,11 +18,10 @@ class BudgetSettings(Section):
     media_tokens: Whole = Field(
         default=8_192, ge=0, le=10_000_000, description="Input tokens that an image is held for, at most."
     )
-    patience_seconds: float = Field(
+    patience_seconds: Finite = Field(
         default=5.0,
         ge=0,
         le=3_600,
-        allow_inf_nan=False,
         description="How long a request may wait for money that requests in progress hold and may give back.",
     )
     unknown_price: Dollars | None = Field(

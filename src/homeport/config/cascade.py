@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from homeport.config.fields import Dollars, Seconds, Whole
+from homeport.config.fields import Dollars, Finite, Seconds, Whole
 from homeport.config.section import Section
 
 
@@ -24,11 +24,10 @@ class CascadeSettings(Section):
         description="What a right answer is worth instead of a wrong one. With it, an answer of low confidence is "
         "given where the next tier would cost more than it can gain. Left out: costs are not weighed.",
     )
-    grey_zone: float = Field(
+    grey_zone: Finite = Field(
         default=0.0,
         ge=0,
         le=0.5,
-        allow_inf_nan=False,
         description="Where the calibrated confidence in an own engine's whole answer is no farther than that from its "
         "threshold, the engine is asked again, and the answer is given if most of its answers agree with it. "
         "0: never.",
@@ -36,6 +35,4 @@ class CascadeSettings(Section):
     samples: Whole = Field(
         default=3, ge=2, le=9, description="Answers that are compared then, the first among them, at most."
     )
-    sample_temperature: float = Field(
-        default=0.7, gt=0, le=2, allow_inf_nan=False, description="The temperature of the further ones."
-    )
+    sample_temperature: Finite = Field(default=0.7, gt=0, le=2, description="The temperature of the further ones.")

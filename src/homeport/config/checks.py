@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from homeport.config.fields import NAME
+from homeport.config.fields import NAME, REGISTRY
 from homeport.config.issues import KeyPath, suggest
 from homeport.config.privacy import BUILT_IN
 from homeport.config.slo import EVERYTHING
@@ -53,6 +53,7 @@ def check(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from _check_keys(data)
     yield from _check_tier_names(data)
     yield from _check_packages(data)
+    yield from _check_trust(data)
     yield from _check_targets(data)
     yield from _check_public_names(data)
     yield from _check_aliases(data)
@@ -60,6 +61,7 @@ def check(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from _check_days(data)
     yield from _check_project_classes(data)
     yield from _check_cache_judge(data)
+    yield from _check_cache_routes(data)
 
 
 def _text(value: object) -> str | None:
@@ -96,6 +98,9 @@ def _check_keys(data: Mapping[str, object]) -> Iterator[Problem]:
         for name in _section(data, section):
             if not NAME.fullmatch(name):
                 yield Problem((section, name), _BAD_NAME, at_key=True)
+    for name in _section(data, "registries"):
+        if not REGISTRY.fullmatch(name):
+            yield Problem(("registries", name), "a registry is written host or host:port", at_key=True)
     for name in _section(data, "providers"):
         if name in _section(data, "engines"):
             yield Problem(("providers", name), "an engine has this name too; rename one of them", at_key=True)
@@ -128,6 +133,19 @@ def _check_packages(data: Mapping[str, object]) -> Iterator[Problem]:
     for name, engine in _section(data, "engines").items():
         if isinstance(engine, dict):
             yield from _check_reference(("engines", name, "package"), engine.get("package"), data, "packages")
+
+
+def _check_trust(data: Mapping[str, object]) -> Iterator[Problem]:
+    trust = _section(data, "trust")
+    known = _section(trust, "keys")
+    for name in known:
+        if not NAME.fullmatch(name):
+            yield Problem(("trust", "keys", name), _BAD_NAME, at_key=True)
+    for path, fields in _rows(trust, "rules", ("trust",)):
+        keys = fields.get("keys")
+        for index, name in enumerate(keys if isinstance(keys, list) else []):
+            if isinstance(name, str) and name not in known:
+                yield Problem((*path, "keys", index), f'trust.keys has no "{name}"{suggest(name, known)}')
 
 
 def _check_targets(data: Mapping[str, object]) -> Iterator[Problem]:
@@ -196,12 +214,27 @@ def _check_objectives(data: Mapping[str, object]) -> Iterator[Problem]:
 
 
 def _check_route(path: KeyPath, route: str, data: Mapping[str, object]) -> Iterator[Problem]:
-    named = [AUTO, *_tier_names(data), *_public_names(data), *_section(data, "aliases")]
+    named = _askable(data)
     if route == EVERYTHING and EVERYTHING in named:
         yield Problem(path, f'"{EVERYTHING}" means every request, and something has this name; rename that')
     elif route not in {EVERYTHING, *named}:
         known = [EVERYTHING, *named]
         yield Problem(path, f'"{route}" is not {EVERYTHING}, auto, a tier, a model or an alias{suggest(route, known)}')
+
+
+def _askable(data: Mapping[str, object]) -> list[str]:
+    """What callers can ask for."""
+    return [AUTO, *_tier_names(data), *_public_names(data), *_section(data, "aliases")]
+
+
+def _check_cache_routes(data: Mapping[str, object]) -> Iterator[Problem]:
+    named = _askable(data)
+    for path, fields in _rows(_section(data, "cache"), "routes", ("cache",)):
+        models = fields.get("models")
+        for index, model in enumerate(models if isinstance(models, list) else []):
+            if isinstance(model, str) and model and model not in named:
+                message = f'"{model}" is not auto, a tier, a model or an alias{suggest(model, named)}'
+                yield Problem((*path, "models", index), message)
 
 
 def _check_cache_judge(data: Mapping[str, object]) -> Iterator[Problem]:

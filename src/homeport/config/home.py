@@ -51,9 +51,34 @@ class Home:
         return self.root / "packages"
 
     @property
+    def derived(self) -> Path:
+        """What engines made of packages, by the package's digest."""
+        return self.root / "derived"
+
+    @property
+    def profiles(self) -> Path:
+        """How fast engines are here, as `homeport bench engine` measured."""
+        return self.root / "profiles"
+
+    @property
+    def hubs(self) -> Path:
+        """The hubs whose indexes are trusted, and the newest index seen of each."""
+        return self.root / "hubs.json"
+
+    @property
     def files(self) -> Path:
         """What callers uploaded, and what batches gave."""
         return self.root / "files"
+
+    @property
+    def captured(self) -> Path:
+        """Requests that were kept whole, where the configuration wants that."""
+        return self.root / "captured"
+
+    @property
+    def inspections(self) -> Path:
+        """Reports of `homeport inspect`."""
+        return self.root / "inspections"
 
     @property
     def router(self) -> Path:
@@ -84,6 +109,26 @@ class Home:
         return self.run / "engines.json"
 
     @property
+    def control(self) -> Path:
+        """Where the running `homeport up` takes orders, and the token for them."""
+        return self.run / "control.json"
+
+    @property
+    def engines_adopted(self) -> Path:
+        """Which state of `engines` each process that answers requests goes by."""
+        return self.run / "engines.adopted"
+
+    @property
+    def engines_used(self) -> Path:
+        """The oldest state of `engines` that each of them still has requests by."""
+        return self.run / "engines.used"
+
+    @property
+    def turns(self) -> Path:
+        """When conversations last went on at engines that drain: a file for each, by its time of change."""
+        return self.run / "turns"
+
+    @property
     def lock(self) -> Path:
         return self.run / "up.lock"
 
@@ -106,6 +151,11 @@ class Home:
     def sessions(self) -> Path:
         """Which tier answered which conversation, for the gateway processes."""
         return self.run / "sessions"
+
+    @property
+    def versions(self) -> Path:
+        """Which version of an own engine answered which conversation, for the gateway processes."""
+        return self.run / "versions"
 
     @property
     def thresholds(self) -> Path:

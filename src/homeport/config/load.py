@@ -53,6 +53,12 @@ class Environment(BaseSettings):
     # NoDecode and always passing it keep a variable called HOMEPORT_VARIABLES out.
     variables: Annotated[Mapping[str, str], NoDecode] = Field(repr=False)
 
+    @property
+    def docker_config(self) -> Path:
+        """Where docker keeps the credentials of registries; DOCKER_CONFIG names another folder."""
+        folder = self.variables.get("DOCKER_CONFIG") or f"{self.variables.get('HOME', '/nonexistent')}/.docker"
+        return Path(folder) / "config.json"
+
     @field_validator("home", "config", "data")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

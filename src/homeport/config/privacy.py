@@ -1,19 +1,16 @@
 """The section `privacy`: data classes, and what is done with requests in which something is found."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from homeport.config.fields import Seconds, Whole
+from homeport.config.fields import Finite, Seconds, Whole, check_project
 from homeport.config.section import Section
 from homeport.core.privacy import Action
 
 CLASS_NAME = r"^[a-z0-9_-]{1,32}$"
 BUILT_IN = frozenset({"open", "private"})
-
-_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,51}(/[A-Za-z0-9][A-Za-z0-9._-]{0,51}){0,2}")
 
 ClassName = Annotated[str, StringConstraints(pattern=CLASS_NAME)]
 RecognizerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
@@ -27,9 +24,7 @@ class FindSettings(Section):
         max_length=200,
         description="By recognizer: `allow`, `redact_and_restore`, `local_only` or `block`.",
     )
-    min_score: float = Field(
-        default=0.5, gt=0, le=1, allow_inf_nan=False, description="The least score of a finding that counts."
-    )
+    min_score: Finite = Field(default=0.5, gt=0, le=1, description="The least score of a finding that counts.")
     attachments: Literal[Action.ALLOW, Action.LOCAL_ONLY] = Field(
         default=Action.ALLOW,
         description="`local_only` where images, sounds and files, which no recognizer reads, must not leave.",
@@ -77,8 +72,8 @@ class PrivacySettings(FindSettings):
     @field_validator("projects")
     @classmethod
     def _name_projects(cls, projects: Mapping[str, str]) -> Mapping[str, str]:
-        if not all(_PROJECT.fullmatch(name) for name in projects):
-            raise ValueError("a project is up to three names with slashes between them, such as acme/clinic")
+        for name in projects:
+            check_project(name)
         return projects
 
     @model_validator(mode="after")

@@ -45,6 +45,7 @@ Environment variables of Homeport itself:
 _BOUNDS = (("ge", "from"), ("gt", "above"), ("le", "up to"), ("lt", "below"))
 _SIMPLE_TYPES = {
     str: "text",
+    bool: "`true` or `false`",
     float: "number",
     int: "whole number",
     Decimal: "exact number",
@@ -130,9 +131,11 @@ def _compound_name(annotation: Any) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    if field.default_factory is not None or not field.default or isinstance(field.default, SecretStr):
+    if field.default_factory is not None or isinstance(field.default, SecretStr):
         return ""
-    return f"`{field.default}`"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return "" if field.default in (None, "", (), {}) else f"`{field.default}`"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from homeport.config.fields import Seconds, Whole
+from homeport.config.fields import Finite, Seconds, Whole
 from homeport.config.section import Section
 
 
@@ -16,7 +16,7 @@ class RetrySettings(Section):
     longest_wait_seconds: Seconds = Field(
         default=10.0, description="A Retry-After beyond it ends the request instead of being waited for."
     )
-    budget: float = Field(
+    budget: Finite = Field(
         default=0.2,
         ge=0,
         le=10,
@@ -37,10 +37,10 @@ class BreakerSettings(Section):
 class HedgingSettings(Section):
     """A second call when the first token is late. Off by default: both calls are paid."""
 
-    quantile: float = Field(
+    quantile: Finite = Field(
         default=0.0,
         ge=0,
         lt=1,
         description="Send it when the first token is later than this share of the last ones, as 0.95. 0: never.",
     )
-    budget: float = Field(default=0.08, ge=0, le=1, description="Second calls for each request, at most.")
+    budget: Finite = Field(default=0.08, ge=0, le=1, description="Second calls for each request, at most.")

