@@ -12,9 +12,10 @@ from typing import Any, Self
 import msgspec
 
 from bench.contender import Running, free_port, process, wait_ready
-from bench.homeport_gateway import PROGRAM, State
+from bench.homeport_gateway import State
 from bench.machine import Cores, cpu_seconds, pinned
 from bench.native import BenchmarkError, Mock
+from bench.program import PROGRAM
 from bench.targets import Target
 from bench.traffic import chat
 

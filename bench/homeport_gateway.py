@@ -3,20 +3,16 @@
 import contextlib
 import importlib.metadata
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import homeport
 from bench.contender import Running, free_port, process, wait_ready
 from bench.machine import Cores, pinned
 from bench.native import BenchmarkError, Mock
+from bench.program import PROGRAM, environment
 from bench.traffic import MODEL
 
-PROGRAM = (sys.executable, "-m", "homeport.cli.main")
-_OURS = ("HOMEPORT_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "TOGETHER_", "FIREWORKS_")
 _READY_SECONDS = 60.0
 _CONFIG = """\
 server:
@@ -49,10 +45,7 @@ class State:
     def __init__(self, root: Path, mock: Mock, settings: str = "") -> None:
         self.root = root
         self.port = free_port()
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-        # The children run the source that this process would import, wherever they are started.
-        source = str(Path(homeport.__file__).parents[1])
-        self.environment: Mapping[str, str] = {**inherited, "PYTHONPATH": source, "HOMEPORT_HOME": str(root)}
+        self.environment: Mapping[str, str] = environment(root)
         config = _CONFIG.format(port=self.port, url=mock.url, model=MODEL) + settings
         (root / "homeport.yaml").write_text(config, encoding="utf-8")
 

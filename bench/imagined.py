@@ -123,6 +123,7 @@ class _User:
     def __init__(self, talk: Sequence[Request]) -> None:
         self.talk, self.turn, self.home = talk, 0, ""
         self.asked: Prefix | None = None
+        self.cached = 0.0
 
 
 class _Loop:
@@ -163,6 +164,7 @@ class _Loop:
             request = user.talk[user.turn]
             name = self._engine(user, request)
             found = self._ask(name, request.blocks)
+            user.cached = found / len(request.blocks)
             read = _SECONDS + _SECONDS_PER_BLOCK * (len(request.blocks) - found)
             self._free[name] = max(now, self._free[name]) + read
             tokens = _WORDS * len(request.blocks) + _ANSWER_TOKENS
@@ -178,6 +180,7 @@ class _Loop:
         self._loads[name] -= tokens
         if user.asked is not None:
             self._table.served(user.asked, name)
+            self._table.ended(user.asked, name, user.cached)
         user.turn += 1
         if user.turn == len(user.talk):
             user.talk, user.turn, user.home = next(self._next), 0, ""
@@ -187,7 +190,7 @@ class _Loop:
             case "affinity":
                 user.asked = _prefix(request, _WORDS)
                 user.home = self._table.ranked(user.asked, self._loads)[0]
-                self._table.chosen(user.asked, user.home)
+                self._table.began(user.asked, user.home, _SLOTS)
             case "perfect":
                 user.home = user.home or self._fewest({name: self._held(name) for name in _ENGINES})
             case "round robin":

