@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from sqlalchemy import Engine
 
 from homeport.api.auth import OwnerRing
 from homeport.api.dialects import dialects
+from homeport.bootstrap.beside import beside
 from homeport.bootstrap.endpoints import read_endpoints
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.storage import key_ring, refresh_keys
@@ -39,19 +41,11 @@ async def run_batches(settings: Settings, home: Home, engine: Engine, stop: asyn
         async def renew() -> None:
             path.adopt(settings)
 
-        async with path.running():
-            beside = [
-                asyncio.create_task(refresh_keys(keys, path.reserve)),
-                asyncio.create_task(path.follow_engines(renew)),
-            ]
-            try:
-                await path.wait_for_engines()
-                await path.cache.wait_warm()
-                yield path
-            finally:
-                for task in beside:
-                    task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
+        tasks = (partial(refresh_keys, keys, path.reserve), partial(path.follow_engines, renew))
+        async with path.running(), beside(*tasks):
+            await path.wait_for_engines()
+            await path.cache.wait_warm()
+            yield path
 
     await batches.work(_workshop(settings, home, engine), open_pipeline, stop)
 

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 
 import msgspec
 from sqlalchemy import Engine
@@ -22,6 +22,7 @@ from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
 from homeport.api.usage import UsagePaths
 from homeport.bootstrap.admin import build_admin
+from homeport.bootstrap.beside import beside
 from homeport.bootstrap.cache import terms_of
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.prices import renew_prices
@@ -105,16 +106,16 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
     @contextlib.asynccontextmanager
     async def background() -> AsyncIterator[None]:
         metrics.tasks.set_function(_counting_tasks(asyncio.get_running_loop()))
-        beside = (
-            refresh_keys(keys, path.reserve),
-            _announce(home, lambda: path.admission.in_flight),
-            reloader.watch(),
-            watch_router(path.router, reloader.renew),
-            path.follow_engines(reloader.renew),
-            renew_prices(lambda: path.costs_differ(reloader.settings), reloader.renew, clock),
-            *([_publish(metrics)] if several else []),
+        tasks: tuple[Callable[[], Awaitable[None]], ...] = (
+            partial(refresh_keys, keys, path.reserve),
+            partial(_announce, home, lambda: path.admission.in_flight),
+            reloader.watch,
+            partial(watch_router, path.router, reloader.renew),
+            partial(path.follow_engines, reloader.renew),
+            partial(renew_prices, lambda: path.costs_differ(reloader.settings), reloader.renew, clock),
+            *([partial(_publish, metrics)] if several else []),
         )
-        async with path.running(), _beside(*beside):
+        async with path.running(), beside(*tasks):
             yield
 
     return Gateway(app=app, background=background)
@@ -190,15 +191,3 @@ async def _announce(home: Home, in_flight: Callable[[], int]) -> None:
         while True:
             presence.say(in_flight())
             await asyncio.sleep(_ANNOUNCE_SECONDS)
-
-
-@contextlib.asynccontextmanager
-async def _beside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run them until the end of the block."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from homeport.bootstrap.beside import beside
 from homeport.config.budgets import BudgetSettings
 from homeport.config.home import Home
 from homeport.core.ports import Clock
@@ -69,13 +70,10 @@ class Money:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Refresh and report; in the end give everything back."""
-        beside = [asyncio.create_task(self._refreshing()), asyncio.create_task(self._wallet.run())]
         try:
-            yield
+            async with beside(self._refreshing, self._wallet.run):
+                yield
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
             await self._wallet.close()
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from homeport.api.auth import read_pepper
 from homeport.api.dialects import dialects
 from homeport.bootstrap.admin import target_states, tier_states
+from homeport.bootstrap.beside import beside
 from homeport.bootstrap.cache import Background, Cache
 from homeport.bootstrap.capture import Scribe
 from homeport.bootstrap.cascade import build_cascade, build_judge
@@ -294,17 +295,11 @@ class RequestPath:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Watch the engines and the budgets; in the end close everything."""
-        watching = asyncio.create_task(self._health.run())
-        paging = asyncio.create_task(self._pager.run())
-        writing = asyncio.create_task(self._scribe.run())
+        watching = beside(self._health.run, self._pager.run, self._scribe.run)
         try:
-            async with self._money.running(), self.cache.running():
+            async with watching, self._money.running(), self.cache.running():
                 yield
         finally:
-            watching.cancel()
-            paging.cancel()
-            writing.cancel()
-            await asyncio.gather(watching, paging, writing, return_exceptions=True)
             await self._retired.close()
             await close_all(self._upstreams.values())
             await self._transports.close()
