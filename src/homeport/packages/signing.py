@@ -90,7 +90,7 @@ def find_key(signed: Signed, trusted: Sequence[TrustedKey]) -> TrustedKey:
     raise PackageError(
         f"it is signed by a key that is not known: {signed.key_id[:16]!r}",
         code="signature_key_unknown",
-        hint="add the signer's public key to `trust.keys`, if you trust it",
+        hint="add the signer's public key to `trust.keys`, or name it with --key, if you trust it",
     )
 
 
