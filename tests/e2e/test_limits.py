@@ -16,13 +16,14 @@ pytestmark = pytest.mark.slow
 
 LIMIT = 20
 ASKED = 60
-BODY = json.dumps({"model": "smollm2", "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]})
+BODY = json.dumps({"input": "Hi"})
+"""What needs no engine: one that is busy would turn some away, and they would count as let in."""
 
 
 def ask(port: int, token: str) -> tuple[int, dict[str, str]]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
-        connection.request("POST", "/v1/chat/completions", BODY, {"authorization": f"Bearer {token}"})
+        connection.request("POST", "/v1/moderations", BODY, {"authorization": f"Bearer {token}"})
         response = connection.getresponse()
         response.read()
         return response.status, {name.lower(): value for name, value in response.getheaders()}
