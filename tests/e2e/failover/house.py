@@ -238,9 +238,12 @@ class House:
         (row,) = self.rows(requests.c.request_id == request_id)
         return row | {"attempts": json.loads(row["attempts"])}
 
-    def last_row(self) -> dict[str, Any]:
-        row = self.rows()[-1]
-        return row | {"attempts": json.loads(row["attempts"])}
+    def left(self, since: int) -> dict[str, Any]:
+        """Of the one caller who came after `since`, in nanoseconds since 1970, and left; waits until it is there."""
+        left = requests.c.started_at >= since, requests.c.outcome == "cancelled"
+        wait_until(lambda: bool(self.rows(*left)))
+        (row,) = self.rows(*left)
+        return row
 
     def close(self) -> None:
         """Close the database; it is opened again when it is asked."""
