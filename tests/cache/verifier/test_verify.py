@@ -113,6 +113,13 @@ NOT_MEANT = [
     ("How long do 5 Mb take?", "How long do 5 MB take?"),
     ("How long do 5 MB take at 8 MBps?", "How long do 5 MB take at 8 Mbps?"),
     ("Is 5MW a lot?", "Is 5mW a lot?"),
+    ("Do I need mg?", "Do I need Mg?"),
+    ("Is polish sold here?", "Is Polish sold here?"),
+    ("Why is 'A' not the same as b?", "Why is 'a' not the same as b?"),
+    ("What does the -- operator do?", "What does the - operator do?"),
+    # a mistake in typing, or another word
+    ("Who owns the county?", "Who owns the country?"),
+    ("Where is the admin?", "Where is the adman?"),
 ]
 
 

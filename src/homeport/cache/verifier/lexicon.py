@@ -1,7 +1,7 @@
 """What is known of English words: their forms, what means the same, what means the opposite, who is a man or a woman.
 
 The forms come from LemmInflect 0.2.3 (MIT), which took them from the SPECIALIST Lexicon of the National Library of
-Medicine; everything else in `data/` was written for Homeport.
+Medicine, other words from SCOWL; everything else in `data/` was written for Homeport.
 """
 
 import gzip
@@ -18,6 +18,7 @@ class Lexicon(msgspec.Struct, frozen=True):
         contractions: short forms, and the words that they stand for.
         irregular: forms of a word that no rule of spelling tells.
         forms: of a word: its kinds (n, v, a, r) with the word in the dictionary; "nv" or "v=find".
+        others: words of which no more is known than that they are words.
         same: of a word: the numbers of the groups it is in, of words that mean the same.
         opposite: of a word: one that says the opposite; less of one is more of the other.
         degrees: comparatives, and what the other way round says the same.
@@ -30,6 +31,7 @@ class Lexicon(msgspec.Struct, frozen=True):
     contractions: Mapping[str, tuple[str, ...]]
     irregular: Mapping[str, str]
     forms: Mapping[str, str]
+    others: frozenset[str]
     same: Mapping[str, frozenset[int]]
     spelling: Mapping[str, str]
     opposite: Mapping[str, str]
@@ -41,7 +43,8 @@ class Lexicon(msgspec.Struct, frozen=True):
     numbers: Mapping[str, str]
 
     def is_known(self, word: str) -> bool:
-        return word in self.forms or word in self.irregular or word in self.same or word in self.lists["function"]
+        listed = word in self.forms or word in self.others or word in self.lists["function"]
+        return listed or word in self.irregular or word in self.same
 
     def is_name(self, word: str) -> bool:
         """It is a first name, and no other word."""
@@ -97,6 +100,7 @@ def load() -> Lexicon:
         contractions={left: tuple(right.split()) for left, right in _pairs("contractions.txt")},
         irregular=dict(_pairs("irregular.txt")),
         forms=dict(_forms()),
+        others=frozenset(_unpacked("others.txt.gz")),
         same={},
         spelling=spelling,
         opposite=_opposites(),
@@ -124,10 +128,14 @@ def _pairs(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _forms() -> Iterator[tuple[str, str]]:
-    packed = (files(__package__) / "data" / "forms.txt.gz").read_bytes()
-    for line in gzip.decompress(packed).decode("ascii").splitlines():
+    for line in _unpacked("forms.txt.gz"):
         word, _, kinds = line.partition(" ")
         yield word, kinds
+
+
+def _unpacked(name: str) -> list[str]:
+    packed = (files(__package__) / "data" / name).read_bytes()
+    return gzip.decompress(packed).decode("ascii").splitlines()
 
 
 def _groups(lexicon: Lexicon) -> tuple[Mapping[str, frozenset[int]], Mapping[str, tuple[tuple[str, ...], ...]]]:

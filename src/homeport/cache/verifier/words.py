@@ -23,6 +23,7 @@ _ENDS = frozenset(".!?")
 _VERBATIM = re.compile(
     r"[{}=<>\\|^~_\[\]@#]|https?:|www\.|\n\s+\S|\w\.\w{2}"
     r"|`[^`]*`"
+    r"|(?<!\S)[-+*/%&]{2,}(?!\S)"  # i -- which is not i -
     r"|(?<!\S)--?[^\W\d_]"  # ls -R, which is not ls -r
     r"|(?:\d|\b[^\W\d_])!"  # 5! and n!
     # (2+3)*4, which is not 2+(3*4)
@@ -32,7 +33,8 @@ _VERBATIM = re.compile(
 _RAISED = re.compile("[\u00b9\u00b2\u00b3\u2070\u2074-\u207e]")
 _LOWERED = re.compile("(?<=[0-9])(?=[\u2080-\u2089])|(?<=[\u2080-\u2089])(?=[0-9])")
 _CASED = re.compile(
-    r"\b(?:IT|US|WHO)\b"
+    r"\b(?:IT|US|WHO|Mg)\b"
+    r"|(?<=['\"])[^\W\d_](?=['\"])"  # 'A' and 'a'
     r"|(?<=[\d\s])(?:[KMGT]b|[kKmMgGtT](?:bps|Bps|b/s|B/s))\b"
     r"|(?<=\d)\s?[mM](?:Wh?|V|A|J|N|Pa|F)\b"
 )
@@ -54,7 +56,7 @@ class Words(msgspec.Struct, frozen=True):
             part of a sentence or a sentence ends.
         verbatim: the text is too long, or code, an address or a formula: only the same text says the same.
         text: with white space and case of no meaning left out.
-        cased: what means something else in other letters, sorted: IT and it, 5 MW and 5 mW, 8 Mb and 8 MB.
+        cased: what means something else in other letters, sorted: IT and it, 5 MW and 5 mW, Polish and polish.
     """
 
     all: tuple[str, ...]
@@ -78,13 +80,15 @@ def read(text: str, lexicon: Lexicon) -> Words:
         return Words((), typed, True)
     shout = plain.isupper()
     words: list[str] = []
+    cased: list[str] = [] if shout else [found.strip() for found in _CASED.findall(plain)]
     for match in found:
         start = not words or words[-1] == "." or plain[: match.start()].rstrip()[-1:] == ":"
+        if not start and match[0].istitle() and match[0].lower() in lexicon.lists["capitonyms"]:
+            cased.append(match[0])
         _spell(match[0], words, lexicon, plain_case=start or shout, negative=_negative(plain, match.start()))
     while words and words[-1] == ".":
         words.pop()
-    cased = () if shout else tuple(sorted(found.strip() for found in _CASED.findall(plain)))
-    return Words(tuple(_numbered(words, lexicon)), " ".join(plain.casefold().split()), cased=cased)
+    return Words(tuple(_numbered(words, lexicon)), " ".join(plain.casefold().split()), cased=tuple(sorted(cased)))
 
 
 def _negative(text: str, at: int) -> bool:
