@@ -9,6 +9,8 @@ so many of several turns are held at a time, each user asking again when the ans
 one engine hold, fewer than those of both. That has a target. Then all requests in the order of the trace, which has
 none: most of them go on with nothing, and those that do come late.
 
+The gate of the engines is off: it would send away some of whom the slower ways keep waiting, and so make room for them.
+
 Before that both are tried on imagined engines (bench/imagined.py), for what any engine can reach. All prompts share
 their first block, the system prompt, which is cached whoever is asked; so the shares are told without it too.
 """
@@ -130,7 +132,7 @@ class _Gateway:
             connection.request("POST", "/v1/chat/completions", json.dumps(body), self._headers)
             response = connection.getresponse()
             if response.status != 200:
-                raise SystemExit(f"the gateway answered {response.status}: {response.read().decode()}")
+                raise RuntimeError(f"the gateway answered {response.status}: {response.read().decode()}")
             for line in response:
                 if not line.startswith(b"data: {"):
                     continue
@@ -309,6 +311,7 @@ def _by_conversation(rounds: Sequence[Sequence[Told]]) -> dict[tuple[int, int], 
 def _config(cache_mib: int) -> str:
     profile = {"slots": _SLOTS, "context": 1024, "threads": 1, "embeddings": False, "prompt_cache_mib": cache_mib}
     engine = {"engine": "llamacpp", "package": "weights", "hourly_cost_usd": "0.05", "profile": profile}
+    engine["admission"] = {"enabled": False}
     pool = [{"name": _POOL, "model": name, "engine": name} for name in _REPLICAS]
     alone = [{"model": name, "engine": name} for name in _REPLICAS]
     tiers = [{"name": "pool", "targets": pool}, {"name": "alone", "targets": alone}]

@@ -7,7 +7,8 @@ the time that is promised of them; and what would wait longer is refused at once
 
 A queue that stands is no use to anybody, but one that a burst leaves behind is: where there was a free place for as
 long as an answer takes, all that come at the moment when there is none any more may wait longer. Source: Maurer: "Fail
-at Scale", ACM Queue 2015 (CoDel for servers).
+at Scale", ACM Queue 2015 (CoDel for servers). And as many as the engine has slots may be there at once, in it or for a
+moment in the queue: a gate that has narrowed refuses nobody who would have a place before a refused one comes back.
 
 Everything here is synchronous and is told the time; `waiting.py` lets a caller wait.
 """
@@ -33,6 +34,8 @@ TURNED_AWAY = frozenset({FULL, SHARE_USED, TOO_LATE})
 _BURST_NS = 100_000_000
 _SLACK = 1.5
 """One that was let wait and is overtaken by flows with less may wait so much longer than was thought."""
+_REFUSED_NS = 1_000_000_000
+"""What it costs at least to be refused, since that is the shortest Retry-After."""
 _SECOND = 1e9
 
 
@@ -183,9 +186,9 @@ class Gate:
             place = self._take(asker, own=own, now=now)
             self._look(now)
             return place
-        wait = self._wait(asker, now, kept=kept)
-        self._refuse(asker, now, wait, kept=kept)
-        return self._wait_for(asker, now, wait, kept=kept)
+        wait, brief = self._wait(asker, now, kept=kept), self._is_brief()
+        self._refuse(asker, now, wait, kept=kept, brief=brief)
+        return self._wait_for(asker, now, max(wait, _REFUSED_NS / _SLACK) if brief else wait, kept=kept)
 
     def give_up(self, waiter: Waiter, now: int) -> None:
         """A waiter leaves, with its place if it has one."""
@@ -315,6 +318,12 @@ class Gate:
         turn = every * self._turns(asker)
         return wait + turn * self._appointments.expected(asker.flow, now, now + wait)
 
+    def _is_brief(self) -> bool:
+        """One more is no more than the engine has slots, and has a place long before a refused one comes back."""
+        every = self._limit.mean / max(1, self._shared)
+        there = self._in_use + len(self._queue)
+        return there < self._policy.bounds.most and every * (1 + len(self._queue)) <= _REFUSED_NS / 4
+
     def _patience(self, asker: Asker, now: int) -> float:
         longest = self._policy.longest_wait_s * _SECOND
         burst = now <= self._burst_until
@@ -322,12 +331,12 @@ class Gate:
             return longest
         return min(self._limit.patience, longest)
 
-    def _refuse(self, asker: Asker, now: int, wait: float, *, kept: bool) -> None:
+    def _refuse(self, asker: Asker, now: int, wait: float, *, kept: bool, brief: bool) -> None:
         """Raise EngineBusy where it may not wait."""
         patience = self._policy.longest_wait_s * _SECOND if kept else self._patience(asker, now)
         if asker.deadline_ns is not None and now + wait + self._limit.mean > asker.deadline_ns:
             raise self._busy(asker, now, "an answer would come too late", wait, code=TOO_LATE)
-        if asker.waits and wait <= patience and len(self._queue) < self._policy.queue:
+        if asker.waits and (brief or wait <= patience) and len(self._queue) < self._policy.queue:
             return
         beyond = max(0.0, wait - patience)
         if self._has_more_than_its_share(asker):
