@@ -1,7 +1,7 @@
 """What prefix affinity can bring on engines that are only imagined, with the gateway's own table.
 
 Two questions: of a whole trace in its order, on replicas that keep so many blocks; and of so many conversations at a
-time, on two llama.cpp engines with four slots each, as a function of how many there are. A slot holds one
+time, on two llama.cpp engines with eight slots each, as a function of how many there are. A slot holds one
 conversation; a prompt goes to the idle slot that has most of it, if that is at least half, else to the one that was
 not used for longest.
 """
@@ -20,10 +20,10 @@ from bench.trace import Request
 from homeport.cache.prefix import Prefix, PrefixTable, read_prefix
 from homeport.core.types import Surface
 
-ACTIVE = (2, 4, 6, 7, 8, 10, 12, 16)
+ACTIVE = (4, 8, 10, 12, 13, 14, 15, 16, 20, 24)
 PLACINGS = ("affinity", "perfect", "round robin", "least load")
 _BLOCKS = (1_000, 2_000, 4_000, 8_000, 16_000, 10**9)
-_SLOTS = 4
+_SLOTS = 8
 _WORDS = 8
 _SAME = 0.5
 _ENGINES = ("engine-a", "engine-b")

@@ -47,7 +47,7 @@ _DATA = Path(os.environ.get("HOMEPORT_DATA") or Path(__file__).parents[2] / "sha
 _TRACE = "mooncake_conversation_trace.jsonl.gz"
 _REPLICAS = ("smol-a", "smol-b")
 _POOL = "smol"
-_SLOTS = 4
+_SLOTS = 8
 _LONGEST = 32
 _TURNS = 3
 _THINK_SECONDS = 0.3
@@ -74,8 +74,8 @@ def main(arguments: Sequence[str]) -> int:
     """Print the figures, write bench/results/prefix.json; 1 where the target is missed."""
     parser = argparse.ArgumentParser(prog="make bench-prefix", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--active", type=int, default=7, help="conversations at a time, on four slots an engine")
-    parser.add_argument("--turns", type=int, default=96, help="requests of each way in each round, in conversations")
+    parser.add_argument("--active", type=int, default=14, help="conversations at a time, on eight slots an engine")
+    parser.add_argument("--turns", type=int, default=144, help="requests of each way in each round, in conversations")
     parser.add_argument("--requests", type=int, default=16, help="of each way in each round, in the trace's order")
     parser.add_argument("--words", type=int, default=8, help="for each block of the trace")
     parser.add_argument("--prompt-cache-mib", type=int, default=0, help="of each engine; 46 tokens fit into one MiB")

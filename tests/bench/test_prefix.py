@@ -84,10 +84,10 @@ def test_what_can_be_had_of_conversations_at_a_time(tmp_path: Path) -> None:
     talks = dialogues(traced(tmp_path, *prompts), turns=3, longest=20)
     assert len(talks) == 59
     rows = {row["active"]: row for row in curve(talks, runs=1)}
-    assert rows[2]["affinity"] == pytest.approx(rows[2]["perfect"], abs=0.03)
-    assert rows[2]["affinity"] > 1.2 * rows[2]["round robin"]
-    assert rows[6]["affinity"] > 1.5 * rows[6]["round robin"]
-    assert rows[16]["perfect"] < 0.2
+    assert rows[4]["affinity"] == pytest.approx(rows[4]["perfect"], abs=0.03)
+    assert rows[4]["affinity"] > 1.2 * rows[4]["round robin"]
+    assert rows[12]["affinity"] > 1.5 * rows[12]["round robin"]
+    assert rows[24]["perfect"] < 0.2
 
 
 def test_figures_by_hand() -> None:
