@@ -61,8 +61,7 @@ def ask(program: Program, talk: Talk) -> Talk:
 
 def test_nothing_fails_and_no_conversation_is_mixed(program: Program) -> None:
     lasting = ask(program, Talk("hello"))
-    # With us there are three at a time: the gate turns nobody away then, however busy the machine is with other things.
-    with Talkers(program.url, program.key, callers=2).running() as talkers:
+    with Talkers(program.url, program.key).running() as talkers:
         wait_until(lambda: len(talkers.talks) >= 8)
         assert tell(program, "swap", "2.0.0")["before"].startswith("sha256:")
         assert ask(program, lasting).versions == ["1.0.0"] * 2, "what began before goes on there"
