@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,19 @@ def test_a_child_that_hangs_is_ended_with_what_it_started(tmp_path: Path, weight
     """
     assert refusal(weights, interpreter(tmp_path, program), timeout=2.0).code == "inspect_timeout"
     child, other = map(int, (tmp_path / "pids").read_text().split())
-    for pid in (child, other):
-        state = Path(f"/proc/{pid}/stat")
-        assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    assert not running(child)
+    for _ in range(1_000):  # whom a signal was sent to ends a moment later, and nobody waits for a grandchild
+        if not running(other):
+            break
+        time.sleep(0.01)
+    assert not running(other)
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python", "/", os.devnull, "\ud800"])
