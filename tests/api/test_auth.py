@@ -272,3 +272,38 @@ def test_keys_of_the_database(tmp_path: Path) -> None:
     assert revoke_key(engine, key_id, 2)
     ring.refresh()
     assert ring.find(token) is None
+
+
+def test_a_token_that_is_lent_stands_for_the_key_once() -> None:
+    ring = Ring()
+    ring.add()
+    key = ring.stored[0].key
+    token = ring.ring.lend(key.id)
+    assert token is not None
+    assert not token.startswith(PREFIX)
+    assert len(token) > 43, "256 bits"
+    assert ring.ring.find(f"{token[:-1]}\u00e9") is None
+    assert ring.ring.find(token) == key
+    assert ring.ring.find(token) is None
+    assert ring.ring.lend(key.id) != token
+
+
+def test_nothing_is_lent_of_a_key_that_does_not_live() -> None:
+    ring = Ring()
+    ring.add(revoked_at=5)
+    ring.add(expires_at=2_000.0)
+    revoked, expiring = (stored.key.id for stored in ring.stored)
+    assert ring.ring.lend(revoked) is None
+    assert ring.ring.lend("key_none") is None
+    token = ring.ring.lend(expiring)
+    assert token is not None
+    ring.now = 2_000.0
+    assert ring.ring.find(token) is None
+
+
+def test_what_is_lent_and_never_used_is_forgotten() -> None:
+    ring = Ring()
+    ring.add()
+    tokens = [ring.ring.lend(ring.stored[0].key.id) or "" for _ in range(1_001)]
+    assert ring.ring.find(tokens[0]) is None
+    assert ring.ring.find(tokens[-1]) is not None

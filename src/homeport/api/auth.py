@@ -20,6 +20,8 @@ PREFIX = "hp-"
 _ID_PREFIX = "key_"
 _PEPPER_BYTES = 32
 _MAX_TOKEN = 256
+_LENT = "lent-"
+_MOST_LENT = 1_000
 
 
 def new_token() -> tuple[str, str]:
@@ -95,6 +97,7 @@ class StoredKeyRing:
         self._pepper = pepper
         self._now = now
         self._live: dict[str, StoredKey] = {}
+        self._lent: dict[str, str] = {}
 
     def refresh(self) -> None:
         self._live = {stored.key.id: stored for stored in self._read() if stored.revoked_at is None}
@@ -108,7 +111,7 @@ class StoredKeyRing:
 
     def find(self, token: str) -> Key | None:
         if len(token) > _MAX_TOKEN or not token.startswith(PREFIX):
-            return None
+            return self._borrowed(token)
         public, _, _ = token.removeprefix(PREFIX).partition("-")
         stored = self._live.get(_ID_PREFIX + public)
         if stored is None or not self._matches(stored, digest(self._pepper, token)):
@@ -119,6 +122,23 @@ class StoredKeyRing:
         """The live key of an id; for what acts in a key's name when its owner is not there."""
         stored = self._live.get(key_id)
         return stored.key if stored is not None and self._is_in_time(stored.key) else None
+
+    def lend(self, key_id: str) -> str | None:
+        """A token that stands for a live key once, for what we ask in its name ourselves; None where it does not live.
+
+        It is 256 random bits, known to this process alone, and no caller is ever told it.
+        """
+        if self.live(key_id) is None:
+            return None
+        token = _LENT + secrets.token_urlsafe(32)
+        self._lent[token] = key_id
+        while len(self._lent) > _MOST_LENT:
+            del self._lent[next(iter(self._lent))]
+        return token
+
+    def _borrowed(self, token: str) -> Key | None:
+        key_id = self._lent.pop(token, None)
+        return None if key_id is None else self.live(key_id)
 
     def _is_in_time(self, key: Key) -> bool:
         return key.expires_at is None or self._now() < key.expires_at

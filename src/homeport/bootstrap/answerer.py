@@ -8,8 +8,9 @@ import msgspec
 from homeport.bootstrap.trial import Trial
 from homeport.core.errors import BadAnswer, UpstreamError, UpstreamRefused
 from homeport.core.types import Timeouts
+from homeport.engines.base import Endpoint
 from homeport.evaluation.answers import Answer, Question, Runner, Token
-from homeport.transport.http import HttpRequest
+from homeport.transport.http import HttpRequest, Transport
 
 TOP_LOGPROBS = 5
 _SECONDS = 600.0
@@ -59,39 +60,52 @@ class EngineAnswerer:
         return msgspec.structs.replace(answer, rendered=rendered)
 
     async def _rendered(self, question: Question) -> str | None:
-        """llama.cpp and our own child apply the template; vLLM tells the tokens of a chat, and their text."""
-        try:
-            return await self._text("/apply-template", {"messages": question.messages})
-        except UpstreamError:
-            pass
-        try:
-            asked = {"model": self._trial.model, "messages": question.messages, "add_generation_prompt": True}
-            tokens = (await self._post("/tokenize", asked)).get("tokens")
-            return await self._text("/detokenize", {"model": self._trial.model, "tokens": tokens})
-        except UpstreamError:
-            return None
-
-    async def _text(self, path: str, body: Mapping[str, Any]) -> str | None:
-        prompt = (await self._post(path, body)).get("prompt")
-        return prompt if isinstance(prompt, str) else None
+        return await rendered_prompt(self._trial.transport, self._trial.endpoint, self._trial.model, question.messages)
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        endpoint = self._trial.endpoint
-        request = HttpRequest(
-            url=endpoint.url.removesuffix("/v1") + path,
-            headers={"content-type": "application/json", "authorization": f"Bearer {endpoint.api_key}"},
-            body=msgspec.json.encode(body),
-            timeouts=_TIMEOUTS,
+        return await _post(self._trial.transport, self._trial.endpoint, path, body, self._trial.build.name)
+
+
+async def rendered_prompt(
+    transport: Transport, endpoint: Endpoint, model: str, messages: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """The prompt that an engine makes of a chat; None where it does not tell.
+
+    llama.cpp and our own child apply the template; vLLM tells the tokens of a chat, and their text.
+    """
+    try:
+        return _prompt(await _post(transport, endpoint, "/apply-template", {"messages": messages}))
+    except UpstreamError:
+        pass
+    try:
+        asked = {"model": model, "messages": messages, "add_generation_prompt": True}
+        tokens = (await _post(transport, endpoint, "/tokenize", asked)).get("tokens")
+        return _prompt(await _post(transport, endpoint, "/detokenize", {"model": model, "tokens": tokens}))
+    except UpstreamError:
+        return None
+
+
+def _prompt(answer: Mapping[str, Any]) -> str | None:
+    prompt = answer.get("prompt")
+    return prompt if isinstance(prompt, str) else None
+
+
+async def _post(
+    transport: Transport, endpoint: Endpoint, path: str, body: Mapping[str, Any], name: str = "the engine"
+) -> dict[str, Any]:
+    request = HttpRequest(
+        url=endpoint.url.removesuffix("/v1") + path,
+        headers={"content-type": "application/json", "authorization": f"Bearer {endpoint.api_key}"},
+        body=msgspec.json.encode(body),
+        timeouts=_TIMEOUTS,
+    )
+    response = await transport.post(request)
+    if response.status != 200:
+        said = response.body[:_SAID].decode(errors="replace")
+        raise UpstreamRefused(
+            f"{name} answered {response.status} to {path}: {said}", status=response.status, retryable=False
         )
-        response = await self._trial.transport.post(request)
-        if response.status != 200:
-            said = response.body[:_SAID].decode(errors="replace")
-            raise UpstreamRefused(
-                f"{self._trial.build.name} answered {response.status} to {path}: {said}",
-                status=response.status,
-                retryable=False,
-            )
-        return _object(response.body)
+    return _object(response.body)
 
 
 def read_answer(body: Mapping[str, Any]) -> Answer:

@@ -1,5 +1,6 @@
 """What a person may tell a running `homeport up` to do with its engines."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 
@@ -8,6 +9,7 @@ import msgspec
 from homeport.bootstrap.control import Order
 from homeport.bootstrap.engine_plans import version_of
 from homeport.bootstrap.engine_pools import EnginePools, Tell
+from homeport.bootstrap.shelved import shelved_packages
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core.errors import EngineError, HomeportError, PackageError
@@ -55,6 +57,8 @@ class EngineOrders:
         match order.command:
             case "list":
                 return self.list()
+            case "packages":
+                return await asyncio.to_thread(shelved_packages, self._settings, self._home)
             case "swap":
                 return await self.swap(order.engine, order.version, tell)
             case "rollback":

@@ -31,7 +31,8 @@ from homeport.config.schema import Settings
 from homeport.core import discovery
 from homeport.core.errors import StorageError
 from homeport.core.ports import KeyRing, Learner, Policy, TokenCounter, Upstream
-from homeport.core.types import Surface
+from homeport.core.types import Surface, Target
+from homeport.engines.base import Endpoint
 from homeport.engines.health import HealthMonitor
 from homeport.ledger.loops.guard import LoopGuard
 from homeport.ledger.pricing import RateCard
@@ -68,6 +69,7 @@ from homeport.storage.ratelimits import SharedLimiter
 from homeport.storage.sessions import SessionTable
 from homeport.storage.taints import TaintStore
 from homeport.telemetry.metrics import Metrics
+from homeport.transport.http import Transport
 from homeport.transport.probe import HttpProbe
 
 POLICIES = "homeport.routing.policies"
@@ -317,6 +319,27 @@ class RequestPath:
         await asyncio.gather(
             *(self._health.wait_ready(name, _ENGINES_SECONDS) for name in self._whereabouts.placement.endpoints)
         )
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """The models that can be called now, in the order of the configuration."""
+        return self._targets
+
+    @property
+    def policy(self) -> Policy:
+        """What decides now."""
+        assert self._policy is not None
+        return self._policy
+
+    def engine_of(self, origin: str, revision: str) -> Endpoint | None:
+        """A child of an engine or of its pool, one of this revision before others; None where none runs."""
+        found = [one for name, one in self._whereabouts.placement.endpoints.items() if origin in (name, one.pool)]
+        return next((one for one in found if one.revision == revision), next(iter(found), None))
+
+    @property
+    def transport(self) -> Transport:
+        """How engines are reached."""
+        return self._transports.direct
 
     def target_states(self) -> Sequence[Mapping[str, Any]]:
         """Each target, and whether it can be called now."""

@@ -147,6 +147,17 @@ def test_only_requests_that_could_go_anywhere_move_the_thresholds() -> None:
     assert other.held != policy.held
 
 
+def test_what_it_wants_can_be_seen() -> None:
+    policy = complexity.create(setup())
+    assert (policy.ladder, policy.split) == (TIERS, {"home": 0.7, "mid": 0.22, "top": 0.08})
+    assert list(policy.cuts) == ["mid", "top"]
+    explained = policy.decide(asked(50), ALL).explanation
+    assert explained is not None
+    assert explained.thresholds == policy.cuts
+    priced = complexity.create(setup(value_usd="1"))
+    assert (priced.split, priced.cuts) == ({}, {})
+
+
 def test_a_tier_without_a_share_is_never_chosen() -> None:
     assert {answer(score, split={"home": 0.5, "top": 0.5}).reason for score in range(0, 101, 5)} == {
         "complexity:home",

@@ -78,6 +78,7 @@ class Complexity:
         self._options = options
         self._router = router
         self._ladder = tuple(split)
+        self._split = split
         self._cascade = cascade
         self._value = None if options.value_usd is None else _value(options.value_usd)
         self._controller = Controller(tuple(split.values()), router.sketch)
@@ -86,6 +87,25 @@ class Complexity:
         self._own = self._controller.start()
         same = repr((router.version, router.sketch, tuple(split.items())))
         self._meaning = hashlib.blake2b(same.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+
+    @property
+    def ladder(self) -> tuple[str, ...]:
+        """The tiers, the weakest first."""
+        return self._ladder
+
+    @property
+    def split(self) -> Mapping[str, float]:
+        """The share that each tier is to have, the weakest first; empty where a good answer's value decides."""
+        return {} if self._value is not None else self._split
+
+    @property
+    def cuts(self) -> Mapping[str, float]:
+        """The score above which each tier but the first begins, as the thresholds stand."""
+        return (
+            {}
+            if self._value is not None
+            else dict(zip(self._ladder[1:], self._controller.cuts(self.held), strict=False))
+        )
 
     @property
     def held(self) -> Held:
@@ -100,7 +120,7 @@ class Complexity:
         if len(tiers) < 2 or question.inference.surface not in GENERATING:
             return in_order(self._name, question, eligible)
         scored = self._router.scorer.score(question.prompt)
-        success = self._success(scored.score, tiers, eligible)
+        success = self.success(scored.score, tiers, eligible)
         wanted = self._at(self._controller.tier(self.held, scored.score))
         if self._value is not None:
             gains = self._gains(question, eligible, success)
@@ -170,7 +190,7 @@ class Complexity:
         found = _nearest(self._at(beyond), self._ladder, tuple(tier for tier in self._ladder if tier in open_))
         return (found, self._name) if found != question.session else (found, "session")
 
-    def _success(self, score: float, tiers: tuple[str, ...], eligible: tuple[Target, ...]) -> dict[str, float]:
+    def success(self, score: float, tiers: tuple[str, ...], eligible: tuple[Target, ...]) -> dict[str, float]:
         """The chance of a good answer by tier: told under its name or its first model's, else by its place."""
         chances = self._router.scorer.chances(score)
         if not chances:
@@ -192,12 +212,11 @@ class Complexity:
         return led_by(eligible, [*rising, *falling])
 
     def _explanation(self, scored: Scored, success: Mapping[str, float], *, explored: bool) -> Explanation:
-        cuts = self._controller.cuts(self.held) if self._value is None else ()
         return Explanation(
             policy=self._name,
             version=self._router.version,
             score=scored.score,
-            thresholds=dict(zip(self._ladder[1:], cuts, strict=False)),
+            thresholds=self.cuts,
             features=scored.contributions[:_FEATURES],
             success=success,
             explored=explored,

@@ -1,0 +1,1 @@
+"""The console: what people see of a gateway, and change in it, at /console."""

@@ -1,0 +1,118 @@
+"""Charts as Vega-Lite specifications: values alone, the same for a browser, a terminal and a report.
+
+Colours are left to whoever draws: `series` names which one a mark has, `first` to `third`.
+Source: Vega-Lite 6, https://vega.github.io/vega-lite/docs/.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from homeport.core.money import NANO_PER_USD
+
+Spec = Mapping[str, Any]
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+_HEIGHT = 180
+
+
+def spent_over_time(points: Sequence[tuple[str, int, int]]) -> Spec:
+    """Dollars of each hour or day, own engines on top of APIs. A point: when, then both in nano-dollars."""
+    rows = [
+        {"when": when, "where": where, "usd": amount / NANO_PER_USD}
+        for when, remote, own in points
+        for where, amount in (("APIs", remote), ("own engines", own))
+    ]
+    return {
+        **_spec(rows),
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": _when(),
+            "y": {"field": "usd", "type": "quantitative", "title": "dollars", "stack": "zero"},
+            "color": {"field": "where", "type": "nominal", "title": None, "scale": {"domain": ["APIs", "own engines"]}},
+        },
+    }
+
+
+def cost_per_query(points: Sequence[tuple[str, int]]) -> Spec:
+    """Dollars a request, over time. A point: when, and nano-dollars."""
+    rows = [{"when": when, "usd": mean / NANO_PER_USD} for when, mean in points]
+    return {
+        **_spec(rows),
+        "mark": {"type": "line", "point": True, "tooltip": True},
+        "encoding": {
+            "x": _when(),
+            "y": {"field": "usd", "type": "quantitative", "title": "dollars a query", "scale": {"zero": True}},
+        },
+    }
+
+
+def split(shares: Sequence[tuple[str, float, float | None]]) -> Spec:
+    """The share that each tier had, and a mark where it should be. A share: tier, had, wanted."""
+    rows = [{"tier": tier, "had": had, "wanted": wanted} for tier, had, wanted in shares]
+    x = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%"}}
+    y = {"field": "tier", "type": "nominal", "sort": None, "title": None}
+    return {
+        **_spec(rows),
+        "height": {"step": 34},
+        "encoding": {"y": y},
+        "layer": [
+            {
+                "mark": {"type": "bar", "tooltip": True, "height": 16},
+                "encoding": {"x": {**x, "field": "had", "title": "share of requests"}},
+            },
+            {
+                "transform": [{"filter": "isValid(datum.wanted)"}],
+                "mark": {"type": "tick", "tooltip": True, "thickness": 3, "size": 26, "style": "wanted"},
+                "encoding": {"x": {**x, "field": "wanted"}},
+            },
+        ],
+    }
+
+
+def quality_and_cost(points: Sequence[Mapping[str, float]], here: Sequence[Mapping[str, Any]]) -> Spec:
+    """What quality costs, as ever more goes to the strongest tier, and where one stands.
+
+    Args:
+        points: `usd` a query, `good` (the share of good answers), `share` of the strongest tier.
+        here: the same, with `name`.
+    """
+    x = {"field": "usd", "type": "quantitative", "title": "dollars a query"}
+    y = {
+        "field": "good",
+        "type": "quantitative",
+        "title": "expected good answers",
+        "scale": {"zero": False},
+        "axis": {"format": ".0%"},
+    }
+    return {
+        "$schema": SCHEMA,
+        "width": "container",
+        "height": 240,
+        "encoding": {"x": x, "y": y},
+        "layer": [
+            {"data": {"values": list(points)}, "mark": {"type": "line", "point": {"size": 20}, "tooltip": True}},
+            {
+                "data": {"values": list(here)},
+                "mark": {"type": "point", "size": 140, "filled": True, "tooltip": True, "style": "wanted"},
+                "encoding": {"shape": {"field": "name", "type": "nominal", "title": None}},
+            },
+        ],
+    }
+
+
+def hit_rate(points: Sequence[tuple[str, float]]) -> Spec:
+    """The share of requests that the cache answered, over time."""
+    rows = [{"when": when, "rate": rate} for when, rate in points]
+    y = {"field": "rate", "type": "quantitative", "title": "answered from the cache", "axis": {"format": ".0%"}}
+    return {
+        **_spec(rows),
+        "mark": {"type": "line", "point": True, "tooltip": True},
+        "encoding": {"x": _when(), "y": {**y, "scale": {"domain": [0, 1]}}},
+    }
+
+
+def _when() -> Spec:
+    return {"field": "when", "type": "temporal", "title": None, "scale": {"type": "utc"}}
+
+
+def _spec(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"$schema": SCHEMA, "width": "container", "height": _HEIGHT, "data": {"values": list(rows)}}

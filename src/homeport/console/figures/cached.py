@@ -1,0 +1,68 @@
+"""The figures of the page Cache, as `homeport cache stats` and `homeport cost` have them."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Engine
+
+from homeport.api.cache_admin import CacheStats, stats
+from homeport.cache.guard import Terms
+from homeport.console.figures.windows import Window
+from homeport.ledger.reports import Spend, label, series, spend
+from homeport.ledger.sources import Only
+from homeport.storage.rollups import DAY
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """One hour or day: requests that asked the cache, those that it answered, nano-dollars that this saved."""
+
+    when: str
+    asked: int
+    hits: int
+    saved: int
+
+    @property
+    def rate(self) -> float:
+        return self.hits / self.asked if self.asked else 0.0
+
+
+class CacheView(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a window.
+
+    Attributes:
+        stats: what is held now, and the answers of the last day by kind.
+        total: of the window, where `cache_asked`, `cache_hits` and `saved_cost` are told.
+        models: the same by model, those that saved most first.
+        terms: by which partitions are bounded.
+    """
+
+    window: Window
+    stats: CacheStats
+    total: Spend
+    models: Sequence[Spend]
+    rates: Sequence[Rate]
+    terms: Terms
+
+
+def cache_view(engine: Engine, terms: Terms, window: Window, now: int) -> CacheView:
+    """The figures at a time (nanoseconds since the epoch)."""
+    since, until = window.since_ns, window.until_ns
+    (total,) = spend(engine, since_ns=since, until_ns=until)
+    models = [row for row in spend(engine, by="model", since_ns=since, until_ns=until) if row.cache_asked]
+    return CacheView(
+        window=window,
+        stats=stats(engine, terms, now, now - DAY),
+        total=total,
+        models=sorted(models, key=lambda row: (-row.saved_cost, row.group)),
+        rates=_rates(engine, window),
+        terms=terms,
+    )
+
+
+def _rates(engine: Engine, window: Window) -> Sequence[Rate]:
+    found = series(engine, width=window.width, by=None, since_ns=window.since_ns, until_ns=window.until_ns, only=Only())
+    return [
+        Rate(when=label(window.width, start), asked=row.cache_asked, hits=row.cache_hits, saved=row.saved_cost)
+        for start, (row,) in found.items()
+        if row.cache_asked
+    ]

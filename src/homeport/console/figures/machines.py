@@ -1,0 +1,107 @@
+"""Models, the engines and APIs behind them, and their packages: the figures of the page Models & engines."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, func, select
+
+from homeport.storage.tables import requests
+
+RATE_NS = 300 * 10**9
+"""The time that rates are taken over."""
+
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """What one engine or provider did in the last five minutes.
+
+    Attributes:
+        written, read: tokens a second, of all its answers together.
+        each: tokens a second that one answer was written at, its prompt included; None where nothing was answered.
+    """
+
+    upstream: str
+    requests: int
+    written: float
+    read: float
+    each: float | None
+
+
+class Replica(msgspec.Struct, frozen=True, kw_only=True):
+    """One child of an engine, as `homeport engine list` tells it."""
+
+    engine: str
+    replica: str
+    state: str
+    version: str
+    digest: str
+    revision: str
+    pid: int | None
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a package in the store.
+
+    Attributes:
+        signers: the keys that the section `trust` knows and whose signature holds.
+        doubt: why it would not be used, or what it is warned of; "" for nothing.
+    """
+
+    name: str
+    version: str
+    digest: str
+    in_use: bool
+    family: str
+    quantization: str
+    size: int
+    licenses: tuple[str, ...]
+    signers: tuple[str, ...]
+    doubt: str
+
+
+class Engines(msgspec.Struct, frozen=True, kw_only=True):
+    """What `homeport up` says of its engines; `why` it says nothing, or ""."""
+
+    replicas: tuple[Replica, ...] = ()
+    packages: tuple[Package, ...] = ()
+    why: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Each engine once, in the order in which it is told."""
+        return tuple(dict.fromkeys(replica.engine for replica in self.replicas))
+
+
+class Machines(msgspec.Struct, frozen=True, kw_only=True):
+    """The page. `targets`: as `GET /admin/v1/targets` tells them; `rates` by the name of engine or provider."""
+
+    targets: Sequence[Mapping[str, Any]]
+    rates: Mapping[str, Rates]
+    engines: Engines
+
+
+def rates(engine: Engine, now: int) -> Mapping[str, Rates]:
+    """Of the last `RATE_NS` before a time (nanoseconds since the epoch), by what the configuration calls it."""
+    table = requests.c
+    sums = [
+        func.coalesce(func.sum(column), 0) for column in (table.output_tokens, table.input_tokens, table.latency_ns)
+    ]
+    query = (
+        select(table.upstream, func.count(), *sums)
+        .where(table.started_at >= now - RATE_NS, table.upstream != "", table.cache.in_(("", "miss")))
+        .group_by(table.upstream)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return {str(row[0]): _rates(str(row[0]), *(int(value) for value in row[1:])) for row in rows}
+
+
+def _rates(upstream: str, count: int, written: int, read: int, took_ns: int) -> Rates:
+    seconds = RATE_NS / 1e9
+    return Rates(
+        upstream=upstream,
+        requests=count,
+        written=written / seconds,
+        read=read / seconds,
+        each=written * 1e9 / took_ns if took_ns and written else None,
+    )

@@ -1,0 +1,64 @@
+"""The packages of the store, with who signed them, as the process that starts engines tells a gateway."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.fakes.gguf import gguf
+
+from homeport import bootstrap
+from homeport.bootstrap.shelved import ShelvedPackage, shelved_packages
+from homeport.config.home import Home
+from homeport.config.load import Environment, load
+from homeport.config.schema import Settings
+from homeport.packages.base import SilentProgress
+from homeport.packages.keys import make_key
+
+KEY = make_key()
+CONFIG = """\
+packages:
+  tiny: {{source: {folder}/tiny.gguf}}
+engines:
+  tiny: {{engine: llamacpp, package: tiny, hourly_cost_usd: "0"}}
+tiers:
+  - {{name: local, targets: [{{model: tiny, engine: tiny}}]}}
+trust: {trust}
+"""
+TRUST = f"{{keys: {{release: {{public_key: {KEY.public.line}}}}}, rules: [{{packages: [tiny], keys: [release]}}]}}"
+
+
+def settings(folder: Path, trust: str = TRUST) -> Settings:
+    path = folder / "homeport.yaml"
+    path.write_text(CONFIG.format(folder=folder, trust=trust))
+    return load(path, Environment(home=folder, variables={}))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "tiny.gguf").write_bytes(gguf())
+    home = Home(tmp_path / "home")
+    home.create()
+    bootstrap.pull_package(settings(tmp_path, "{}"), home, "tiny", SilentProgress())
+    return home
+
+
+def test_what_nobody_signed_has_a_doubt_where_a_signature_is_asked_for(home: Home, tmp_path: Path) -> None:
+    [unasked] = shelved_packages(settings(tmp_path, "{}"), home)
+    assert (unasked.name, unasked.in_use, unasked.signers, unasked.doubt) == ("tiny", True, (), "")
+    assert unasked.digest.startswith("sha256:")
+    [asked] = shelved_packages(settings(tmp_path), home)
+    assert asked.signers == ()
+    assert "sign" in asked.doubt
+
+
+def test_who_signed_is_named(home: Home, tmp_path: Path) -> None:
+    bootstrap.sign_stored(home, "tiny", KEY)
+    [package] = shelved_packages(settings(tmp_path), home)
+    assert (package.signers, package.doubt) == (("release",), "")
+
+
+def test_it_is_what_an_order_carries(home: Home, tmp_path: Path) -> None:
+    told = msgspec.json.encode(shelved_packages(settings(tmp_path, "{}"), home))
+    assert msgspec.json.decode(told, type=tuple[ShelvedPackage, ...]) == shelved_packages(
+        settings(tmp_path, "{}"), home
+    )

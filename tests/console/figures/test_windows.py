@@ -1,0 +1,30 @@
+"""Windows: what their names mean."""
+
+import pytest
+
+from homeport.console.figures.windows import read_window
+from homeport.core.errors import InvalidRequest
+from tests.ledger.requests import DAY, HOUR, NOW
+
+
+@pytest.mark.parametrize(
+    ("name", "span", "width"),
+    [("1h", HOUR, "hour"), ("24h", DAY, "hour"), ("7d", 7 * DAY, "day"), ("30d", 30 * DAY, "day")],
+)
+def test_so_long_until_now(name: str, span: int, width: str) -> None:
+    window = read_window(name, NOW)
+    assert (window.since_ns, window.until_ns, window.width) == (NOW - span, NOW + 1, width)
+    assert window.told == f"the last {name}"
+
+
+def test_a_month() -> None:
+    this, named = read_window("month", NOW), read_window("2023-11", NOW)
+    assert (this.since_ns, this.until_ns) == (named.since_ns, named.until_ns)
+    assert (this.until_ns - this.since_ns, this.told) == (30 * DAY, "the month 2023-11 (UTC)")
+
+
+@pytest.mark.parametrize("name", ["", "2h", "-1d", "2023-13", "1969-01", "month ", "<b>", "9" * 99])
+def test_what_is_no_window_is_refused(name: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        read_window(name, NOW)
+    assert "24h" in refused.value.hint
