@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
-  bench-ledger bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
+  bench-ledger bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
   cascade-rows minilm engines fuzz lock clean
 
@@ -50,6 +50,9 @@ bench-resilience: .venv/dev ## What hedging and the circuit breaker are worth (3
 
 bench-ledger: .venv/dev ## Reports over a million rows, ingestion, the request path (3 minutes).
 	@exec $(BIN)/python -m bench.ledger $(ARGS)
+
+bench-requests: .venv/dev ## Finding requests among a million, on SQLite and on PostgreSQL (10 minutes).
+	@exec $(BIN)/python -m bench.requests $(ARGS)
 
 bench-overspend: .venv/dev ## 50 seeded runs against one cap on SQLite and on PostgreSQL: is any over? (45 minutes)
 	@exec $(BIN)/python -m bench.overspend $(ARGS)

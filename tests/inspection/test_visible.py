@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.inspection.visible import shown, visible
+from homeport.inspection.visible import shown, visible, visible_line
 
 
 @given(st.text(max_size=200))
@@ -40,3 +40,8 @@ def test_blanks_that_are_no_space_are_named() -> None:
 
 def test_emoji_are_shown() -> None:
     assert visible("🙂") == "🙂"
+
+
+def test_a_name_is_one_line() -> None:
+    assert visible_line("a b\nc\td\x1b[2J", 20) == "a b\u23cec\u21e5d\u27e8U+001B\u27e9[2J"
+    assert visible_line("abc", 2) == "ab\u2026"

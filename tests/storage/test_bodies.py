@@ -1,5 +1,6 @@
 """Requests that were kept whole: found again, readable by their owner alone, never too many."""
 
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -43,7 +44,8 @@ def store(folder: Path, *, keep_days: int = 7, most_bytes: int = 1 << 30) -> Bod
 
 
 def files(folder: Path) -> list[Path]:
-    return sorted(path for path in (folder / "captured").rglob("*") if path.is_file())
+    """Bodies, and not the notes of what is new."""
+    return sorted(path for path in (folder / "captured").glob("[0-9]*/*") if path.is_file())
 
 
 def test_what_was_put_is_found_by_its_id(tmp_path: Path) -> None:
@@ -79,7 +81,7 @@ def test_what_is_too_old_goes(tmp_path: Path) -> None:
     assert kept.tidy(NOW) == 2
     assert [kept.get(f"req_{age}") is not None for age in range(5)] == [True, True, True, False, False]
     assert kept.tidy(NOW + 30 * DAY_NS) == 3
-    assert list((tmp_path / "captured").iterdir()) == []
+    assert [path.name for path in (tmp_path / "captured").iterdir()] == ["new"]
 
 
 def test_a_folder_that_fills_up_is_tidied_by_the_one_who_writes(tmp_path: Path) -> None:
@@ -93,11 +95,59 @@ def test_a_folder_that_fills_up_is_tidied_by_the_one_who_writes(tmp_path: Path) 
 def test_a_file_that_was_cut_off_is_said_to_be(tmp_path: Path) -> None:
     store(tmp_path).put(captured())
     (path,) = files(tmp_path)
-    for data in (path.read_bytes()[:-3], b"", b"\xc1", msgspec.msgpack.encode({"request_id": 3})):
+    wrong = msgspec.msgpack.encode({"request_id": 3})
+    for data in (path.read_bytes()[:-3], b"", b"\xc1", wrong, zlib.compress(wrong), zlib.compress(b"")):
         path.write_bytes(data)
         with pytest.raises(StorageError) as refused:
             store(tmp_path).get("req_1")
         assert refused.value.code == "captured_unreadable"
+
+
+def test_what_an_earlier_release_kept_is_read(tmp_path: Path) -> None:
+    one = captured("req_old")
+    day = tmp_path / "captured" / str(NOW // DAY_NS)
+    day.mkdir(parents=True)
+    (day / "req_old.msgpack").write_bytes(msgspec.msgpack.encode(one))
+    assert store(tmp_path).get("req_old") == one
+    store(tmp_path).renew()
+    assert store(tmp_path).new(5) == ["req_old"]
+    assert store(tmp_path).has("req_old", NOW)
+    assert store(tmp_path).remove("req_old")
+    assert not store(tmp_path).has("req_old", NOW)
+
+
+def test_it_takes_less_room_than_it_says(tmp_path: Path) -> None:
+    one = captured(body=b'{"messages":[{"role":"user","content":"the same words again"}]}' * 100)
+    store(tmp_path).put(one)
+    (path,) = files(tmp_path)
+    assert path.stat().st_size < len(one.body) / 10
+
+
+def test_what_is_new_is_told_until_it_was_seen(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    assert kept.new(10) == []
+    kept.seen(["req_0"])
+    for number in range(3):
+        kept.put(captured(f"req_{number}"))
+    assert sorted(kept.new(10)) == ["req_0", "req_1", "req_2"]
+    assert len(kept.new(2)) == 2
+    kept.seen(["req_0", "req_2", "req_9"])
+    assert kept.new(10) == ["req_1"]
+    kept.renew()
+    assert sorted(kept.new(10)) == ["req_0", "req_1", "req_2"]
+
+
+def test_one_is_forgotten(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    kept.put(captured("req_1"))
+    kept.put(captured("req_2"))
+    assert kept.has("req_1", NOW)
+    assert not kept.has("req_1", NOW - DAY_NS)
+    assert kept.remove("req_1")
+    assert not kept.remove("req_1")
+    assert not kept.remove("../req_2")
+    assert not kept.has("../req_2", NOW)
+    assert (kept.get("req_1"), kept.get("req_2")) == (None, captured("req_2"))
 
 
 def test_a_folder_that_cannot_be_written_is_said_to_be(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from homeport.api.count_tokens import CountTokens
 from homeport.api.dialects import dialects
 from homeport.api.feedback import FeedbackPaths
 from homeport.api.files import FileBounds, Files
+from homeport.api.requests import RequestPaths
 from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
 from homeport.api.usage import UsagePaths
@@ -156,10 +157,11 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         )
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns, self.path.classes)
         usage = UsagePaths(self.keys, self.engine, self.clock)
+        requests = RequestPaths(self.keys, self.engine)
         feedback = FeedbackPaths(self.keys, self.engine, self.clock, desk=cache.desk)
         bad = CachePaths(self.keys, cache.desk, self.engine, self.path.limiter)
         dry_runs = RoutePath(self.path.preview)
-        return (uploads, batches, usage, feedback, bad, CountTokens(self.path.counting), dry_runs, admin)
+        return (uploads, batches, usage, requests, feedback, bad, CountTokens(self.path.counting), dry_runs, admin)
 
 
 async def _publish(metrics: Metrics) -> None:

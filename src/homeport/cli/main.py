@@ -40,6 +40,7 @@ from homeport.cli import (
     sim,
     sla,
     status,
+    trace,
     up,
 )
 from homeport.cli.context import Context
@@ -72,6 +73,7 @@ app.add_typer(cache.app, name="cache")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(bench.app, name="bench")
 app.add_typer(route.app, name="route")
+app.add_typer(trace.app, name="trace")
 
 
 def _print_version(wanted: bool) -> None:

@@ -17,6 +17,11 @@ def visible(text: str, most: int = 80) -> str:
     return "".join(_NAMES.get(letter, letter) for letter in told)
 
 
+def visible_line(text: str, most: int) -> str:
+    """A name or a sentence in one line: as `shown`, with signs for the ends of lines and tabs."""
+    return "".join(_NAMES.get(letter, letter) for letter in shown(text, most))
+
+
 def shown(text: str, most: int) -> str:
     """A longer text: its lines stay; what cannot be seen is named."""
     told, marks = [], 0

@@ -1,12 +1,15 @@
-"""Requests that were kept whole: a file each, HOME/captured/DAY/ID.msgpack, DAY being days since the epoch.
+"""Requests that were kept whole: a file each, HOME/captured/DAY/ID.msgpack.z, DAY being days since the epoch.
 
-Only their owner can read them (mode 0600). What is too old goes by the day, and of what is too much the oldest.
+Only their owner can read them (mode 0600). What is too old goes by the day, and of what is too much the oldest. What
+was put and not yet indexed has an empty file HOME/captured/new/DAY.ID: whoever indexes need not look at all there is.
 """
 
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -14,7 +17,11 @@ import msgspec
 from homeport.core.captured import Captured
 from homeport.core.errors import StorageError
 
-SUFFIX = ".msgpack"
+SUFFIX = ".msgpack.z"
+PLAIN = ".msgpack"
+"""Of files that were written before they were compressed."""
+_LEVEL = 3
+_NEW = "new"
 _DAY_NS = 86_400 * 1_000_000_000
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _LOOKS = 16
@@ -42,12 +49,14 @@ class BodyStore:
         """Keep one. Raises StorageError where that cannot be done."""
         if not _ID.fullmatch(captured.request_id):
             return
-        data = msgspec.msgpack.encode(captured)
+        data = zlib.compress(msgspec.msgpack.encode(captured), _LEVEL)
         day = self._folder / str(captured.at // _DAY_NS)
         try:
-            day.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (day, self._new):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder.chmod(0o700)
             _write(day / f"{captured.request_id}{SUFFIX}", data)
+            self._note(day, captured.request_id)
         except OSError as error:
             raise _unusable(self._folder, error) from error
         self._since_look += len(data)
@@ -58,22 +67,63 @@ class BodyStore:
         """The request with an id; None where it was not kept. Raises StorageError where it cannot be read."""
         if not _ID.fullmatch(request_id):
             return None
-        for day in reversed(self._days()):
-            path = day / f"{request_id}{SUFFIX}"
+        for path in self._paths(request_id):
             try:
-                with path.open("rb") as file:
-                    return msgspec.msgpack.decode(file.read(_LARGEST), type=Captured)
+                return _read(path)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise _unusable(self._folder, error) from error
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, zlib.error) as error:
                 raise StorageError(
                     f"what was kept of request {request_id} cannot be read",
                     code="captured_unreadable",
                     hint="name another request; the file was cut off or changed",
                 ) from error
         return None
+
+    def has(self, request_id: str, at: int) -> bool:
+        """Whether what began at this time, in nanoseconds since the epoch, is kept."""
+        day = self._folder / str(at // _DAY_NS)
+        return bool(_ID.fullmatch(request_id)) and any(path.exists() for path in _files_of(day, request_id))
+
+    def remove(self, request_id: str) -> bool:
+        """Forget one; whether it was there. Raises StorageError."""
+        there = [path for path in self._paths(request_id) if path.exists()] if _ID.fullmatch(request_id) else []
+        try:
+            for path in there:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unusable(self._folder, error) from error
+        return bool(there)
+
+    def new(self, most: int) -> list[str]:
+        """Ids of requests that were put since they were last `seen`, at most so many, in no order."""
+        try:
+            with os.scandir(self._new) as entries:
+                names = [entry.name for entry in islice(entries, most)]
+        except FileNotFoundError:
+            return []
+        return [name.partition(".")[2] for name in names]
+
+    def seen(self, request_ids: Iterable[str]) -> None:
+        """They are indexed: `new` does not tell them again."""
+        gone = set(request_ids)
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._new) as entries:
+            for entry in entries:
+                if entry.name.partition(".")[2] in gone:
+                    Path(entry.path).unlink(missing_ok=True)
+
+    def renew(self) -> None:
+        """All that is kept is new once more. Raises StorageError."""
+        try:
+            for day in self._days():
+                self._new.mkdir(mode=0o700, exist_ok=True)
+                for path in _files(day):
+                    if path.name.endswith((SUFFIX, PLAIN)):
+                        self._note(day, path.name.partition(".")[0])
+        except OSError as error:
+            raise _unusable(self._folder, error) from error
 
     def tidy(self, now: int) -> int:
         """Remove what is too old, in nanoseconds since the epoch, or too much; how many files. Raises StorageError."""
@@ -86,6 +136,18 @@ class BodyStore:
         except OSError as error:
             raise _unusable(self._folder, error) from error
         return len(gone)
+
+    @property
+    def _new(self) -> Path:
+        return self._folder / _NEW
+
+    def _note(self, day: Path, request_id: str) -> None:
+        (self._new / f"{day.name}.{request_id}").touch(mode=0o600)
+
+    def _paths(self, request_id: str) -> Iterator[Path]:
+        """Where it may be, the newest day first."""
+        for day in reversed(self._days()):
+            yield from _files_of(day, request_id)
 
     def _old(self, now: int) -> Iterator[Path]:
         first = now // _DAY_NS - self.keep_days
@@ -118,9 +180,25 @@ class BodyStore:
         return sorted(days, key=lambda day: int(day.name))
 
 
+def _files_of(day: Path, request_id: str) -> tuple[Path, Path]:
+    return day / f"{request_id}{SUFFIX}", day / f"{request_id}{PLAIN}"
+
+
+def _read(path: Path) -> Captured:
+    """Raises OSError; zlib.error and MsgspecError for what was cut off or changed."""
+    with path.open("rb") as file:
+        data = file.read(_LARGEST)
+    if path.name.endswith(SUFFIX):
+        opened = zlib.decompressobj()
+        data = opened.decompress(data, _LARGEST)
+        if not opened.eof:
+            raise zlib.error("it does not end")
+    return msgspec.msgpack.decode(data, type=Captured)
+
+
 def _write(path: Path, data: bytes) -> None:
     """All of it or nothing, readable by its owner alone."""
-    unfinished = path.with_suffix(_UNFINISHED)
+    unfinished = path.with_name(f"{path.name.partition('.')[0]}{_UNFINISHED}")
     with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
         file.write(data)
     unfinished.replace(path)

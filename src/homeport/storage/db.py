@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, FromClause, Insert, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from homeport.core.errors import StorageError
@@ -29,9 +30,17 @@ def open_database(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         return open_postgresql(parsed)
     engine = create_engine(parsed)
+    engine.dialect.statement_compiler = _SqliteCompiler
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+class _SqliteCompiler(SQLiteCompiler):
+    """SQLAlchemy's, which passes the hints of a statement over."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
 
 
 def sqlite_url(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""Single requests, looked at afterwards: found, shown whole, searched, exported, followed as they end."""

@@ -1,0 +1,85 @@
+"""`homeport trace`, as a person types it."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from homeport.core.events import RequestFinished
+from homeport.core.types import Outcome
+from homeport.storage.journal import Journal
+from tests.cli.terminal import Terminal
+from tests.storage.events import finished
+
+NOVEMBER = 1_793_491_200 * 10**9
+"""2026-11-01 00:00:00 UTC."""
+HOUR = 3_600 * 10**9
+HOSTILE = "<b>[red]ann\x1b[2J\u202e\nERROR fake log line"
+
+
+def event(number: int, **more: Any) -> RequestFinished:
+    row = finished(f"r{number}", cost=number * 1000, started_at=NOVEMBER + number * HOUR)
+    return msgspec.structs.replace(row, **{"project": f"acme/{number % 2}", **more})
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    opened = Terminal(tmp_path / "home")
+    journal = Journal(opened.home / "journal")
+    for number in range(4):
+        journal.record(event(number))
+    failure = {"outcome": Outcome.FAILED, "error": "upstream_timeout", "status": 504}
+    journal.record(event(4, reason=HOSTILE, target=HOSTILE, trace_id="tr_1", **failure))
+    journal.close()
+    return opened
+
+
+def ids(terminal: Terminal, *options: str) -> list[str]:
+    return [one["id"] for one in terminal.told("trace", "list", *options)["requests"]]
+
+
+def test_a_list(terminal: Terminal) -> None:
+    said = terminal.run("trace", "list", "--limit", "2")
+    assert "2026-11-01 04:00:00" in said
+    assert "r4" in said
+    assert "r3" in said
+    assert "r2" not in said
+    place = said.partition("--after ")[2].strip()
+    assert ids(terminal, "--after", place) == ["r2", "r1", "r0"]
+
+
+def test_what_is_looked_for(terminal: Terminal) -> None:
+    assert ids(terminal) == ["r4", "r3", "r2", "r1", "r0"]
+    assert ids(terminal, "--project", "acme/1") == ["r3", "r1"]
+    assert ids(terminal, "--project", "acme", "--min-cost-usd", "0.000003") == ["r4", "r3"]
+    assert ids(terminal, "--outcome", "failed", "--trace", "tr_1", "--status", "504") == ["r4"]
+    assert ids(terminal, "--since", "2026-11-01T03:00", "--until", "2026-11-01T04:00") == ["r3"]
+    assert ids(terminal, "--until", "2020-01-01") == []
+    assert "There is no such request." in terminal.run("trace", "list", "--key", "nobody")
+
+
+def test_what_callers_wrote_is_text(terminal: Terminal) -> None:
+    said = terminal.run("trace", "list")
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "[red]ann" in said
+    assert not any(line.startswith("ERROR fake") for line in said.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--since", "yesterday"), "time_invalid"),
+        (("--since", "2026-11-02", "--until", "2026-11-01"), "period_invalid"),
+        (("--min-cost-usd", "much"), "amount_invalid"),
+        (("--min-cost-usd", "-1"), "amount_invalid"),
+        (("--min-cost-usd", "1e15"), "amount_invalid"),
+        (("--after", "x"), "cursor_invalid"),
+        (("--key", "\x1b[2J"), "name_unreadable"),
+        (("--limit", "0"), "usage"),
+        (("--status", "-5"), "usage"),
+    ],
+)
+def test_what_cannot_be_asked(terminal: Terminal, options: tuple[str, ...], code: str) -> None:
+    assert terminal.ask("trace", "list", *options).code == code
