@@ -13,6 +13,7 @@ from homeport.api.cache import CachePaths
 from homeport.api.cache_admin import CacheActions
 from homeport.api.feedback import FeedbackPaths
 from homeport.api.keys import KeyRegistry, Offer
+from homeport.bootstrap.admin import recorder
 from homeport.cache.desk import Desk
 from homeport.cache.guard import Terms
 from homeport.config.cache import CacheSettings
@@ -65,6 +66,7 @@ class Office:
             refresh=lambda: None,
             house=Parts(config=dict, digest=str, targets=list),
             clock=clock,
+            record=recorder(self.engine),
             resources=(actions,),
         )
         self.slept = self.told = 0

@@ -14,6 +14,7 @@ from homeport.api.auth import StoredKeyRing
 from homeport.api.budgets import BudgetActions, BudgetRegistry
 from homeport.api.holders import HolderActions, HolderRegistry
 from homeport.api.keys import KeyFields, KeyRegistry, Offer
+from homeport.bootstrap.admin import recorder
 from homeport.config.home import Home
 from homeport.core.alerts import AlertsTested
 from homeport.core.budgets import Account, Budget, ScopeKind, Window
@@ -58,8 +59,9 @@ class Office:
             refresh=self.keys.refresh,
             house=parts,
             clock=clock,
+            record=recorder(engine),
+            recorded=(BudgetActions(BudgetRegistry(engine, clock.wall_ns)),),
             resources=(
-                BudgetActions(BudgetRegistry(engine, clock.wall_ns)),
                 HolderActions(HolderRegistry(engine, home, clock.wall_ns)),
                 AlertActions(engine),
             ),
@@ -281,7 +283,12 @@ async def test_a_reload(office: Office) -> None:
 async def test_a_process_that_cannot_reload_says_so(office: Office) -> None:
     parts = Parts(config=dict, digest=str, targets=list)
     paths = AdminPaths(
-        keys=office.keys, registry=office.registry, refresh=office.keys.refresh, house=parts, clock=ManualClock()
+        keys=office.keys,
+        registry=office.registry,
+        refresh=office.keys.refresh,
+        house=parts,
+        clock=ManualClock(),
+        record=recorder(office.engine),
     )
     house = House(MID, keys=office.keys, families=[paths])
     refused = await Caller("/admin/v1/reload", headers=[("authorization", f"Bearer {office.admin}")]).call(house.app)

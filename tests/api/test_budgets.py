@@ -14,6 +14,7 @@ from homeport.api.admin import House as Parts
 from homeport.api.auth import StoredKeyRing
 from homeport.api.budgets import BudgetActions, BudgetFields, BudgetRegistry, amount, budget_view, checked
 from homeport.api.keys import KeyFields, KeyRegistry, Offer
+from homeport.bootstrap.admin import recorder
 from homeport.core.budgets import Account, Action, ScopeKind, Window
 from homeport.core.errors import InvalidRequest, NotFound
 from homeport.core.money import Nano, format_usd, parse_usd
@@ -55,7 +56,8 @@ class Office:
             refresh=ring.refresh,
             house=Parts(config=dict, digest=str, targets=list),
             clock=self.clock,
-            resources=(BudgetActions(self.registry),),
+            record=recorder(engine),
+            recorded=(BudgetActions(self.registry),),
         )
         self.house = House(MID, keys=ring, families=[paths])
 

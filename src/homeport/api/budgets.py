@@ -1,25 +1,28 @@
 """Every change to budgets: `homeport budget` and the admin API are two ways to ask for it."""
 
+import copy
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from homeport.api.admin import Action, Answer, off_the_loop
 from homeport.api.bodies import read
 from homeport.api.keys import PROJECT
 from homeport.config.fields import NAME
+from homeport.core.audit import HOMEPORT, Actor, Asker
 from homeport.core.budgets import Action as AtCap
 from homeport.core.budgets import Budget, ScopeKind, Window
 from homeport.core.errors import InvalidRequest, NotFound
 from homeport.core.money import NANO_PER_USD, Nano, format_usd, parse_usd
-from homeport.core.types import Key
+from homeport.storage import audit
 from homeport.storage.budgets import (
+    Noted,
     Standing,
     StoredBudget,
     add_budget,
@@ -81,6 +84,13 @@ class BudgetRegistry:
     def __init__(self, engine: Engine, wall_ns: Callable[[], int]) -> None:
         self._engine = engine
         self._wall_ns = wall_ns
+        self._actor = HOMEPORT
+
+    def by(self, actor: Actor) -> Self:
+        """The same, for changes that somebody makes: the audit log has them with the name."""
+        mine = copy.copy(self)
+        mine._actor = actor
+        return mine
 
     def every(self) -> Sequence[BudgetFacts]:
         """Every budget that is not removed, oldest first."""
@@ -116,7 +126,7 @@ class BudgetRegistry:
                 hint="remove some, or let one budget of users or traces with the scope * have an account for each",
             )
         budget = Budget(id=f"bud_{secrets.token_hex(8)}", **said)
-        add_budget(self._engine, budget, self._wall_ns())
+        add_budget(self._engine, budget, self._wall_ns(), self._note("budget.create"))
         return self.get(budget.id)
 
     def update(self, budget_id: str, fields: BudgetFields) -> BudgetFacts:
@@ -124,14 +134,23 @@ class BudgetRegistry:
         if fields.scope is not UNSET and fields.kind is UNSET:
             fields = msgspec.structs.replace(fields, kind=before.kind)
         said = checked(fields)
-        if change_budget(self._engine, budget_id, lambda budget: msgspec.structs.replace(budget, **said)) is None:
+        note = self._note("budget.update")
+        if change_budget(self._engine, budget_id, lambda budget: msgspec.structs.replace(budget, **said), note) is None:
             raise _unknown(budget_id)
         return self.get(budget_id)
 
     def remove(self, budget_id: str) -> None:
         """It caps nothing from now on. What was spent stays in the ledger."""
-        if not remove_budget(self._engine, budget_id, self._wall_ns()):
+        if not remove_budget(self._engine, budget_id, self._wall_ns(), self._note("budget.remove")):
             raise _unknown(budget_id)
+
+    def _note(self, action: str) -> Noted:
+        def note(connection: Connection, before: Budget | None, after: Budget | None) -> None:
+            one = after or before
+            assert one is not None
+            audit.write(connection, self._actor, action, one.id, _said(before), _said(after), self._wall_ns())
+
+        return note
 
     def _check_key(self, kind: ScopeKind, scope: str) -> None:
         if kind is ScopeKind.KEY and scope not in {
@@ -202,22 +221,23 @@ class BudgetActions:
             case ["budgets", budget_id] if budget_id:
                 return {
                     "GET": lambda _, __: self._told(partial(self._registry.get, budget_id)),
-                    "PATCH": lambda _, body: self._update(budget_id, body),
-                    "DELETE": lambda _, __: self._remove(budget_id),
+                    "PATCH": lambda asker, body: self._update(asker, budget_id, body),
+                    "DELETE": lambda asker, __: self._remove(asker, budget_id),
                 }
         return {}
 
-    async def _list(self, _: Key, __: bytes) -> Answer:
+    async def _list(self, _: Asker, __: bytes) -> Answer:
         return 200, {"object": "list", "data": [budget_view(one) for one in await off_the_loop(self._registry.every)]}
 
-    async def _create(self, _: Key, body: bytes) -> Answer:
-        return await self._told(partial(self._registry.create, read(body, _FIELDS)[0]), status=201)
+    async def _create(self, asker: Asker, body: bytes) -> Answer:
+        return await self._told(partial(self._registry.by(asker.actor).create, read(body, _FIELDS)[0]), status=201)
 
-    async def _update(self, budget_id: str, body: bytes) -> Answer:
-        return await self._told(partial(self._registry.update, budget_id, read(body, _FIELDS)[0]))
+    async def _update(self, asker: Asker, budget_id: str, body: bytes) -> Answer:
+        change = partial(self._registry.by(asker.actor).update, budget_id, read(body, _FIELDS)[0])
+        return await self._told(change)
 
-    async def _remove(self, budget_id: str) -> Answer:
-        await off_the_loop(partial(self._registry.remove, budget_id))
+    async def _remove(self, asker: Asker, budget_id: str) -> Answer:
+        await off_the_loop(partial(self._registry.by(asker.actor).remove, budget_id))
         return 200, {"id": budget_id, "removed": True}
 
     async def _told(self, work: Callable[[], BudgetFacts], status: int = 200) -> Answer:
@@ -225,6 +245,13 @@ class BudgetActions:
 
 
 _FIELDS = msgspec.json.Decoder(BudgetFields)
+
+
+def _said(budget: Budget | None) -> Mapping[str, Any]:
+    if budget is None:
+        return {}
+    fields = {name: value for name, value in msgspec.structs.asdict(budget).items() if name not in ("id", "limit")}
+    return {**fields, "limit_usd": format_usd(budget.limit)}
 
 
 def _facts(stored: StoredBudget, accounts: Sequence[Standing]) -> BudgetFacts:

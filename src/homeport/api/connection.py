@@ -41,6 +41,17 @@ class Connection:
         self.disconnected = False
         self.started = False
 
+    @property
+    def address(self) -> str:
+        """Where the caller connected from; "" where that is not known."""
+        client = self._scope.get("client")
+        return str(client[0]) if client else ""
+
+    @property
+    def scheme(self) -> str:
+        """`http`, or `https` where the server speaks TLS itself."""
+        return str(self._scope.get("scheme", "http"))
+
     def header(self, name: bytes) -> str | None:
         """A header's value, by its lower-case name; read as UTF-8, which clients send, or else as Latin-1.
 

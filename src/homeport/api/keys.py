@@ -1,18 +1,21 @@
 """Every change to keys: `homeport keys` and the admin API are two ways to ask for it."""
 
+import copy
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from homeport.api.auth import another_token, digest, new_token
 from homeport.config.privacy import CLASS_NAME
+from homeport.core.audit import HOMEPORT, Actor
 from homeport.core.errors import ConfigError, InvalidRequest, NotFound
 from homeport.core.types import DEFAULT_PROJECT, Key, RateLimits, Scope
-from homeport.storage.keys import StoredKey, add_key, change_key, list_keys, revoke_key
+from homeport.storage import audit
+from homeport.storage.keys import Noted, StoredKey, add_key, change_key, list_keys, revoke_key
 
 MAX_GRACE_SECONDS = 30 * 86_400
 _MOST_RESERVED_PERCENT = 90
@@ -78,6 +81,13 @@ class KeyRegistry:
         self._pepper = pepper
         self._offer = offer
         self._wall_ns = wall_ns
+        self._actor = HOMEPORT
+
+    def by(self, actor: Actor) -> Self:
+        """The same, for changes that somebody makes: the audit log has them with the name."""
+        mine = copy.copy(self)
+        mine._actor = actor
+        return mine
 
     def every(self) -> Sequence[StoredKey]:
         """Every key, revoked and expired ones too, oldest first."""
@@ -96,7 +106,7 @@ class KeyRegistry:
         key = self._applied(fields, Key(id=key_id, name=""))
         now = self._wall_ns()
         shown = digest(self._pepper, token)
-        add_key(self._engine, key, shown, now)
+        add_key(self._engine, key, shown, now, self._note("key.create"))
         return Issued(StoredKey(key=key, digest=shown, created_at=now, revoked_at=None), token)
 
     def update(self, key_id: str, fields: KeyFields) -> StoredKey:
@@ -105,7 +115,7 @@ class KeyRegistry:
 
         # What is wrong with the fields is found before the database is locked for the change.
         self._applied(fields, self.get(key_id).key)
-        return self._changed(key_id, change)
+        return self._changed(key_id, change, "key.update")
 
     def rotate(self, key_id: str, grace_seconds: float) -> Issued:
         """A new token for a key; the token it had is good for `grace_seconds` more, one that was older is not."""
@@ -127,13 +137,22 @@ class KeyRegistry:
                 previous_until=now + int(grace_seconds * _SECOND) if grace_seconds else None,
             )
 
-        return Issued(self._changed(key_id, change), token)
+        return Issued(self._changed(key_id, change, "key.rotate"), token)
 
     def revoke(self, key_id: str) -> StoredKey:
-        return _known(key_id, revoke_key(self._engine, key_id, self._wall_ns()))
+        return _known(key_id, revoke_key(self._engine, key_id, self._wall_ns(), self._note("key.revoke")))
 
-    def _changed(self, key_id: str, change: Callable[[StoredKey], StoredKey]) -> StoredKey:
-        return _known(key_id, change_key(self._engine, key_id, change))
+    def _changed(self, key_id: str, change: Callable[[StoredKey], StoredKey], action: str) -> StoredKey:
+        return _known(key_id, change_key(self._engine, key_id, change, self._note(action)))
+
+    def _note(self, action: str) -> Noted:
+        now = self._wall_ns()
+
+        def note(connection: Connection, before: StoredKey | None, after: StoredKey) -> None:
+            was = {} if before is None else view(before, now)
+            audit.write(connection, self._actor, action, after.key.id, was, view(after, now), now)
+
+        return note
 
     def _applied(self, fields: KeyFields, key: Key) -> Key:
         said = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}

@@ -1,11 +1,12 @@
 """What the admin API of a gateway process is made of."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Engine
 
-from homeport.api.admin import AdminPaths, House, Resource
+from homeport.api.admin import AdminPaths, House, Recorder, Resource
 from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
 from homeport.api.budgets import BudgetActions
@@ -18,6 +19,7 @@ from homeport.core.ports import Clock, Health
 from homeport.core.types import Target
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.gate import Standing
+from homeport.storage.audit import record
 
 
 def build_admin(
@@ -37,13 +39,19 @@ def build_admin(
         refresh=keys.refresh,
         house=House(config=lambda: shown(settings), digest=lambda: digest_of(settings), targets=targets, reload=reload),
         clock=clock,
+        record=recorder(engine),
+        recorded=(BudgetActions(budget_registry(engine)),),
         resources=(
-            BudgetActions(budget_registry(engine)),
             HolderActions(holder_registry(engine, home)),
             AlertActions(engine),
             *resources,
         ),
     )
+
+
+def recorder(engine: Engine) -> Recorder:
+    """What writes into the audit log."""
+    return lambda actor, action, subject, after: record(engine, actor, action, subject, after, time.time_ns())
 
 
 def target_states(

@@ -159,7 +159,7 @@ holders.register(app)
 
 
 def _registry(state: Context) -> BudgetRegistry:
-    return bootstrap.budget_registry(bootstrap.open_storage(state.settings, state.home))
+    return bootstrap.budget_registry(bootstrap.open_storage(state.settings, state.home)).by(state.actor)
 
 
 def _scope(said: dict[str, str | None]) -> tuple[ScopeKind, str]:

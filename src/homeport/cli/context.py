@@ -1,5 +1,7 @@
 """What every command starts from: the environment, the state folder, the configuration, the terminal."""
 
+import os
+import pwd
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +15,7 @@ from homeport.config.file import ConfigFile
 from homeport.config.home import Home
 from homeport.config.load import Environment, read_environment
 from homeport.config.schema import Settings
+from homeport.core.audit import Actor, Origin
 from homeport.core.errors import ConfigError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -77,6 +80,18 @@ class Context:
     def settings(self) -> Settings:
         return self.config_file.read()
 
+    @property
+    def actor(self) -> Actor:
+        """Who types, for the audit log: the user of this machine."""
+        return Actor(name=_user_name(), origin=Origin.CLI)
+
     def print_json(self, value: Any) -> None:
         """One JSON document on standard output, for programs."""
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        return f"uid {os.getuid()}"

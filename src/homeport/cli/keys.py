@@ -184,7 +184,7 @@ def revoke(context: typer.Context, key_id: KeyId) -> None:
 
 def _registry(state: Context) -> KeyRegistry:
     engine = bootstrap.open_storage(state.settings, state.home)
-    return bootstrap.key_registry(engine, state.settings, state.home)
+    return bootstrap.key_registry(engine, state.settings, state.home).by(state.actor)
 
 
 def _cap(text: str) -> BudgetFields:
@@ -203,7 +203,7 @@ def _cap(text: str) -> BudgetFields:
 
 def _add_cap(state: Context, key_id: str, cap: BudgetFields) -> None:
     """A budget with the key's id as its name. Without it the key is not told to anybody, and revoked."""
-    budgets = bootstrap.budget_registry(bootstrap.open_storage(state.settings, state.home))
+    budgets = bootstrap.budget_registry(bootstrap.open_storage(state.settings, state.home)).by(state.actor)
     with ExitStack() as undo:  # on an interrupt too: no key may be without the cap that was asked for
         undo.callback(_registry(state).revoke, key_id)
         budgets.create(msgspec.structs.replace(cap, name=key_id, scope=key_id))

@@ -46,7 +46,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return Nano(max(0, self.budget.limit - self.spent - self.leased))
 
 
-def add_budget(engine: Engine, budget: Budget, created_at: int) -> None:
+Noted = Callable[[Connection, Budget | None, Budget | None], None]
+"""Writes down a change in its transaction: what the budget was, and what it is."""
+
+
+def add_budget(engine: Engine, budget: Budget, created_at: int, note: Noted | None = None) -> None:
     """Keep a budget; its id is `bud_` and 16 hexadecimal digits.
 
     Raises:
@@ -56,6 +60,7 @@ def add_budget(engine: Engine, budget: Budget, created_at: int) -> None:
     try:
         with writing(engine) as connection:
             connection.execute(insert(budgets).values(_row(stored)))
+            _tell(note, connection, None, budget)
     except IntegrityError as error:
         raise _taken(budget) from error
 
@@ -66,7 +71,9 @@ def list_budgets(engine: Engine) -> Sequence[StoredBudget]:
         return _live(connection)
 
 
-def change_budget(engine: Engine, budget_id: str, change: Callable[[Budget], Budget]) -> Budget | None:
+def change_budget(
+    engine: Engine, budget_id: str, change: Callable[[Budget], Budget], note: Noted | None = None
+) -> Budget | None:
     """Read a budget that is not removed, change it and write it, as the only writer; None if there is none.
 
     A new limit holds from the next trade of each account on.
@@ -85,16 +92,22 @@ def change_budget(engine: Engine, budget_id: str, change: Callable[[Budget], Bud
             after = msgspec.structs.replace(before, budget=change(before.budget))
             _check_same(before.budget, after.budget)
             connection.execute(update(budgets).where(live).values(_row(after)))
+            _tell(note, connection, before.budget, after.budget)
     except IntegrityError as error:
         raise _taken(after.budget) from error
     return after.budget
 
 
-def remove_budget(engine: Engine, budget_id: str, at: int) -> bool:
+def remove_budget(engine: Engine, budget_id: str, at: int, note: Noted | None = None) -> bool:
     """It caps nothing from now on; False if there is no such budget. What was spent stays in the ledger."""
     live = (budgets.c.id == budget_id) & budgets.c.removed_at.is_(None)
     with writing(engine) as connection:
-        return bool(connection.execute(update(budgets).where(live).values(removed_at=at)).rowcount)
+        row = connection.execute(select(budgets).where(live).with_for_update()).mappings().one_or_none()
+        if row is None:
+            return False
+        connection.execute(update(budgets).where(live).values(removed_at=at))
+        _tell(note, connection, stored_budget(row).budget, None)
+    return True
 
 
 def standings(engine: Engine, now: int, budget_id: str = "") -> Sequence[Standing]:
@@ -108,6 +121,11 @@ def standings(engine: Engine, now: int, budget_id: str = "") -> Sequence[Standin
     with engine.connect() as connection:
         found = [stored.budget for stored in _live(connection) if budget_id in ("", stored.budget.id)]
         return [standing for budget in found for standing in _standings(connection, budget, now)]
+
+
+def _tell(note: Noted | None, connection: Connection, before: Budget | None, after: Budget | None) -> None:
+    if note is not None:
+        note(connection, before, after)
 
 
 def _standings(connection: Connection, budget: Budget, now: int) -> Iterator[Standing]:

@@ -29,10 +29,16 @@ class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
     previous_until: int | None = None
 
 
-def add_key(engine: Engine, key: Key, digest: str, created_at: int) -> None:
+Noted = Callable[[Connection, StoredKey | None, StoredKey], None]
+"""Writes down a change in its transaction: what the key was, and what it is."""
+
+
+def add_key(engine: Engine, key: Key, digest: str, created_at: int, note: Noted | None = None) -> None:
     stored = StoredKey(key=key, digest=digest, created_at=created_at, revoked_at=None)
     with writing(engine) as connection:
         connection.execute(insert(keys).values(_row(stored)))
+        if note is not None:
+            note(connection, None, stored)
 
 
 def list_keys(engine: Engine) -> Sequence[StoredKey]:
@@ -42,28 +48,35 @@ def list_keys(engine: Engine) -> Sequence[StoredKey]:
         return [_stored(row) for row in rows]
 
 
-def change_key(engine: Engine, key_id: str, change: Callable[[StoredKey], StoredKey]) -> StoredKey | None:
+def change_key(
+    engine: Engine, key_id: str, change: Callable[[StoredKey], StoredKey], note: Noted | None = None
+) -> StoredKey | None:
     """Read a key that is not revoked, change it and write it, as the only writer; None if there is none."""
     with writing(engine) as connection:
-        return _change(connection, key_id, change)
+        return _change(connection, key_id, change, note)
 
 
-def revoke_key(engine: Engine, key_id: str, at: int) -> StoredKey | None:
+def revoke_key(engine: Engine, key_id: str, at: int, note: Noted | None = None) -> StoredKey | None:
     """Revoke a key, and take the answers out of the cache that it was given; None if there is no such live key."""
     with writing(engine) as connection:
-        revoked = _change(connection, key_id, lambda stored: msgspec.structs.replace(stored, revoked_at=at))
+        revoked = _change(connection, key_id, lambda stored: msgspec.structs.replace(stored, revoked_at=at), note)
         if revoked is not None:
             purge_entries(connection, Purge(key_id=key_id), at)
     return revoked
 
 
-def _change(connection: Connection, key_id: str, change: Callable[[StoredKey], StoredKey]) -> StoredKey | None:
+def _change(
+    connection: Connection, key_id: str, change: Callable[[StoredKey], StoredKey], note: Noted | None
+) -> StoredKey | None:
     live = (keys.c.id == key_id) & keys.c.revoked_at.is_(None)
     row = connection.execute(select(keys).where(live)).mappings().one_or_none()
     if row is None:
         return None
-    changed = change(_stored(row))
+    before = _stored(row)
+    changed = change(before)
     connection.execute(update(keys).where(live).values(_row(changed)))
+    if note is not None:
+        note(connection, before, changed)
     return changed
 
 
