@@ -8,6 +8,7 @@ from homeport.bootstrap.alerts import SHAPES, courier, deliver_alerts, receivers
 from homeport.bootstrap.batches import run_batches
 from homeport.bootstrap.budgets import watch_budgets
 from homeport.bootstrap.cache import terms_of
+from homeport.bootstrap.console import ensure_first_user, user_registry
 from homeport.bootstrap.endpoints import read_endpoints, read_placement
 from homeport.bootstrap.engine_hours import watch_engines
 from homeport.bootstrap.engines import (
@@ -65,6 +66,7 @@ __all__ = [
     "check_package",
     "courier",
     "deliver_alerts",
+    "ensure_first_user",
     "ensure_own_keys",
     "evaluate_package",
     "explain_offline",
@@ -100,6 +102,7 @@ __all__ = [
     "try_storage",
     "try_trust",
     "unsign_stored",
+    "user_registry",
     "utc_day",
     "verify_package",
     "watch_budgets",

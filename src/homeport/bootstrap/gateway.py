@@ -25,6 +25,7 @@ from homeport.api.usage import UsagePaths
 from homeport.bootstrap.admin import build_admin
 from homeport.bootstrap.beside import beside
 from homeport.bootstrap.cache import terms_of
+from homeport.bootstrap.console import build_console
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.prices import renew_prices
 from homeport.bootstrap.reload import Reloader
@@ -161,7 +162,11 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         feedback = FeedbackPaths(self.keys, self.engine, self.clock, desk=cache.desk)
         bad = CachePaths(self.keys, cache.desk, self.engine, self.path.limiter)
         dry_runs = RoutePath(self.path.preview)
-        return (uploads, batches, usage, requests, feedback, bad, CountTokens(self.path.counting), dry_runs, admin)
+        shown = [self._console(settings)] if settings.console.enabled else []
+        return (uploads, batches, usage, requests, feedback, bad, CountTokens(self.path.counting), dry_runs, admin, *shown)
+
+    def _console(self, settings: Settings) -> Paths:
+        return build_console(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states)
 
 
 async def _publish(metrics: Metrics) -> None:

@@ -42,6 +42,7 @@ from homeport.cli import (
     status,
     trace,
     up,
+    users,
 )
 from homeport.cli.context import Context
 from homeport.core.errors import ConfigError, HomeportError, StorageError
@@ -70,6 +71,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(sla.app, name="sla")
 app.add_typer(budget.app, name="budget")
 app.add_typer(cache.app, name="cache")
+app.add_typer(users.app, name="users")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(bench.app, name="bench")
 app.add_typer(route.app, name="route")

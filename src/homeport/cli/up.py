@@ -109,6 +109,7 @@ class _Up:
         sockets = listen_or_explain(state, state.settings.server.workers)
         state.home.address.write_text(f"http://{state.settings.server.host}:{state.settings.server.port}\n")
         bootstrap.ensure_own_keys(state.settings, state.home)
+        bootstrap.ensure_first_user(state.settings, state.home)
         progress = ByteProgress(state.console)
         for name in bootstrap.needed_packages(state.settings):
             docker_config = state.environment.docker_config

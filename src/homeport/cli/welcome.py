@@ -20,6 +20,7 @@ def show(state: Context, url: str, total: float, engines: dict[str, float], *, q
     say(f"Key file: {state.home.local_key}")
     if quiet:
         return
+    _show_console(state, url)
     say()
     say(f'  curl {url}/v1/chat/completions -H "Authorization: Bearer $(cat {state.home.local_key})" \\', markup=False)
     say(
@@ -38,6 +39,14 @@ def show(state: Context, url: str, total: float, engines: dict[str, float], *, q
     program = "homeport" if which("homeport") else sys.argv[0]
     commands = ", ".join(f"`{program} {name}`" for name in ("chat", "cost", "status", "check"))
     say(f"Next, in another terminal: {commands}. Ctrl-C stops.")
+
+
+def _show_console(state: Context, url: str) -> None:
+    console = state.settings.console
+    if not console.enabled:
+        return
+    first = f", user admin, password in {state.home.console_password}" if state.home.console_password.exists() else ""
+    state.console.print(f"Console: [bold]{console.public_url or url}/console[/]{first}", soft_wrap=True)
 
 
 def _show_tiers(state: Context) -> None:

@@ -30,6 +30,11 @@ class Home:
         return self.root / "admin.key"
 
     @property
+    def console_password(self) -> Path:
+        """The password of the console's first user, `admin`, until it is changed."""
+        return self.root / "console.password"
+
+    @property
     def pepper(self) -> Path:
         return self.root / "pepper.key"
 

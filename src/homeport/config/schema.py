@@ -16,6 +16,7 @@ from homeport.config.budgets import BudgetSettings
 from homeport.config.cache import CacheSettings
 from homeport.config.capture import CaptureSettings
 from homeport.config.cascade import CascadeSettings
+from homeport.config.console import ConsoleSettings
 from homeport.config.fields import (
     ApiKey,
     DatabaseUrl,
@@ -326,6 +327,7 @@ class Settings(Section):
     privacy: PrivacySettings = Field(default_factory=PrivacySettings, description="What may leave, and what may not.")
     capture: CaptureSettings = Field(default_factory=CaptureSettings, description="Which requests are kept whole.")
     cache: CacheSettings = Field(default_factory=CacheSettings, description="Which answers are given again.")
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings, description="The pages at /console.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Who is told of spending and of loops.")
     slo: tuple[ObjectiveSettings, ...] = Field(

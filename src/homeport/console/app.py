@@ -1,0 +1,217 @@
+"""`Paths` below /console: who asks, whether it may, which page answers, and how that is sent."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from homeport.api.admin import off_the_loop
+from homeport.api.connection import Connection
+from homeport.api.errors import headers_of, status_of
+from homeport.api.routes import Methods
+from homeport.console.access import LEAST, ROOT, may, permit
+from homeport.console.answers import Answer, Asset, Events, File, Html, Redirect
+from homeport.console.assets import StaticFile, read_assets
+from homeport.console.guard import SECURITY_HEADERS, check_host, check_origin, origin_of
+from homeport.console.page import Page
+from homeport.console.parts import Parts
+from homeport.console.render import Renderer
+from homeport.console.routing import Routes
+from homeport.console.sessions import new_id, read_cookie
+from homeport.console.visit import Form, Visit, read_form, read_query
+from homeport.core.discovery import discover, load_each
+from homeport.core.errors import HomeportError, InternalError, NotAuthenticated, NotFound, NotPermitted
+from homeport.core.people import Role
+
+logger = logging.getLogger(__name__)
+
+PAGES = "homeport.console.pages"
+CSRF = "form"
+"""The purpose of the proof that each form sends back."""
+_HTML = {"content-type": "text/html; charset=utf-8"}
+_EVENTS = {"content-type": "text/event-stream"}
+_FOR_EVER = "private, max-age=31536000, immutable"
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """The pages, loaded."""
+
+    pages: Sequence[Page]
+    routes: Routes
+    renderer: Renderer
+    assets: Mapping[str, StaticFile]
+
+
+class Console:
+    """Pages are imported, and the templates with them, when the first one is asked for.
+
+    Args:
+        parts: what the pages are made of.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._loading = asyncio.Lock()
+        self._shown: Shown | None = None
+
+    def find(self, path: str) -> Methods | None:
+        if path != ROOT and not path.startswith(f"{ROOT}/"):
+            return None
+        return {method: self._handler(method) for method in ("GET", "POST")}
+
+    def _handler(self, method: str) -> Callable[[Connection, str], Any]:
+        async def handle(connection: Connection, request_id: str) -> None:
+            shown = await self._loaded()
+            token = read_cookie(connection.header(b"cookie"), secure=self._parts.secure)
+            visit = self._stranger(connection, token or new_id(), request_id)
+            cookie = "" if token else self._parts.cookie(visit.token)
+            try:
+                visit, answer = await self._answer(shown, method, connection, visit)
+            except HomeportError as error:
+                answer = self._error_page(visit, error)
+            except Exception:  # a page with a defect is told as one, with the headers of all pages
+                logger.exception("unexpected error in the console, request %s", request_id)
+                answer = self._error_page(visit, InternalError("an unexpected error happened"))
+            await self._send(shown, connection, visit, answer, cookie)
+
+        return handle
+
+    async def _loaded(self) -> Shown:
+        async with self._loading:
+            if self._shown is None:
+                self._shown = await off_the_loop(self._load)
+            return self._shown
+
+    def _load(self) -> Shown:
+        modules: Mapping[str, ModuleType] = load_each(PAGES, discover(PAGES))
+        pages = sorted((module.page(self._parts) for module in modules.values()), key=lambda page: page.place)
+        assets = read_assets()
+        versions = {name: f"{ROOT}/static/{name}?v={asset.version}" for name, asset in assets.items()}
+        return Shown(pages=pages, routes=Routes(pages), renderer=Renderer({"asset": versions}), assets=assets)
+
+    def _stranger(self, connection: Connection, token: str, request_id: str) -> Visit:
+        return Visit(
+            route="",
+            path=connection.path,
+            words={},
+            query={},
+            form=Form(),
+            token=token,
+            session=None,
+            csrf=self._parts.sessions.proof(token, CSRF),
+            address=connection.address,
+            request_id=request_id,
+            now=self._parts.clock.wall_ns(),
+            origin="",
+            partial=connection.header(b"hx-request") == "true",
+        )
+
+    async def _answer(self, shown: Shown, method: str, connection: Connection, visit: Visit) -> tuple[Visit, Answer]:
+        server, host = self._parts.settings.server, connection.header(b"host") or ""
+        public_url = self._parts.settings.console.public_url or ""
+        check_host(host, public_url, server.host)
+        if connection.path in (ROOT, f"{ROOT}/"):
+            return visit, Redirect(to=self._first(shown))
+        match = shown.routes.find(method, connection.path)
+        if match is None or match.route not in LEAST:
+            raise NotFound("there is no such page", hint=f"begin at {ROOT}")
+        session = await off_the_loop(lambda: self._parts.sessions.find(visit.token))
+        visit = msgspec.structs.replace(
+            visit,
+            route=match.route,
+            words=match.words,
+            session=session,
+            query=read_query(connection.query),
+            origin=origin_of(host, public_url, connection.scheme),
+        )
+        if refused := _admit(visit, method):
+            return visit, refused
+        if method == "POST":
+            visit = msgspec.structs.replace(visit, form=await self._checked_form(connection, visit))
+        return visit, await match.view(visit)
+
+    async def _checked_form(self, connection: Connection, visit: Visit) -> Form:
+        check_origin(connection.header(b"origin"), connection.header(b"sec-fetch-site"), visit.origin)
+        form = read_form(await connection.read_body())
+        shown = form.one("csrf") or connection.header(b"x-csrf-token") or ""
+        if not self._parts.sessions.proves(visit.token, CSRF, shown):
+            raise NotPermitted(
+                "this form is from another session", code="form_outdated", hint="load the page again, and send it anew"
+            )
+        return form
+
+    def _first(self, shown: Shown) -> str:
+        return next(page.path for page in shown.pages if page.place)
+
+    def _error_page(self, visit: Visit, error: HomeportError) -> Html:
+        status, _ = status_of(error)
+        values = {"title": "Not done", "error": error, "status": status}
+        return Html(template="error.html", values=values, status=status)
+
+    async def _send(self, shown: Shown, connection: Connection, visit: Visit, answer: Answer, cookie: str) -> None:
+        headers = {**SECURITY_HEADERS, "x-homeport-request-id": visit.request_id}
+        if not isinstance(answer, Asset) and (cookie := getattr(answer, "cookie", "") or cookie):
+            headers["set-cookie"] = cookie
+        match answer:
+            case Html():
+                values = {**self._layout(shown, visit), **answer.values}
+                body = await off_the_loop(lambda: shown.renderer.page(answer.template, values, answer.block))
+                await connection.start(answer.status, {**_HTML, **_when(answer), **headers})
+                await connection.finish(body)
+            case Redirect():
+                await connection.start(303, {**headers, **_led(answer.to, visit)})
+                await connection.finish()
+            case File():
+                saved = {"content-type": answer.kind, "content-disposition": f'attachment; filename="{answer.name}"'}
+                await connection.start(200, {**headers, **saved})
+                await connection.finish(answer.data)
+            case Asset():
+                await connection.start(200, {**headers, "content-type": answer.kind, "cache-control": _FOR_EVER})
+                await connection.finish(answer.data)
+            case Events():
+                await connection.start(200, {**headers, **_EVENTS})
+                async for frame in answer.frames:
+                    await connection.send(frame)
+                await connection.finish()
+
+    def _layout(self, shown: Shown, visit: Visit) -> Mapping[str, Any]:
+        role = visit.session.role if visit.session is not None else None
+        return {
+            "visit": visit,
+            "navigation": [page for page in shown.pages if page.place and _leads(role, page)],
+            "can": lambda route: role is not None and may(role, route),
+            "error": None,
+        }
+
+
+def _admit(visit: Visit, method: str) -> Answer | None:
+    """Where whoever is not signed in is led. Raises NotAuthenticated or NotPermitted."""
+    if LEAST[visit.route] is None:
+        return None
+    if visit.session is None:
+        if method == "GET":
+            wanted = f"{visit.path}?{urlencode(visit.query)}" if visit.query else visit.path
+            return Redirect(to=f"{ROOT}/sign-in?{urlencode({'next': wanted})}")
+        raise NotAuthenticated("sign in first", code="sign_in_needed", hint=f"open {ROOT}/sign-in")
+    permit(visit.session.role, visit.route)
+    return None
+
+
+def _leads(role: Role | None, page: Page) -> bool:
+    return role is not None and may(role, f"GET {page.path}")
+
+
+def _when(answer: Html) -> Mapping[str, str]:
+    """When to ask again."""
+    error = answer.values.get("error")
+    told = headers_of(error, answer.status) if error is not None else {}
+    return {name: value for name, value in told.items() if name == "retry-after"}
+
+
+def _led(to: str, visit: Visit) -> Mapping[str, str]:
+    """htmx follows a redirect by itself, and would put the whole page into a part of one."""
+    return {"hx-redirect": to} if visit.partial else {"location": to}

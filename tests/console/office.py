@@ -1,0 +1,133 @@
+"""A console over a real database and the real application, and browsers that remember their cookie."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from homeport.api.auth import StoredKeyRing
+from homeport.api.budgets import BudgetRegistry
+from homeport.api.keys import KeyRegistry, Offer
+from homeport.config.home import Home
+from homeport.config.schema import Settings
+from homeport.console import passwords
+from homeport.console.app import Console
+from homeport.console.attempts import Attempts
+from homeport.console.parts import Parts
+from homeport.console.sessions import Lifetime, Sessions
+from homeport.console.users import UserRegistry
+from homeport.core.audit import Actor, Origin
+from homeport.core.people import Role
+from homeport.storage.db import open_database, sqlite_url
+from homeport.storage.users import StoredUser, add_user
+from tests.fakes.clock import ManualClock
+from tests.fakes.house import MID, House
+from tests.fakes.wire import Caller
+
+PEPPER = b"p" * 32
+PASSWORD = "correct horse battery"
+HOST = "127.0.0.1:8080"
+ADDRESS = "192.0.2.7"
+_HASH = passwords.hashed(PASSWORD)  # it takes a quarter of a second
+_COOKIE = re.compile(r"([A-Za-z_-]+)=([^;]*)")
+_CSRF = re.compile(rb'name="csrf" value="([0-9a-f]{64})"')
+
+
+def settings(**changes: Any) -> Settings:
+    base: dict[str, Any] = {
+        "providers": {"p": {"provider": "simulated"}},
+        "tiers": [{"name": "mid", "targets": [{"model": "mid", "provider": "p"}]}],
+    }
+    return Settings.model_validate(base | changes)
+
+
+class Office:
+    """A gateway with a console; a user of each role is named like the role."""
+
+    def __init__(self, folder: Path, migrated: Path, **changes: Any) -> None:
+        shutil.copy(migrated, folder / "homeport.db")
+        self.engine = open_database(sqlite_url(folder / "homeport.db"))
+        self.clock = ManualClock()
+        self.home = Home(folder / "home")
+        self.home.create()
+        self.settings = settings(**changes)
+        self.keys = KeyRegistry(self.engine, PEPPER, lambda: Offer(("mid",), ("mid",)), self.clock.wall_ns)
+        self.ring = StoredKeyRing(self.keys.every, PEPPER, lambda: self.clock.wall / 1e9)
+        self.budgets = BudgetRegistry(self.engine, self.clock.wall_ns)
+        self.users = UserRegistry(self.engine, self.clock.wall_ns)
+        self.sessions = Sessions(self.engine, PEPPER, Lifetime(), self.clock.wall_ns)
+        self.parts = Parts(
+            engine=self.engine,
+            home=self.home,
+            settings=self.settings,
+            clock=self.clock,
+            keys=self.keys,
+            refresh=self.ring.refresh,
+            budgets=self.budgets,
+            users=self.users,
+            sessions=self.sessions,
+            attempts=Attempts(self.clock.monotonic_ns),
+            targets=lambda: [{"model": "mid", "tier": "mid", "ready": True}],
+            secure=(self.settings.console.public_url or "").startswith("https://"),
+        )
+        self.console = Console(self.parts)
+        self.house = House(MID, keys=self.ring, families=[self.console])
+        for role in Role:
+            user = StoredUser(name=str(role), role=role, password=_HASH, created_at=self.clock.wall_ns())
+            add_user(self.engine, user, lambda *_: None)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def browser(self) -> "Browser":
+        """Of somebody who has not signed in."""
+        return Browser(self)
+
+    async def enter(self, role: Role) -> "Browser":
+        """Of somebody who has, without the password: it takes a quarter of a second to check."""
+        browser = self.browser()
+        actor = Actor(name=str(role), origin=Origin.CONSOLE, address=ADDRESS)
+        browser.cookie = f"homeport_console={self.sessions.begin(actor)}"
+        await browser.get("/console/account")
+        return browser
+
+
+class Browser:
+    """Remembers the cookie and, of the last page, what its forms send back."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.cookie = ""
+        self.csrf = ""
+        self.host = HOST
+
+    async def get(self, path: str, **headers: str) -> Caller:
+        return await self._call("GET", path, headers)
+
+    async def post(self, path: str, fields: Mapping[str, Any] | None = None, **headers: str) -> Caller:
+        """A form, as a page of ours sends it."""
+        body = urlencode({"csrf": self.csrf, **(fields or {})}, doseq=True).encode()
+        usual = {"origin": f"http://{self.host}", "content-type": "application/x-www-form-urlencoded"}
+        return await self._call("POST", path, {**usual, **headers}, body)
+
+    async def sign_in(self, name: str, password: str = PASSWORD, **fields: str) -> Caller:
+        await self.get("/console/sign-in")
+        answer = await self.post("/console/sign-in", {"name": name, "password": password, **fields})
+        if answer.status == 303:
+            await self.get("/console/account")
+        return answer
+
+    async def _call(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Caller:
+        cookie = {"cookie": self.cookie} if self.cookie else {}
+        said = {"host": self.host, **cookie, **{name.replace("_", "-"): text for name, text in headers.items()}}
+        caller = Caller(path, method=method, headers=said.items(), body=[body])
+        caller.scope["client"] = (ADDRESS, 40_000)
+        await caller.call(self.office.house.app)
+        if found := _COOKIE.match(caller.headers.get("set-cookie", "")):
+            self.cookie = found[0]
+        if forms := _CSRF.findall(caller.body):
+            assert len({*forms}) == 1
+            self.csrf = forms[0].decode()
+        return caller

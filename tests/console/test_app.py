@@ -1,0 +1,196 @@
+"""What holds for every page: headers, forms, hosts, errors, and that text stays text."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from homeport.api.keys import KeyFields
+from homeport.console.access import LEAST
+from homeport.core.people import Role
+from tests.console.office import Office
+
+PAGES = [route.removeprefix("GET ") for route in LEAST if route.startswith("GET") and "{" not in route]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7 * 7 }}{% raw %}",
+    "\x1b[31mred\x1b[0m\x1b]0;title\x07",
+    "\u202egnp.exe\u2066\u200b",
+    "Z\u0335\u0321" + "\u0335" * 60,
+    "2026-11-23 12:00:00 INFO admin signed in\r\nset-cookie: a=b",
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467" * 20,
+]
+
+
+@pytest.mark.parametrize("path", ["/console", *PAGES, "/console/static/console.css", "/console/unheard-of"])
+@pytest.mark.parametrize("signed_in", [True, False])
+async def test_every_answer_is_closed_to_other_sites(office: Office, path: str, signed_in: bool) -> None:
+    browser = await office.enter(Role.ADMIN) if signed_in else office.browser()
+    answer = await browser.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert "no-store" in answer.headers["cache-control"] or "static" in path
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_no_page_has_a_script_or_a_style_of_its_own(office: Office, path: str) -> None:
+    browser = await office.enter(Role.ADMIN)
+    body = (await browser.get(path)).body.decode()
+    assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:", body) == []
+    assert [tag for tag in re.findall(r"<script[^>]*>(.*?)</script>", body, re.DOTALL) if tag] == []
+    assert re.findall(r"""(?:src|href|action)=["'](?!/console)(?!#)[^"']*""", body) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_every_form_that_changes_something_sends_the_proof(office: Office, path: str) -> None:
+    office.keys.create(KeyFields(name="a key"))
+    browser = await office.enter(Role.ADMIN)
+    body = (await browser.get(path)).body.decode()
+    for form in re.findall(r'<form[^>]*method="post".*?</form>', body, re.DOTALL):
+        assert f'name="csrf" value="{browser.csrf}"' in form
+
+
+async def test_a_form_without_the_proof_changes_nothing(office: Office) -> None:
+    browser = await office.enter(Role.ADMIN)
+    right = browser.csrf
+    for wrong in ("", "0" * 64, right[:-1], right.upper() + "x", "\xff" * 64):
+        browser.csrf = wrong
+        refused = await browser.post("/console/keys", {"name": "planted", "scope": "inference"})
+        assert (refused.status, b"form_outdated" in refused.body) == (403, True)
+    assert office.keys.every() == []
+
+
+async def test_the_proof_of_another_session_is_none(office: Office) -> None:
+    one, other = await office.enter(Role.ADMIN), await office.enter(Role.ADMIN)
+    one.csrf = other.csrf
+    assert (await one.post("/console/keys", {"name": "planted", "scope": "inference"})).status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "https://127.0.0.1:8080"},
+        {"origin": "http://127.0.0.1:8081"},
+        {"origin": "http://127.0.0.1:8080, https://evil.example"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": "none"},
+    ],
+)
+async def test_a_form_from_another_site_changes_nothing(office: Office, headers: dict[str, str]) -> None:
+    browser = await office.enter(Role.ADMIN)
+    refused = await browser.post("/console/keys", {"name": "planted", "scope": "inference"}, **headers)
+    assert (refused.status, b"request_cross_site" in refused.body) == (403, True)
+    assert office.keys.every() == []
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "127.0.0.1:8080, evil.example", "[::1"])
+async def test_a_name_that_is_not_ours_is_refused(office: Office, host: str) -> None:
+    browser = office.browser()
+    browser.host = host
+    refused = await browser.get("/console/sign-in")
+    assert (refused.status, b"host_unknown" in refused.body) == (400, True)
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "[::1]:8080", "10.1.2.3:80", "LOCALHOST"])
+async def test_addresses_and_localhost_are_ours(office: Office, host: str) -> None:
+    browser = office.browser()
+    browser.host = host
+    assert (await browser.get("/console/sign-in")).status == 200
+
+
+async def test_with_a_public_url_only_that_is_ours(open_office: Callable[..., Office]) -> None:
+    office = open_office(console={"public_url": "https://homeport.example.com"})
+    browser = office.browser()
+    for host, status in (("homeport.example.com", 200), ("HOMEPORT.example.com", 200), ("127.0.0.1", 400)):
+        browser.host = host
+        assert (await browser.get("/console/sign-in")).status == status
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../app.py",
+        "..%2fapp.py",
+        "%2e%2e/app.py",
+        "/etc/passwd",
+        "console.css/",
+        "",
+        "console.css%00",
+        "..\\app.py",
+        "app.py",
+    ],
+)
+async def test_no_other_file_is_a_static_one(office: Office, name: str) -> None:
+    answer = await office.browser().get(f"/console/static/{name}")
+    assert answer.status in (303, 404)
+    assert b"import" not in answer.body
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"a=" + b"%zz" * 5, b"a=1&" * 400, b"csrf=%ff%fe", b"{}"])
+async def test_a_form_that_is_none_is_refused(office: Office, body: bytes) -> None:
+    browser = await office.enter(Role.ADMIN)
+    answer = await browser._call("POST", "/console/keys", {"origin": f"http://{browser.host}"}, body)
+    assert answer.status in (400, 403)
+    assert office.keys.every() == []
+
+
+@pytest.mark.parametrize("query", ["below=x", "below=" + "9" * 5000, "%ff=1", "a&" * 300, "actor=%00"])
+async def test_a_query_that_is_none_is_refused(office: Office, query: str) -> None:
+    browser = await office.enter(Role.ADMIN)
+    answer = await browser.get(f"/console/audit?{query}")
+    assert answer.status in (200, 400)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_what_somebody_wrote_is_text(office: Office, text: str) -> None:
+    office.keys.create(KeyFields(name=text))
+    browser = await office.enter(Role.ADMIN)
+    failed = await browser.post("/console/users", {"name": text, "role": "viewer"})
+    for answer in (
+        await browser.get("/console/keys"),
+        await browser.get("/console/audit"),
+        await browser.get(f"/console/audit?actor={'%3Cb%3E'}"),
+        failed,
+    ):
+        page = answer.body.decode()
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert not {"\x1b", "\x07", "\u202e", "\u200b", "\r"} & {*page}
+        assert "49" not in re.findall(r"<bdi>(\d+)", page)
+        assert "set-cookie: a=b" not in str(answer.headers)
+
+
+async def test_a_page_with_a_defect_says_so_without_its_insides(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = await office.enter(Role.ADMIN)
+
+    def fail() -> None:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(office.keys, "every", fail)
+    answer = await browser.get("/console/keys")
+    assert answer.status == 500
+    assert b"internal_error" in answer.body
+    assert b"secret" not in answer.body
+    assert "content-security-policy" in answer.headers
+
+
+async def test_other_methods_are_refused(office: Office) -> None:
+    browser = await office.enter(Role.ADMIN)
+    assert (await browser._call("DELETE", "/console/keys", {})).status == 405
+    assert (await browser._call("POST", "/console/audit", {})).status == 404
+    assert (await browser._call("HEAD", "/console/keys", {})).status == 200
+
+
+async def test_the_first_page_is_the_first_of_the_navigation(office: Office) -> None:
+    answer = await office.browser().get("/console")
+    assert (answer.status, answer.headers["location"][:9]) == (303, "/console/")
