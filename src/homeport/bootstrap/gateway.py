@@ -161,9 +161,9 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         requests = RequestPaths(self.keys, self.engine)
         feedback = FeedbackPaths(self.keys, self.engine, self.clock, desk=cache.desk)
         bad = CachePaths(self.keys, cache.desk, self.engine, self.path.limiter)
-        dry_runs = RoutePath(self.path.preview)
+        dry_runs, counting = RoutePath(self.path.preview), CountTokens(self.path.counting)
         shown = [self._console(settings)] if settings.console.enabled else []
-        return (uploads, batches, usage, requests, feedback, bad, CountTokens(self.path.counting), dry_runs, admin, *shown)
+        return (uploads, batches, usage, requests, feedback, bad, counting, dry_runs, admin, *shown)
 
     def _console(self, settings: Settings) -> Paths:
         return build_console(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states)
