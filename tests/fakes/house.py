@@ -47,6 +47,7 @@ from homeport.pipeline.salting import Salter
 from homeport.pipeline.sessions import Sessions
 from homeport.pipeline.spending import Histories, Spending, SpendingRules
 from homeport.pipeline.taint import Conversations
+from homeport.pipeline.trail import TracePolicy, Tracer
 from homeport.privacy.classes import Classes
 from homeport.privacy.classify import Classifier
 from homeport.privacy.recognize import Recognizers, load_recognizers
@@ -108,6 +109,7 @@ class House:
         looks: how they look at streams.
         entries: where kept answers outlive the house.
         gates: in front of own engines, by upstream.
+        traces: None where no spans are sent.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class House:
         cache: CacheSettings | None = None,
         entries: EntryStore | None = None,
         gates: Mapping[str, EngineGate] | None = None,
+        traces: TracePolicy | None = None,
     ) -> None:
         self.log: list[str] = []
         self.clock = ManualClock()
@@ -215,6 +218,7 @@ class House:
             clock=self.clock,
             spending=self.spending,
             holder="this",
+            tracer=None if traces is None else Tracer(traces, random.Random(7)),
             use=self.use,
             loops=LoopStage(
                 LoopGuard(LoopSettings()), self.clock, self._sleep, self.metrics.count_loop, self.paged.append

@@ -6,8 +6,9 @@ from homeport.api.anthropic import BETA, AnthropicDialect
 from homeport.api.connection import Connection
 from homeport.api.routes import token_of
 from homeport.core.ports import Dialect
+from homeport.core.tracing import TRACEPARENT, TRACESTATE
 from homeport.core.types import Surface
-from homeport.pipeline.attribution import OVERRIDE_HEADER, TRACE_HEADER, TRACEPARENT_HEADER, USER_HEADER, Attribution
+from homeport.pipeline.attribution import OVERRIDE_HEADER, TRACE_HEADER, USER_HEADER, Attribution
 from homeport.pipeline.deadline import HEADER as DEADLINE_HEADER
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.visit import CONTROL_HEADER, CORPUS_HEADER, TAGS_HEADER, CacheHeaders
@@ -36,7 +37,8 @@ def exchange_of(
         attribution=Attribution(
             user=said(USER_HEADER.encode()),
             trace=said(TRACE_HEADER.encode()),
-            traceparent=said(TRACEPARENT_HEADER.encode()),
+            traceparent=said(TRACEPARENT.encode()),
+            tracestate=said(TRACESTATE.encode()),
             loop_override=said(OVERRIDE_HEADER.encode()),
         ),
         cache_headers=CacheHeaders(

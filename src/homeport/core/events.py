@@ -2,6 +2,7 @@
 
 import msgspec
 
+from homeport.core.tracing import Traced
 from homeport.core.types import DEFAULT_PROJECT, Attempt, Outcome
 
 
@@ -26,6 +27,8 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     `prompt_id` is the same for the same conversation of the same key and user, and `follows` is the `prompt_id` of
     the turn before; `reask`: the last turn says that the answer before was wrong. `features` is what a router is
     fitted on.
+
+    `traced` is what its spans are made of, None where none are sent.
     """
 
     request_id: str
@@ -75,3 +78,4 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     follows: str = ""
     reask: bool = False
     features: bytes = b""
+    traced: Traced | None = None

@@ -297,12 +297,16 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     fields: Mapping[str, msgspec.Raw]
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call of one upstream, or why it was not called.
 
     Attributes:
         error: a stable code; "" for the call that answered.
         cost: nano-dollars of a call that gave no answer and may be billed all the same.
+        span_id: of the call's span, 16 hexadecimal digits, where the request is traced and the call was made.
+        upstream: which replica was called, where it is traced.
+        hedge: it raced a call that was late, where it is traced.
+        waited_ns: nanoseconds that it waited for a place at an own engine before, where it is traced.
     """
 
     target: str
@@ -310,6 +314,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     started_ns: int
     ended_ns: int
     cost: Nano = Nano(0)
+    span_id: str = ""
+    upstream: str = ""
+    hedge: bool = False
+    waited_ns: int = 0
 
 
 class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -320,6 +328,7 @@ class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):
         fields: top-level fields of the body as raw JSON; `model` is still the caller's word for it.
         deterministic: the same request must give the same answer.
         timeouts: already inside the caller's deadline.
+        headers: of this call alone; by lower-case name, and of printable ASCII.
     """
 
     target: Target
@@ -328,6 +337,7 @@ class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     deterministic: bool = False
     timeouts: Timeouts = Timeouts()
+    headers: Mapping[str, str] = {}
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,19 +1,18 @@
 """Whom a request is for and which trace it belongs to: what budgets, the loop guard and reports go by."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 
 import msgspec
 from msgspec import Raw
 
+from homeport.core.tracing import TraceContext, read_context
+
 USER_HEADER = "x-homeport-user"
 TRACE_HEADER = "x-homeport-trace"
-TRACEPARENT_HEADER = "traceparent"
 OVERRIDE_HEADER = "x-homeport-loop-override"
 
 _LONGEST = 128
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
 
 class Attribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +21,7 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     trace: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
     loop_override: str | None = None
 
 
@@ -39,8 +39,13 @@ def trace_id(said: Attribution) -> str:
     """The trace by our header, else by W3C Trace Context's `traceparent`; "" where neither is there or right."""
     if said.trace is not None:
         return _name(said.trace)
-    match = _TRACEPARENT.fullmatch(said.traceparent.strip()) if said.traceparent else None
-    return match[1] if match else ""
+    parent = parent_span(said)
+    return parent.trace_id if parent is not None else ""
+
+
+def parent_span(said: Attribution) -> TraceContext | None:
+    """The caller's span; None where no header names one, or not rightly."""
+    return None if said.traceparent is None else read_context(said.traceparent, said.tracestate)
 
 
 def _text(fields: Mapping[str, Raw], name: str) -> str:

@@ -16,12 +16,12 @@ from homeport.core.ports import Clock, Health, Pricing, Upstream
 from homeport.core.routing import Decision
 from homeport.core.types import Attempt, Completion, DataClass, Frame, Outcome, Target, UpstreamCall, Usage
 from homeport.ledger.usage import estimate
-from homeport.pipeline.attempts import ESCALATED, SAMPLED, Rounds, Try
+from homeport.pipeline.attempts import Rounds, Try, give_reason
 from homeport.pipeline.balance import Balancer
 from homeport.pipeline.calls import Answer, Call, begin, complete, discard, keeping_the_contract
 from homeport.pipeline.deployments import NOT_READY, Deployment, Deployments
 from homeport.pipeline.exchange import Exchange
-from homeport.pipeline.gate import TURNED_AWAY, Place
+from homeport.pipeline.gate import Place
 from homeport.pipeline.gates import Gates
 from homeport.pipeline.hedge import HedgeBudget, HedgePolicy, race
 from homeport.pipeline.load import Load, weight
@@ -224,7 +224,7 @@ class Dispatcher:
         self, exchange: Exchange, target: Target, spare: Target, call: Call[Answer], wait: float
     ) -> Answer:
         """Race two calls. Both are paid: the one that answers by its usage, the other by what it was sent."""
-        first, second = Try(target), Try(spare)
+        first, second = Try(target), Try(spare, hedge=True)
         winner: Try | None = None
         try:
             answer, late_one_won = await race(
@@ -277,7 +277,7 @@ class Dispatcher:
         attempt.started = self._clock.monotonic_ns()
         if committed:
             self._commit(exchange, attempt)
-            _give_reason(exchange)
+            give_reason(exchange)
         assert exchange.inference is not None
         deployment = self._of(target)
         attempt.load = Load(deployment, weight(exchange.inference), attempt.place, attempt.started)
@@ -292,7 +292,7 @@ class Dispatcher:
             cost = self._spent(exchange, attempt) if may_have_worked(error, attempt.lasted) else _FREE
             if exchange.tab is not None and attempt.hold is not None:
                 exchange.tab.lost(attempt.hold, cost)
-            self._note(exchange, target, error.code, attempt.started, cost)
+            self._note_call(exchange, attempt, error.code, cost)
             if committed:
                 exchange.target = None
             raise
@@ -310,9 +310,12 @@ class Dispatcher:
         """What to ask, once there is a place for it."""
         target = attempt.target
         if self._gates is not None:
+            began = self._clock.monotonic_ns()
             attempt.place = await self._place(exchange, target, self._gates)
+            attempt.waited = self._clock.monotonic_ns() - began
         try:
-            request = exchange.call_of(target, self._left_s(exchange))
+            attempt.span_id = exchange.trail.call() if exchange.trail is not None else ""
+            request = exchange.call_of(target, self._left_s(exchange), attempt.span_id)
             if exchange.tab is not None and attempt.hold is not None:
                 request = exchange.tab.bound(request, attempt.hold)
             if target.salted_by:
@@ -354,7 +357,7 @@ class Dispatcher:
         self._balancer.served(exchange, attempt.target)
         if exchange.tab is not None and attempt.hold is not None:
             exchange.tab.answers(attempt.hold)
-        self._note(exchange, attempt.target, "", attempt.started)
+        self._note_call(exchange, attempt, "", _FREE)
 
     def _lost(self, exchange: Exchange, attempt: Try, code: str = HEDGE_LOST, told: Usage | None = None) -> None:
         """Note a call that is not the answer, with what it cost; one that failed is noted already."""
@@ -364,7 +367,7 @@ class Dispatcher:
             self._end(exchange, attempt, told)
         cost = self._spent(exchange, attempt, told)
         exchange.told += cost if told else 0
-        self._note(exchange, attempt.target, code, attempt.started, cost)
+        self._note_call(exchange, attempt, code, cost)
 
     def _spent(self, exchange: Exchange, attempt: Try, told: Usage | None = None) -> Nano:
         """What a call that gave no answer costs: the prompt, where it was sent; the time, at an own engine."""
@@ -380,21 +383,10 @@ class Dispatcher:
             return float("inf")
         return (exchange.deadline_ns - self._clock.monotonic_ns()) / 1e9
 
-    def _note(self, exchange: Exchange, target: Target, error: str, started: int, cost: Nano = _FREE) -> None:
+    def _note(self, exchange: Exchange, target: Target, error: str, started: int) -> None:
+        """Why a target was not called."""
         ended = self._clock.monotonic_ns()
-        exchange.attempts.append(
-            Attempt(target=target.name, error=error, started_ns=started, ended_ns=ended, cost=cost)
-        )
+        exchange.attempts.append(Attempt(target=target.name, error=error, started_ns=started, ended_ns=ended))
 
-
-def _give_reason(exchange: Exchange) -> None:
-    # What a cascade went on from is told apart from what failed.
-    assert exchange.target is not None
-    failed = [attempt for attempt in exchange.attempts if not attempt.error.startswith((ESCALATED, SAMPLED))]
-    # That a replica is full, and another is not, is nothing to tell.
-    failed = [one for one in failed if one.target != exchange.target.name or one.error not in TURNED_AWAY]
-    if failed:
-        first = failed[0]
-        same = "restarted" if exchange.target.local else "again"
-        how = same if first.target == exchange.target.name else "failover"
-        exchange.reason = f"{how}:{first.target}:{first.error}"
+    def _note_call(self, exchange: Exchange, attempt: Try, error: str, cost: Nano) -> None:
+        exchange.attempts.append(attempt.noted(error, self._clock.monotonic_ns(), cost))

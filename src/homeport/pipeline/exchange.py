@@ -10,6 +10,7 @@ from homeport.core.money import Nano
 from homeport.core.ports import AnswerWriter, Dialect, Ticket, Wire
 from homeport.core.privacy import Assessment
 from homeport.core.routing import Decision
+from homeport.core.tracing import TRACE_ID_HEADER
 from homeport.core.types import (
     Attempt,
     Completion,
@@ -34,6 +35,7 @@ from homeport.pipeline.redaction import Redaction
 from homeport.pipeline.routing import Route
 from homeport.pipeline.spending import Tab
 from homeport.pipeline.taint import Sequel
+from homeport.pipeline.trail import Trail
 from homeport.pipeline.versions import Hearing
 from homeport.pipeline.visit import CacheHeaders, Tape, Visit
 from homeport.privacy.restoration.answer import Restoration
@@ -62,6 +64,7 @@ class Exchange:
         asking: changes what a target is asked, given its fields in the words of a surface.
         tape: what is told of a stream, where the request is kept whole; None where it is not.
         hearing: reads the answer as it goes by; None where nobody needs to know it.
+        trail: what is noted for its spans; None where there are no traces.
         visit: what the cache has to do with it; None for nothing, and then `uncached` says why, if its route has one.
     """
 
@@ -103,6 +106,7 @@ class Exchange:
         self.assessment: Assessment | None = None
         self.end_user = ""
         self.trace_id = ""
+        self.trail: Trail | None = None
         self.inference: Inference | None = None
         self.route: Route | None = None
         self.decision: Decision | None = None
@@ -165,8 +169,11 @@ class Exchange:
             self._chat = self.dialect.as_chat(self.inference)
         return self._chat
 
-    def call_of(self, target: Target, seconds: float) -> UpstreamCall:
+    def call_of(self, target: Target, seconds: float, span_id: str = "") -> UpstreamCall:
         """What to ask of a target, to be answered within so many seconds.
+
+        Args:
+            span_id: of the call; "" where it has none.
 
         Raises:
             InvalidRequest: it needs translation, and something in it cannot be translated.
@@ -185,6 +192,7 @@ class Exchange:
             request_id=self.request_id,
             deterministic=inference.deterministic,
             timeouts=target.timeouts if seconds >= target.timeouts.total else target.timeouts.within(seconds),
+            headers={} if self.trail is None else self.trail.headers(span_id, target),
         )
 
     def _told(self, target: Target, surface: Surface) -> Mapping[str, Raw]:
@@ -272,6 +280,8 @@ class Exchange:
     def _headers(self) -> Mapping[str, str]:
         headers = _headers(self.receipt())
         headers[self.dialect.id_header] = self.request_id
+        if self.trail is not None:
+            headers[TRACE_ID_HEADER] = self.trail.context.trace_id
         if self.tab is not None:
             headers.update(self.tab.headers())
         why = self.decision.explanation if self.decision is not None else None

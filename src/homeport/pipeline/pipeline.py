@@ -17,6 +17,7 @@ from homeport.core.errors import (
 from homeport.core.events import RequestFinished
 from homeport.core.money import Nano
 from homeport.core.ports import Clock, KeyRing, Limiter, Observer, Pricing, Recorder
+from homeport.core.tracing import CURRENT, AnswerFacts, Traced
 from homeport.core.types import Key, Outcome, Usage
 from homeport.ledger.pricing import price_source
 from homeport.pipeline.admission import Admission
@@ -38,7 +39,9 @@ from homeport.pipeline.redaction import restored
 from homeport.pipeline.routing import RouteStage
 from homeport.pipeline.spending import UNKNOWN_PRICE, Spending, Tab, reason_of
 from homeport.pipeline.stream import relay
+from homeport.pipeline.trail import CHECKED, LOOKED, PAID, READ, ROUTED, Tracer
 from homeport.pipeline.visit import refuse_unkept
+from homeport.protocols.answers.facts import stream_facts, whole_facts
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
         cascade: None where no answer is looked at.
         cache: None where nothing is cached.
         capture: None where no request is kept whole.
+        tracer: None where no spans are sent.
         holder: the name of this process in records and leases.
         use: entered by each request, for as long as it may need an upstream.
         hindsight: what is kept of a request that has ended, beside its bill.
@@ -74,6 +78,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     cascade: Cascade | None = None
     cache: CacheStage | None = None
     capture: Capture | None = None
+    tracer: Tracer | None = None
     holder: str = ""
     use: Occupancy = msgspec.field(default_factory=Occupancy)
     hindsight: LookBack = msgspec.field(default_factory=LookBack)
@@ -97,6 +102,9 @@ class Pipeline:
         """
         exchange.started_ns = self._stages.clock.monotonic_ns()
         exchange.started_at = self._stages.clock.wall_ns()
+        if self._stages.tracer is not None:
+            exchange.trail = self._stages.tracer.begin(exchange.attribution, exchange.started_ns)
+            CURRENT.set(exchange.trail.context)  # of this task, which has one request at a time
         try:
             with self._stages.use:
                 await self._answer(exchange)
@@ -130,15 +138,24 @@ class Pipeline:
             if key.limits is not None:
                 exchange.ticket = self._stages.limiter.enter(key)
             await self._decode(exchange)
+            self._reached(exchange, READ)
             await self._stages.privacy.assess(exchange)
             if self._stages.capture is not None:
                 self._stages.capture.begin(exchange)
             await self._stages.loops.check(exchange)
+            self._reached(exchange, CHECKED)
             self._decide(exchange, key)
+            self._reached(exchange, ROUTED)
             kept = await self._look(exchange)
+            self._reached(exchange, LOOKED)
             if kept is None:
                 await self._reserve_money(exchange, key)
+                self._reached(exchange, PAID)
             await self._dispatch(exchange, kept)
+
+    def _reached(self, exchange: Exchange, what: str) -> None:
+        if exchange.trail is not None:
+            exchange.trail.reached(what, self._stages.clock.monotonic_ns())
 
     async def _look(self, exchange: Exchange) -> Hit | None:
         if self._stages.cache is not None:
@@ -266,6 +283,19 @@ def _of_the_cache(exchange: Exchange) -> dict[str, Any]:
     }
 
 
+def _traced(exchange: Exchange) -> Traced | None:
+    """What the spans are made of; None where none are sent."""
+    trail = exchange.trail
+    if trail is None or not trail.context.sampled:
+        return None
+    answered = AnswerFacts()
+    if exchange.completion is not None:
+        answered = whole_facts(exchange.completion.body)
+    elif trail.heard:
+        answered = stream_facts(trail.heard)
+    return trail.traced(exchange.inference, answered, exchange.purpose)
+
+
 def _lost(exchange: Exchange) -> int:
     """Nano-dollars of calls that gave no answer and may be billed all the same."""
     return sum(attempt.cost for attempt in exchange.attempts)
@@ -319,6 +349,7 @@ def _finished(exchange: Exchange, key: Key, usage: Usage, now: int, holder: str,
         batch=exchange.batch,
         engine_ns=usage.engine_ns,
         holder=holder,
+        traced=_traced(exchange),
         **_of_the_cache(exchange),
         **msgspec.structs.asdict(known),
     )

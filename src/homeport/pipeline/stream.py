@@ -52,6 +52,8 @@ async def _pass_on(exchange: Exchange, frame: Frame, wants_usage: bool, monotoni
         exchange.visit.tape.note(frame)
     if exchange.tape is not None:
         exchange.tape.note(frame)
+    if exchange.trail is not None:
+        exchange.trail.hear(frame)
     if frame.closing:
         if wants_usage or not frame.usage_only:
             exchange.held.append(frame)

@@ -148,6 +148,7 @@ class Anthropic:
             headers=headers,
             body=msgspec.json.encode(fields),
             timeouts=call.timeouts if stream else call.timeouts.for_whole_answer(),
+            own_headers=call.headers,
         )
 
     def _asked(self, call: UpstreamCall) -> tuple[dict[str, Raw], Mapping[str, str]]:

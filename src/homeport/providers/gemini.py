@@ -124,7 +124,8 @@ class Gemini:
         # A tuned model names its own collection: tunedModels/NAME.
         path = quote(model if "/" in model else f"models/{model}", safe="/")
         timeouts = call.timeouts if stream else call.timeouts.for_whole_answer()
-        return HttpRequest(url=f"{self._url}/{path}:{method}", headers=self._headers, body=body, timeouts=timeouts)
+        url = f"{self._url}/{path}:{method}"
+        return HttpRequest(url=url, headers=self._headers, body=body, timeouts=timeouts, own_headers=call.headers)
 
     def _fields(self, call: UpstreamCall) -> dict[str, msgspec.Raw]:
         return {name: value for name, value in call.fields.items() if name not in self._drop}

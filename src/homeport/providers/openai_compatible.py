@@ -124,6 +124,7 @@ class OpenAICompatible:
             headers=self._headers,
             body=msgspec.json.encode(self._fields(call, stream=stream)),
             timeouts=call.timeouts if stream else call.timeouts.for_whole_answer(),
+            own_headers=call.headers,
         )
 
     def _fields(self, call: UpstreamCall, *, stream: bool) -> dict[str, Any]:

@@ -134,6 +134,7 @@ class Replicate:
             headers=self._headers | headers,
             body=msgspec.json.encode(body),
             timeouts=call.timeouts.for_whole_answer(),
+            own_headers=call.headers,
         )
         response = await self._setup.transport.post(request)
         prediction = self._read(response)

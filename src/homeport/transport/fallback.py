@@ -159,7 +159,7 @@ async def _post(
         request.method,
         request.url,
         data=request.body,
-        headers=request.headers,
+        headers={**request.own_headers, **request.headers},
         allow_redirects=False,
         timeout=aiohttp.ClientTimeout(total=None, connect=request.timeouts.connect),
         trace_request_ctx=connection,

@@ -13,13 +13,18 @@ DEFAULT_MAX_BODY = 64 << 20
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `timeouts` bound this call; `url` is absolute and comes from the configuration only."""
+    """One request. `timeouts` bound this call; `url` is absolute and comes from the configuration only.
+
+    `own_headers` are those of this call alone, where others are the same for each call of an upstream. One that is in
+    `headers` too is sent as it is there.
+    """
 
     url: str
     headers: Mapping[str, str]
     body: bytes
     timeouts: Timeouts
     method: str = "POST"
+    own_headers: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
         # Headers hold keys, the body holds prompts, a query may hold either: none belongs in a log.

@@ -165,6 +165,11 @@ class PooledTransport:
             if len(self._heads) >= 256:
                 self._heads.clear()
             head = self._heads[key] = _write_head(request, place)
+        if request.own_headers:
+            head += _write_lines(
+                request.url,
+                {name: value for name, value in request.own_headers.items() if name not in request.headers},
+            )
         if request.method == "GET":
             return head + b"\r\n"
         return b"%bcontent-length: %d\r\n\r\n" % (head, len(request.body))
@@ -197,11 +202,14 @@ def place_of(url: str) -> Place:
 
 def _write_head(request: HttpRequest, place: Place) -> bytes:
     headers: Mapping[str, str] = _DEFAULT_HEADERS | {name.lower(): value for name, value in request.headers.items()}
+    first = f"{request.method} {place.target} HTTP/1.1\r\nhost: {place.authority}\r\n"
+    return first.encode("latin-1") + _write_lines(request.url, headers)
+
+
+def _write_lines(url: str, headers: Mapping[str, str]) -> bytes:
     if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items()):
-        raise _cannot_ask(request.url)
-    lines = [f"{request.method} {place.target} HTTP/1.1", f"host: {place.authority}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+        raise _cannot_ask(url)
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("latin-1")
 
 
 def _cannot_ask(url: str) -> ConnectFailed:
