@@ -45,6 +45,7 @@ from homeport.bootstrap.storage import (
     open_storage,
     try_storage,
 )
+from homeport.bootstrap.telemetry import Telemetry, try_telemetry
 from homeport.bootstrap.trust import judge_stored, trust_policy, try_trust, utc_day
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 
@@ -57,6 +58,7 @@ __all__ = [
     "Gateway",
     "Offer",
     "Reloader",
+    "Telemetry",
     "access_of",
     "add_hub",
     "budget_registry",
@@ -100,6 +102,7 @@ __all__ = [
     "try_provider",
     "try_routing",
     "try_storage",
+    "try_telemetry",
     "try_trust",
     "unsign_stored",
     "user_registry",

@@ -42,6 +42,7 @@ from homeport.storage.presence import Presence
 from homeport.storage.published import read_published
 from homeport.storage.standings import read_standings
 from homeport.telemetry.metrics import Metrics
+from homeport.telemetry.traces import TraceFigures
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
     metrics = Metrics(
         lambda: read_standings(home.slo, clock.wall_ns()),
         lambda: read_published(home.budgets, BudgetFigures, clock.wall_ns()),
+        lambda: read_published(home.traces, TraceFigures, clock.wall_ns()),
     )
     path = RequestPath(settings, home, keys, metrics, engine)
     house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path)

@@ -28,6 +28,7 @@ from homeport.bootstrap.whereabouts import Whereabouts
 from homeport.config.home import Home
 from homeport.config.resilience import BreakerSettings
 from homeport.config.schema import Settings
+from homeport.config.telemetry import TraceSettings
 from homeport.core import discovery
 from homeport.core.errors import StorageError
 from homeport.core.ports import KeyRing, Learner, Policy, TokenCounter, Upstream
@@ -56,6 +57,7 @@ from homeport.pipeline.routing import RouteStage, ServedFacts
 from homeport.pipeline.salting import Salter
 from homeport.pipeline.sessions import Sessions
 from homeport.pipeline.taint import Conversations
+from homeport.pipeline.trail import TracePolicy, Tracer
 from homeport.pipeline.versions import Versions
 from homeport.privacy.recognize import load_recognizers
 from homeport.providers import moderation
@@ -287,6 +289,7 @@ class RequestPath:
             ),
             cache=caching,
             capture=self._scribe.stage(settings),
+            tracer=_tracer(settings.telemetry.traces),
             holder=self._money.holder,
             use=self._use,
             hindsight=LookBack(self._targets, RateCard(), learn=settings.routing.learn.enabled, features=trace),
@@ -362,6 +365,14 @@ class RequestPath:
             recording = error.code
         ready = self._health.all_were_ready() and reachable and recording == "ok"
         return ready, {"engines": self._health.states(), "tiers": tiers, "journal": recording}
+
+
+def _tracer(traces: TraceSettings) -> Tracer | None:
+    """What notes the traces of requests; None where no spans are sent."""
+    if not traces.enabled:
+        return None
+    policy = TracePolicy(ratio=traces.sample_ratio, follow_caller=traces.follow_caller, to_remote=traces.tell_remote)
+    return Tracer(policy, random.Random())  # noqa: S311  ids need be different, not secret
 
 
 def _places(settings: Settings) -> int:

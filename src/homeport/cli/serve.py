@@ -68,6 +68,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
         return settings, bootstrap.open_storage(settings, state.home)
 
     settings, engine = _begin(state, supervised, build)
+    telemetry = bootstrap.Telemetry(settings, state.home)
     changed = False
 
     async def work() -> None:
@@ -85,11 +86,11 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
             await bootstrap.run_batches(settings, state.home, engine, stop)
             batches_over.set()
 
-        async with _told_to_stop(stop.set, supervised):
+        async with _told_to_stop(stop.set, supervised), telemetry.running():
             await asyncio.gather(
                 run_batches(),
                 # To the end of the batches: what their last lines cost is in the journal.
-                worker.work(Reconciler(engine, state.home).ingest, batches_over),
+                worker.work(Reconciler(engine, state.home, seen=telemetry.seen).ingest, batches_over),
                 bootstrap.watch_slo(settings, state.home, engine, stop),
                 bootstrap.watch_budgets(state.home, engine, stop),
                 bootstrap.watch_engines(settings, state.home, engine, stop),

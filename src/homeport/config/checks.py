@@ -62,6 +62,7 @@ def check(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from _check_project_classes(data)
     yield from _check_cache_judge(data)
     yield from _check_cache_routes(data)
+    yield from _check_content(data)
 
 
 def _text(value: object) -> str | None:
@@ -242,6 +243,15 @@ def _check_cache_judge(data: Mapping[str, object]) -> Iterator[Problem]:
     models = _public_names(data)
     if model is not None and model not in models:
         yield Problem(("cache", "judge", "model"), f'"{model}" is not the name of a model{suggest(model, models)}')
+
+
+def _check_content(data: Mapping[str, object]) -> Iterator[Problem]:
+    content = _section(_section(data, "telemetry"), "traces").get("content")
+    if content is True and _section(data, "capture").get("enabled") is not True:
+        yield Problem(
+            ("telemetry", "traces", "content"),
+            "spans hold what the section capture keeps, and it keeps nothing: write capture.enabled too",
+        )
 
 
 def _check_days(data: Mapping[str, object]) -> Iterator[Problem]:

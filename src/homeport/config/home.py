@@ -198,6 +198,11 @@ class Home:
         return self.run / "budgets.json"
 
     @property
+    def traces(self) -> Path:
+        """What became of the spans of requests, as the jobs worker says."""
+        return self.run / "traces.json"
+
+    @property
     def slo(self) -> Path:
         """How the objectives stand, as the jobs worker counted last."""
         return self.run / "slo.json"

@@ -14,6 +14,7 @@ from homeport.config.checks import check
 from homeport.config.document import MAX_BYTES, Document, read
 from homeport.config.issues import Issue, KeyPath, Place, refuse, suggest
 from homeport.config.schema import Settings
+from homeport.config.telemetry import from_variables
 from homeport.core.errors import ConfigError
 
 FILE_NAME = "homeport.yaml"
@@ -113,7 +114,7 @@ def load(path: Path, env: Environment) -> Settings:
     issues = [*document.issues, *wrong, *_check(data, document)]
     if issues or settings is None:
         raise refuse(document.name, _first_of_each_path(issues), secrets=document.secrets)
-    return _override_port(settings, env)
+    return _override_port(_fill_telemetry(settings, env), env)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -199,6 +200,11 @@ def _first_of_each_path(issues: list[Issue]) -> list[Issue]:
     for issue in issues:
         first.setdefault((issue.place, issue.path), issue)
     return list(first.values())
+
+
+def _fill_telemetry(settings: Settings, env: Environment) -> Settings:
+    filled = from_variables(settings.telemetry, env.variables)
+    return settings if filled is settings.telemetry else settings.model_copy(update={"telemetry": filled})
 
 
 def _override_port(settings: Settings, env: Environment) -> Settings:

@@ -40,6 +40,7 @@ from homeport.config.routing import LearnSettings
 from homeport.config.section import Section
 from homeport.config.slo import ObjectiveSettings
 from homeport.config.swap import SwapSettings
+from homeport.config.telemetry import TelemetrySettings
 from homeport.config.trust import TrustSettings
 from homeport.core.types import Capability, Surface, Timeouts
 
@@ -329,6 +330,9 @@ class Settings(Section):
     cache: CacheSettings = Field(default_factory=CacheSettings, description="Which answers are given again.")
     console: ConsoleSettings = Field(default_factory=ConsoleSettings, description="The pages at /console.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
+    telemetry: TelemetrySettings = Field(
+        default_factory=TelemetrySettings, description="What is sent to a collector of OpenTelemetry."
+    )
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Who is told of spending and of loops.")
     slo: tuple[ObjectiveSettings, ...] = Field(
         default=(), max_length=100, description="What is promised of routes: availability and times."

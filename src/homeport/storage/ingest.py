@@ -7,7 +7,7 @@ moved the offset since. A batch is small, so whoever else writes waits for milli
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -51,24 +51,32 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def ingest(engine: Engine, folder: Path) -> Ingested:
+Seen = Callable[[Sequence[RequestFinished]], None]
+"""Told of events that this process brought into the database; it neither fails nor waits."""
+
+
+def _nobody(_: Sequence[RequestFinished]) -> None:
+    pass
+
+
+def ingest(engine: Engine, folder: Path, seen: Seen = _nobody) -> Ingested:
     """Bring the database up to date with every segment of a folder."""
     total = Ingested()
     journal.clear_unopened(folder)
     for path in journal.segments(folder):
         try:
-            total = total.plus(_ingest_segment(engine, path))
+            total = total.plus(_ingest_segment(engine, path, seen))
         except FileNotFoundError:
             continue  # another process finished it between the listing and now
     return total
 
 
-def _ingest_segment(engine: Engine, path: Path) -> Ingested:
+def _ingest_segment(engine: Engine, path: Path, seen: Seen) -> Ingested:
     total = Ingested()
     with path.open("rb") as file:
         abandoned = journal.take_if_abandoned(file.fileno())
         for batch in _batches(engine, file, path.name, abandoned=abandoned):
-            total = total.plus(_commit(engine, path.name, batch))
+            total = total.plus(_commit(engine, path.name, batch, seen))
         if total.lost_bytes:
             logger.error("%d unreadable bytes of the journal segment %s were skipped", total.lost_bytes, path.name)
         if abandoned:
@@ -104,13 +112,14 @@ def _read(file: BinaryIO, offset: int, *, abandoned: bool) -> _Batch:
     return _Batch(offset=offset, end=offset + done, events=events, lost_bytes=lost)
 
 
-def _commit(engine: Engine, segment: str, batch: _Batch) -> Ingested:
+def _commit(engine: Engine, segment: str, batch: _Batch, seen: Seen) -> Ingested:
     rows, beside = _rows(batch.events)
     with writing(engine) as connection:
         if _locked_offset(connection, segment) != batch.offset:
             return Ingested()  # another process was faster
         inserted = append(connection, rows, beside)
         _advance(connection, segment, batch.end)
+    seen(batch.events)
     return Ingested(rows=inserted, lost_bytes=batch.lost_bytes)
 
 

@@ -18,7 +18,7 @@ from homeport.storage.accounts import Place, book, enter
 from homeport.storage.corrections import KILLED, Claim
 from homeport.storage.db import writing
 from homeport.storage.holders import Holder, dead_holders, forget_holder, read_home_id
-from homeport.storage.ingest import Ingested, ingest
+from homeport.storage.ingest import Ingested, Seen, ingest
 from homeport.storage.leased import Lease, add_corrections, leases_of
 from homeport.storage.lost import GivenUp, give_up
 from homeport.storage.reservations import name_of, read_reservations
@@ -50,21 +50,27 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
 class Reconciler:
     """Ingests, and then reconciles the holders of a state folder that were dead before.
 
+    Args:
+        seen: told of what was ingested.
+
     Raises:
         StorageError: the folder has no id.
     """
 
-    def __init__(self, engine: Engine, home: Home, wall_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, engine: Engine, home: Home, wall_ns: Callable[[], int] = time.time_ns, seen: Seen = lambda _: None
+    ) -> None:
         self._engine = engine
         self._home = home
         self._home_id = read_home_id(home.identity)
         self._wall_ns = wall_ns
+        self._seen = seen
         self._passes = 0
 
     def ingest(self) -> Ingested:
         """One pass over the journal, and over those who died before it began."""
         dead, strays = dead_holders(self._home.holders), self._strays()
-        done = ingest(self._engine, self._home.journal)
+        done = ingest(self._engine, self._home.journal, self._seen)
         for holder in dead:
             self._reconcile(holder)
         for holder in strays:

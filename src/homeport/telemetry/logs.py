@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from homeport.core.tracing import CURRENT
+
 FIELDS = "homeport_fields"
 """Attribute of a log record that carries its fields: `logger.info("x", extra={FIELDS: {...}})`."""
 
@@ -15,7 +17,7 @@ _MAX_CAUSES = 8
 
 
 class JsonFormatter(logging.Formatter):
-    """Time in UTC, level, logger, message, the record's fields, and the exception's type and place.
+    """Time in UTC, level, logger, message, the request's span, the record's fields, and the exception's type and place.
 
     An exception's words stay out: they may quote a prompt or a key.
     """
@@ -31,11 +33,18 @@ class JsonFormatter(logging.Formatter):
             "process": self._process,
             "logger": record.name,
             "message": _encodable(record.getMessage()),
+            **_span(),
             **getattr(record, FIELDS, {}),
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = _places(record.exc_info[1])
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def _span() -> dict[str, str]:
+    """The ids under which OpenTelemetry finds the lines of a trace; none where nothing is traced."""
+    current = CURRENT.get()
+    return {} if current is None else {"trace_id": current.trace_id, "span_id": current.span_id}
 
 
 def _encodable(text: str) -> str:

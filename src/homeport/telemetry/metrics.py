@@ -22,6 +22,8 @@ from homeport.telemetry.cache import CacheMeter
 from homeport.telemetry.gates import GateGauges
 from homeport.telemetry.slo import SloGauges
 from homeport.telemetry.tally import RequestTally
+from homeport.telemetry.trace_gauges import TraceGauges
+from homeport.telemetry.traces import TraceFigures
 from homeport.telemetry.workers import AllWorkers, publish
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -32,15 +34,17 @@ class Metrics:
 
     Args:
         standings, budgets: how the objectives and the budgets stand, if the jobs worker said so.
+        traces: what became of the spans of requests, the same.
     """
 
     def __init__(
         self,
         standings: Callable[[], Standings | None] = lambda: None,
         budgets: Callable[[], BudgetFigures | None] = lambda: None,
+        traces: Callable[[], TraceFigures | None] = lambda: None,
     ) -> None:
         registry = self._registry = CollectorRegistry()
-        self._of_all_processes = (SloGauges(standings), BudgetGauges(budgets))
+        self._of_all_processes = (SloGauges(standings), BudgetGauges(budgets), TraceGauges(traces))
         self._place: tuple[Path, int, Callable[[], int]] | None = None
         self._tally = RequestTally()
         registry.register(self._tally)
