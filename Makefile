@@ -17,7 +17,7 @@ help: ## Show this list.
 up: .venv/runtime ## Set up what is missing and run the gateway; Ctrl-C stops it.
 	@exec $(BIN)/homeport up
 
-test: .venv/dev .venv/minilm .venv-clients/ready .venv-engines/ready build/model-signing/ready ## Set up what is missing and run every test.
+test: .venv/dev .venv/minilm .venv-clients/ready .venv-engines/ready .venv-phoenix/ready build/model-signing/ready ## Set up what is missing and run every test.
 	@exec $(BIN)/python tools/test.py $(ARGS)
 
 test-fast: .venv/dev ## The tests that start no engine.
@@ -110,13 +110,13 @@ fuzz: .venv/dev build/fuzz/ready ## Fuzz every parser for FUZZ_MINUTES (10) in a
 lock: .venv/dev ## Renew requirements/*.txt from pyproject.toml.
 	$(PIP) install uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
-	  --extra llamacpp --extra quickstart --group build pyproject.toml --output-file requirements/runtime.txt
+	  --extra llamacpp --extra otlp --extra quickstart --group build pyproject.toml --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra inspect --extra llamacpp --extra parquet --extra postgres --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
+	  --extra inspect --extra llamacpp --extra otlp --extra parquet --extra postgres --extra quickstart --group dev --constraints requirements/runtime.txt pyproject.toml \
 	  --output-file requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra minilm --constraints requirements/runtime.txt pyproject.toml --output-file requirements/minilm.txt
-	for group in clients clients-openai2 model-signing; do \
+	for group in clients clients-openai2 model-signing phoenix; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 	    --group $$group --output-file requirements/$$group.txt || exit 1; \
 	done
@@ -132,7 +132,7 @@ build/fuzz/ready: .venv/bin/python requirements/fuzz.txt
 	@touch $@
 
 clean: ## Remove what the commands above made here (not the state folder).
-	rm -rf .venv .venv-clients .venv-engines tests/clients/npm/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build bench/results
+	rm -rf .venv .venv-clients .venv-engines .venv-phoenix tests/clients/npm/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/build bench/results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -162,6 +162,13 @@ build/model-signing/ready: requirements/model-signing.txt
 	@echo "Installing OpenSSF model-signing for its test (20 MB) ..."
 	@test -x build/model-signing/bin/python || $(PYTHON) -m venv build/model-signing
 	@build/model-signing/bin/python tools/install.py requirements/model-signing.txt
+	@touch $@
+
+# A collector of OpenTelemetry that is not ours, for the test that reads our spans back from it.
+.venv-phoenix/ready: requirements/phoenix.txt
+	@echo "Installing Phoenix, a collector, for its test (500 MB) ..."
+	@test -x .venv-phoenix/bin/python || $(PYTHON) -m venv .venv-phoenix
+	@.venv-phoenix/bin/python tools/install.py requirements/phoenix.txt --no-deps
 	@touch $@
 
 # The client libraries that tests/clients tries, away from our own environment: some of their pins contradict each other.
