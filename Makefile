@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 .PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
   bench-ledger bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
-  cascade-rows minilm engines fuzz lock clean
+  bench-anomalies cascade-rows minilm engines fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -95,6 +95,9 @@ bench-cache-lookup: .venv/dev ## What looking a question up costs among 1,000 to
 
 bench-cache: .venv/dev minilm ## What semantic caches serve right and wrong: GPTCache, RedisVL, Homeport (10 minutes; later 5).
 	@exec $(BIN)/python -m bench.cache $(ARGS)
+
+bench-anomalies: .venv/dev ## How soon a real fault is told, and how often quiet traffic is (25 minutes).
+	@exec $(BIN)/python -m bench.anomalies $(ARGS)
 
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)

@@ -5,6 +5,7 @@ import sys
 from homeport.api.auth import replace_secret
 from homeport.bootstrap.access import access_of
 from homeport.bootstrap.alerts import SHAPES, courier, deliver_alerts, receivers
+from homeport.bootstrap.anomalies import watch_anomalies
 from homeport.bootstrap.batches import run_batches
 from homeport.bootstrap.budgets import watch_budgets
 from homeport.bootstrap.cache import terms_of
@@ -108,6 +109,7 @@ __all__ = [
     "user_registry",
     "utc_day",
     "verify_package",
+    "watch_anomalies",
     "watch_budgets",
     "watch_engines",
     "watch_retention",

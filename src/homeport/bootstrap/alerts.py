@@ -12,7 +12,7 @@ from homeport.bootstrap.path import SystemClock
 from homeport.config.alerts import WebhookSettings
 from homeport.config.schema import Settings
 from homeport.core import discovery
-from homeport.core.alerts import Severity
+from homeport.core.told import Severity
 from homeport.jobs.alerts import Courier, Receiver, serve_all
 from homeport.jobs.post import Shape
 from homeport.storage.alerts import Wanted
@@ -23,16 +23,17 @@ SHAPES = "homeport.jobs.shapes"
 
 def receivers(settings: Settings) -> Sequence[Receiver]:
     """The webhooks of the configuration. Raises ConfigError for a shape that is not there."""
-    return [_receiver(webhook) for webhook in settings.alerts.webhooks]
+    return [_receiver(webhook, settings.alerts.link or "") for webhook in settings.alerts.webhooks]
 
 
-def _receiver(webhook: WebhookSettings) -> Receiver:
+def _receiver(webhook: WebhookSettings, link: str) -> Receiver:
     shape: Shape = discovery.load(SHAPES, webhook.shape)
     return Receiver(
         url=SecretStr(webhook.url),
         secret=webhook.secret,
         shape=shape,
         wanted=Wanted(webhook=webhook.label, severities=Severity.from_(webhook.min_severity), kinds=webhook.kinds),
+        link=link,
     )
 
 

@@ -95,6 +95,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 bootstrap.watch_budgets(state.home, engine, stop),
                 bootstrap.watch_engines(settings, state.home, engine, stop),
                 bootstrap.watch_spend(engine, stop),
+                bootstrap.watch_anomalies(settings, state.home, engine, stop),
                 bootstrap.watch_retention(settings, state.home, engine, stop),
                 bootstrap.watch_signals(settings, engine, stop),
                 bootstrap.deliver_alerts(settings, engine, stop),

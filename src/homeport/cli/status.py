@@ -1,12 +1,16 @@
 """`homeport status`: what runs."""
 
+import time
+
 import msgspec
 import typer
+from rich.markup import escape
 
 from homeport import bootstrap
 from homeport.cli.context import Context, Json
 from homeport.cli.gateway_client import GatewayClient
 from homeport.engines.base import Fingerprint
+from homeport.storage.unusual import headline, read_unusual
 
 
 def register(app: typer.Typer) -> None:
@@ -14,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(context: typer.Context, json: Json = False) -> None:
-    """Whether the gateway runs, which engines are up, which tiers can answer. Exit code 1 if not ready.
+    """Whether the gateway runs, which engines and tiers are up, what is unusual. Exit code 1 if not ready.
 
     Example: homeport status
     """
@@ -23,8 +27,10 @@ def status(context: typer.Context, json: Json = False) -> None:
     ready, detail = client.readiness()
     pids = _processes(state)
     fingerprints = {name: endpoint.fingerprint for name, endpoint in bootstrap.read_endpoints(state.home).items()}
+    unusual = read_unusual(state.home.unusual, time.time_ns())
     if json:
         told = {"url": f"{client.url}/v1", "ready": ready, **detail, "processes": pids}
+        told["unusual"] = None if unusual is None else [msgspec.to_builtins(row) for row in unusual.rows]
         state.print_json({**told, "fingerprints": fingerprints})
     else:
         state.console.print(f"{client.url}/v1  {'[green]ready[/]' if ready else '[red]not ready[/]'}")
@@ -35,6 +41,7 @@ def status(context: typer.Context, json: Json = False) -> None:
             state.console.print(f"  runs    {name:<20} {_told(fingerprint)}")
         for name, pid in pids.items():
             state.console.print(f"  process {name:<20} {pid}")
+        state.console.print(f"  {escape(headline(unusual))}", soft_wrap=True)
     if not ready:
         raise typer.Exit(1)
 

@@ -1,17 +1,22 @@
-"""The section `alerts`: who is told of spending, and of loops that were stopped."""
+"""The section `alerts`: what is looked for, and who is told."""
 
 import base64
 import binascii
+import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from homeport.config.fields import NAME, Text, Url, host_of, sends_in_clear
 from homeport.config.section import Section
-from homeport.core.alerts import KINDS, Severity
+from homeport.core.alerts import KINDS
+from homeport.core.told import Severity
 
 _PREFIX = "whsec_"
+_ROUTING_KEY = re.compile(r"[A-Za-z0-9]{32}")
+_TOKEN = re.compile(r"[!-~]{0,4096}")
 _SECRET_BYTES = range(24, 65)
 _MAX_WEBHOOKS = 20
 _MONTH_DAYS = 32
@@ -34,9 +39,28 @@ def signing_key(secret: SecretStr) -> bytes:
     return key
 
 
-def _check_secret(secret: SecretStr) -> SecretStr:
-    signing_key(secret)
-    return secret
+def _check_routing_key(secret: SecretStr) -> None:
+    if _ROUTING_KEY.fullmatch(secret.get_secret_value()) is None:
+        raise ValueError("should be the integration key of a service: 32 letters and digits")
+
+
+def _check_none(secret: SecretStr) -> None:
+    if secret.get_secret_value():
+        raise ValueError("is not used: the URL of an incoming webhook is secret itself")
+
+
+def _check_token(secret: SecretStr) -> None:
+    if _TOKEN.fullmatch(secret.get_secret_value()) is None:
+        raise ValueError("should be a bearer token: visible ASCII characters, no spaces")
+
+
+_SECRETS: Mapping[str, Callable[[SecretStr], object]] = {
+    "standard": signing_key,
+    "slack": _check_none,
+    "pagerduty": _check_routing_key,
+    "alertmanager": _check_token,
+}
+"""What each shape of ours takes; others see for themselves."""
 
 
 def _check_way(url: str) -> str:
@@ -66,14 +90,29 @@ class WebhookSettings(Section):
     url: Annotated[Url, AfterValidator(_check_way)] = Field(
         repr=False, description="Where alerts are posted: https, or http on this machine. Redirects are not followed."
     )
-    secret: Annotated[SecretStr, AfterValidator(_check_secret)] = Field(
-        description="Signs each post in the form of Standard Webhooks: `whsec_` and 24 to 64 bytes in base64."
+    shape: Text = Field(
+        default="standard",
+        description="Adapter that writes the post: `standard` (Standard Webhooks), `slack`, "
+        "`pagerduty` (Events API v2), `alertmanager` (its API v2).",
     )
-    shape: Text = Field(default="standard", description="Adapter that writes the post. `standard`: Standard Webhooks.")
+    secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="`standard`: what signs each post, `whsec_` and 24 to 64 bytes in base64. `pagerduty`: the "
+        "integration key. `alertmanager`: a bearer token, if it wants one. `slack`: none.",
+    )
     kinds: tuple[Annotated[str, AfterValidator(_check_kind)], ...] = Field(
         default=(), description="Only alerts of these kinds. Left out: of every kind."
     )
     min_severity: Severity = Field(default=Severity.INFO, description="Only alerts at least as severe.")
+
+    @model_validator(mode="after")
+    def _check_secret(self) -> "WebhookSettings":
+        try:
+            if check := _SECRETS.get(self.shape):
+                check(self.secret)
+        except ValueError as error:
+            raise ValueError(f"secret {error}") from None
+        return self
 
     @property
     def label(self) -> str:
@@ -81,14 +120,33 @@ class WebhookSettings(Section):
         return self.name or host_of(self.url)
 
 
+class AnomalySettings(Section):
+    """Looking for what is unusual: errors, times, tokens and spending."""
+
+    enabled: bool = Field(default=True, description="Whether the jobs worker looks.")
+    interval_seconds: float = Field(
+        default=10.0,
+        ge=0.5,
+        le=60,
+        description="Length of the stretches of time that are compared. Shorter ones tell sooner, and more often "
+        "without a cause: the rate of false alarms is one a stretch.",
+    )
+
+
 class AlertSettings(Section):
-    """Who is told, in JSON over HTTP."""
+    """What is looked for, and who is told, in JSON over HTTP."""
 
     webhooks: tuple[WebhookSettings, ...] = Field(
         default=(),
         max_length=_MAX_WEBHOOKS,
         description="Receivers. Left out: alerts are kept and shown, and not sent.",
     )
+
+    link: Annotated[Url, AfterValidator(_check_way)] | None = Field(
+        default=None, description="Address that alerts lead to, such as that of the console, as people reach it."
+    )
+
+    anomalies: AnomalySettings = Field(default_factory=AnomalySettings, description="What is unusual in the traffic.")
 
     keep_days: int = Field(
         default=90,

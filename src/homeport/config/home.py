@@ -206,3 +206,8 @@ class Home:
     def slo(self) -> Path:
         """How the objectives stand, as the jobs worker counted last."""
         return self.run / "slo.json"
+
+    @property
+    def unusual(self) -> Path:
+        """What is unusual in the traffic, as the jobs worker saw last. It stays, for the next one to go on from."""
+        return self.run / "unusual.json"

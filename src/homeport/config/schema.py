@@ -333,7 +333,7 @@ class Settings(Section):
     telemetry: TelemetrySettings = Field(
         default_factory=TelemetrySettings, description="What is sent to a collector of OpenTelemetry."
     )
-    alerts: AlertSettings = Field(default_factory=AlertSettings, description="Who is told of spending and of loops.")
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="What is looked for, and who is told.")
     slo: tuple[ObjectiveSettings, ...] = Field(
         default=(), max_length=100, description="What is promised of routes: availability and times."
     )

@@ -4,66 +4,17 @@ Whoever finds one hands it to `storage.alerts.raise_alert`; who is told, and how
 An alert holds names, ids and sums, never a prompt, an answer or a secret.
 """
 
-from enum import StrEnum
-from typing import Any, ClassVar
-
-import msgspec
+from typing import ClassVar
 
 from homeport.core.money import Nano, format_usd
+from homeport.core.told import Severity, Told
+from homeport.core.unusual import ErrorsUnusual, FirstTokenUnusual, LatencyUnusual, SpendUnusual, TokensUnusual
 
 _HOUR = 3_600 * 1_000_000_000
 _DAY = 24 * _HOUR
 
 
-class Severity(StrEnum):
-    """How much it hurries, mildest first."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-    @classmethod
-    def from_(cls, least: "Severity") -> tuple["Severity", ...]:
-        """`least`, and all that is worse."""
-        ordered = tuple(cls)
-        return ordered[ordered.index(least) :]
-
-
-class _Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What every alert has; each kind adds its `dedupe_key` and its `summary`.
-
-    Attributes:
-        at: nanoseconds since the epoch.
-        kind: stable, `subject.what_happened`; receivers choose by it.
-        dedupe_key: the same for what must not be told twice in `quiet_ns`.
-        quiet_ns: for so long after it the same is not told again; 0 for never again.
-        summary: one sentence for a person.
-    """
-
-    at: int
-
-    kind: ClassVar[str] = ""
-
-    @property
-    def severity(self) -> Severity:
-        return Severity.WARNING
-
-    @property
-    def quiet_ns(self) -> int:
-        return 0
-
-    def data(self) -> dict[str, Any]:
-        """Its fields for JSON; an amount `x` of money is told as `x_usd`, an exact decimal."""
-        told: dict[str, Any] = {}
-        for field in msgspec.structs.fields(self):
-            value = getattr(self, field.name)
-            money = field.type is Nano
-            told[f"{field.name}_usd" if money else field.name] = format_usd(value) if money else value
-        del told["at"]
-        return told
-
-
-class _OfBudget(_Told, frozen=True, kw_only=True):
+class _OfBudget(Told, frozen=True, kw_only=True):
     """An alert about one account.
 
     Attributes:
@@ -196,7 +147,7 @@ class ForecastOverBudget(_OfBudget, frozen=True, kw_only=True):
         return f"Budget {self._named} is expected to need ${format_usd(self.forecast)}: {self._figures}"
 
 
-class SpendAnomaly(_Told, frozen=True, kw_only=True):
+class SpendAnomaly(Told, frozen=True, kw_only=True):
     """A project spent in one hour what its history does not explain.
 
     Attributes:
@@ -223,7 +174,7 @@ class SpendAnomaly(_Told, frozen=True, kw_only=True):
         )
 
 
-class LoopStopped(_Told, frozen=True, kw_only=True):
+class LoopStopped(Told, frozen=True, kw_only=True):
     """An agent was stopped because it went round in circles.
 
     Attributes:
@@ -258,7 +209,7 @@ class LoopStopped(_Told, frozen=True, kw_only=True):
         )
 
 
-class CacheSwitchedOff(_Told, frozen=True, kw_only=True):
+class CacheSwitchedOff(Told, frozen=True, kw_only=True):
     """A partition of the cache gave too many wrong answers, and gives no more to questions that only resemble others.
 
     Attributes:
@@ -295,7 +246,7 @@ class CacheSwitchedOff(_Told, frozen=True, kw_only=True):
         )
 
 
-class AlertsTested(_Told, frozen=True, kw_only=True):
+class AlertsTested(Told, frozen=True, kw_only=True):
     """Somebody asked whether alerts arrive. Nothing else is wrong."""
 
     kind: ClassVar[str] = "alerts.tested"
@@ -321,6 +272,11 @@ Alert = (
     | SpendAnomaly
     | LoopStopped
     | CacheSwitchedOff
+    | ErrorsUnusual
+    | LatencyUnusual
+    | FirstTokenUnusual
+    | TokensUnusual
+    | SpendUnusual
     | AlertsTested
 )
 
@@ -334,6 +290,11 @@ KINDS: tuple[str, ...] = tuple(
         SpendAnomaly,
         LoopStopped,
         CacheSwitchedOff,
+        ErrorsUnusual,
+        LatencyUnusual,
+        FirstTokenUnusual,
+        TokensUnusual,
+        SpendUnusual,
     )
 )
 """Every kind that a receiver can choose; a test goes to whom it is for."""

@@ -17,7 +17,7 @@ from homeport.core.ports import Clock
 from homeport.core.types import Timeouts
 from homeport.jobs.post import Shape
 from homeport.jobs.schedule import pause
-from homeport.storage.alerts import Due, Wanted, claim_due, note_delivered, note_failure
+from homeport.storage.alerts import Due, Wanted, claim_due, is_over, note_delivered, note_failure
 from homeport.transport.http import HttpRequest, Transport
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ _HOLD_NS = 120 * _NS_PER_SECOND
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 3_600.0
 _GONE = 410
+_OVER = "it was over before it could be told"
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +42,7 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
     secret: SecretStr
     shape: Shape
     wanted: Wanted
+    link: str = ""
 
 
 class Courier:
@@ -71,11 +73,16 @@ class Courier:
         due = await asyncio.to_thread(
             claim_due, self._engine, receiver.wanted, self._clock.wall_ns(), _HOLD_NS, _AT_ONCE
         )
-        await asyncio.gather(*(self._try(receiver, one) for one in due))
+        for beside in in_order(due):
+            await asyncio.gather(*(self._try(receiver, one) for one in beside))
         return len(due)
 
     async def _try(self, receiver: Receiver, due: Due) -> None:
         name, alert_id = receiver.wanted.webhook, due.alert.id
+        if due.tries > 1 and due.alert.lasts and await asyncio.to_thread(is_over, self._engine, due.alert):
+            # After its end it would stand open for ever.
+            await asyncio.to_thread(note_failure, self._engine, alert_id, name, _OVER, None)
+            return
         status, error = await self._post(receiver, due)
         now = self._clock.wall_ns()
         if not error:
@@ -87,7 +94,7 @@ class Courier:
 
     async def _post(self, receiver: Receiver, due: Due) -> tuple[int, str]:
         """The status, and why it failed or "". Of what the receiver says only the status is read."""
-        post = receiver.shape.write(due.alert, receiver.secret, self._clock.wall_ns() // _NS_PER_SECOND)
+        post = receiver.shape.write(due.alert, receiver.secret, self._clock.wall_ns() // _NS_PER_SECOND, receiver.link)
         request = HttpRequest(
             url=receiver.url.get_secret_value(), headers=post.headers, body=post.body, timeouts=_TIMEOUTS
         )
@@ -97,6 +104,11 @@ class Courier:
         except UpstreamError as error:
             return error.status, error.code
         return status, "" if 200 <= status < 300 else f"HTTP {status}"
+
+
+def in_order(due: Sequence[Due]) -> Sequence[Sequence[Due]]:
+    """Ends after everything else, so that what is over is not opened again."""
+    return [[one for one in due if one.alert.is_over is over] for over in (False, True)]
 
 
 def next_try(due: Due, now: int, dice: random.Random) -> int | None:

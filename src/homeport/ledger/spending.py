@@ -12,7 +12,17 @@ from homeport.ledger.periods import Stretch, split
 from homeport.storage.rollups import DAY, HOUR
 from homeport.storage.tables import requests, rollups
 
-__all__ = ["DAY", "HOUR", "Whose", "below", "first_request", "hourly_by_project", "spent_each", "spent_in"]
+__all__ = [
+    "DAY",
+    "HOUR",
+    "Whose",
+    "below",
+    "dearest_hour",
+    "first_request",
+    "hourly_by_project",
+    "spent_each",
+    "spent_in",
+]
 
 
 class Whose(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +79,21 @@ def hourly_by_project(engine: Engine, start: int, until: int) -> Mapping[str, Se
 def spent_in(engine: Engine, since: int, until: int, whose: Whose = _ALL) -> int:
     """Nano-dollars from `since` to just before `until`, nanoseconds since the epoch."""
     return sum(_sums(engine, DAY, since, until, whose).values())
+
+
+def dearest_hour(engine: Engine, since: int, until: int, key_id: str = "") -> tuple[int | None, int]:
+    """When the first whole hour with requests in a time began, and the nano-dollars of the dearest.
+
+    Args:
+        key_id: only of this key; "" for all.
+    """
+    whole = and_(rollups.c.span == HOUR, rollups.c.start >= since, rollups.c.start <= until - HOUR)
+    mine = rollups.c.key_id == key_id if key_id else true()
+    total = cast(func.sum(rollups.c.cost), BigInteger).label("total")
+    hours = select(rollups.c.start, total).where(whole, mine).group_by(rollups.c.start).subquery()
+    with engine.connect() as connection:
+        first, dearest = connection.execute(select(func.min(hours.c.start), func.max(hours.c.total))).one()
+    return first, dearest or 0
 
 
 def below(table: Table, project: str) -> ColumnElement[bool]:

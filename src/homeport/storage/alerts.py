@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, RowMapping, Select, and_, delete, insert, or_, select, update
 
 from homeport.core.alerts import Alert, AlertsTested
+from homeport.core.unusual import BEGAN, OVER
 from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import alert_deliveries, alerts
 
@@ -54,6 +55,31 @@ class StoredAlert(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     data: Mapping[str, Any]
     deliveries: tuple[Delivery, ...] = ()
+
+    @property
+    def incident(self) -> str:
+        """The same for the begin and the end of one thing; its own id where it has no end."""
+        return str(self.data.get("incident", self.id))
+
+    @property
+    def lasts(self) -> bool:
+        """It tells of a begin, and its end will be told."""
+        return self.data.get("state") == BEGAN
+
+    @property
+    def is_over(self) -> bool:
+        """It tells of an end."""
+        return self.data.get("state") == OVER
+
+    @property
+    def since(self) -> int:
+        """When what it tells of began; nanoseconds since the epoch."""
+        return int(self.data.get("since", self.at))
+
+    @property
+    def until(self) -> int:
+        """When it ended, as far as that is known: where no end will be told, when it was told."""
+        return int(self.data.get("until") or self.at)
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +178,13 @@ def note_failure(engine: Engine, alert_id: str, webhook: str, error: str, next_t
         _note(engine, alert_id, webhook, state=FAILED, error=error[:_LONGEST_ERROR])
     else:
         _note(engine, alert_id, webhook, next_try_at=next_try_at, error=error[:_LONGEST_ERROR])
+
+
+def is_over(engine: Engine, alert: StoredAlert) -> bool:
+    """Whether the end of what an alert tells the begin of was raised meanwhile."""
+    ended = f"{alert.kind}:{alert.incident}:{OVER}"
+    with engine.connect() as connection:
+        return connection.execute(select(alerts.c.id).where(alerts.c.dedupe_key == ended)).first() is not None
 
 
 def send_again(engine: Engine, alert_id: str, webhooks: Sequence[str], now: int) -> bool:

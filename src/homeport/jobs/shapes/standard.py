@@ -18,7 +18,7 @@ from homeport.storage.alerts import StoredAlert
 _NS_PER_SECOND = 1_000_000_000
 
 
-def write(alert: StoredAlert, secret: SecretStr, at: int) -> Post:
+def write(alert: StoredAlert, secret: SecretStr, at: int, link: str) -> Post:
     """The post of an alert; the same alert has the same `webhook-id` at every try."""
     body = msgspec.json.encode(
         {

@@ -1,0 +1,168 @@
+"""`make bench-anomalies`: how soon a real fault is told, and how often quiet traffic is told of without a cause.
+
+First hours of traffic that is quiet and yet has a day's course, heavy tails, crowds and small bursts of errors go
+through the detectors: nothing may be told, and what is told is counted. Then a real gateway answers callers from
+simulated upstreams for as long as it takes to learn what is usual; a burst of 5xx, four times the latency and a silent
+inflation of tokens begin, and the time is taken until each is told. A second gateway runs beside it without a fault.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from bench import results
+from bench.anomaly_house import FAULTS, KINDS, House, running
+from bench.anomaly_traffic import SECOND, Traffic
+from bench.machine import describe
+from homeport.core.unusual import Measure, Unusual
+from homeport.ledger.samples import LEAST_KNOWN_NS, is_news
+from homeport.ledger.unusual import Observatory
+from homeport.storage.arrivals import Arrival
+
+MOST_SECONDS = 120.0
+_STRETCH = 10
+_HOUR = 3_600
+_MINUTE_NS = 60 * SECOND
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 if each fault is told in two minutes by the right alert, and nothing else is told by the real gateways."""
+    parser = argparse.ArgumentParser(prog="bench.anomalies", description=__doc__)
+    parser.add_argument("--runs", type=int, default=40, help="simulated quiet runs")
+    parser.add_argument("--hours", type=int, default=72, help="length of each")
+    parser.add_argument("--rate", type=float, default=12.0, help="requests a second for each model, real gateways")
+    parser.add_argument("--learn", type=float, default=540.0, help="seconds before the faults begin")
+    parser.add_argument("--interval", type=float, default=10.0, help="alerts.anomalies.interval_seconds")
+    parser.add_argument("--only", choices=("quiet", "real"), help="one of the two parts")
+    options = parser.parse_args(arguments)
+    report: dict[str, Any] = {"machine": describe(), "settings": vars(options)}
+    missed: list[str] = []
+    if options.only != "real":
+        report["quiet"] = _quiet(options.runs, options.hours)
+        print(report["quiet"])
+    if options.only != "quiet":
+        report["real"] = asyncio.run(_real(options.rate, options.learn, options.interval))
+        missed += report["real"]["missed"]
+    report["missed"] = missed
+    print(results.write("anomalies.json", report), *missed, sep="\n")
+    return 1 if missed else 0
+
+
+def _quiet(runs: int, hours: int) -> dict[str, Any]:
+    """Quiet days, each of its own seed."""
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        days = list(pool.map(quiet_run, range(1_000, 1_000 + runs), [hours] * runs))
+    told = [sentence for sentences, _ in days for sentence in sentences]
+    return {
+        "runs": runs,
+        "hours": runs * hours,
+        "runs with a false alarm": sum(bool(sentences) for sentences, _ in days),
+        "false alarms": len(told),
+        "series judged, on average": sum(judged for _, judged in days) / runs,
+        "told": told,
+    }
+
+
+def quiet_run(seed: int, hours: int) -> tuple[list[str], int]:
+    """What is told of some quiet hours, and how many series were judged in the end."""
+    traffic, observatory, purse = Traffic(seed, rate=(1.0, 2.0, 4.0, 8.0)[seed % 4]), Observatory(0), _Purse()
+    told = []
+    for start in range(0, hours * _HOUR, _STRETCH):
+        rows = list(traffic.between(start, start + _STRETCH))
+        observatory.see(rows)
+        purse.see(rows)
+        changes = [change.now for change in observatory.close((start + _STRETCH) * SECOND)]
+        told += [one.sentence for one in changes if one.until is None and one.measure is not Measure.SPEND]
+        told += purse.news(changes, (start + _STRETCH) * SECOND)
+    return told, observatory.judged
+
+
+class _Purse:
+    """Which changes of spending are news, as the jobs worker decides it by the ledger."""
+
+    def __init__(self) -> None:
+        self._hours: dict[str, list[int]] = {}
+        self._since: dict[str, tuple[Unusual, int]] = {}
+
+    def see(self, rows: Sequence[Arrival]) -> None:
+        for one in rows:
+            for key in ("", one.key_id):
+                hours = self._hours.setdefault(key, [])
+                hours += [0] * (one.ended_at // SECOND // _HOUR + 1 - len(hours))
+                hours[-1] += one.cost
+                if key in self._since:
+                    unusual, spent = self._since[key]
+                    self._since[key] = (unusual, spent + one.cost)
+
+    def news(self, changes: Sequence[Unusual], now: int) -> list[str]:
+        """What is told now; a change of spending that is not yet news is looked at again later."""
+        for one in changes:
+            if one.measure is Measure.SPEND and one.until is None:
+                self._since[one.subject] = (one, round(one.found * 1e9 * (now - one.since) / _MINUTE_NS))
+            elif one.measure is Measure.SPEND:
+                self._since.pop(one.subject, None)
+        told = [unusual for unusual, spent in self._since.values() if self._is_news(unusual, spent)]
+        for unusual in told:
+            del self._since[unusual.subject]
+        return [unusual.sentence for unusual in told]
+
+    def _is_news(self, unusual: Unusual, spent: int) -> bool:
+        known = self._hours[unusual.subject][: unusual.since // SECOND // _HOUR]
+        return unusual.since >= LEAST_KNOWN_NS and is_news(spent, max(known))
+
+
+async def _real(rate: float, learn: float, interval: float) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        faulty, quiet = await asyncio.gather(
+            _run(Path(one), rate, learn, interval, tuple(FAULTS)), _run(Path(other), rate, learn, interval, ())
+        )
+    missed = [
+        f"{model} was told after {after} s"
+        for model, after in faulty["seconds"].items()
+        if not after or after > MOST_SECONDS
+    ]
+    missed += [f"told for nothing: {words}" for words in (*faulty["others"], *quiet["others"])]
+    missed += [f"{model} was not told as over" for model in faulty["lasting"]]
+    return {"faulty": faulty, "quiet": quiet, "missed": missed}
+
+
+async def _run(folder: Path, rate: float, learn: float, interval: float, broken: Sequence[str]) -> dict[str, Any]:
+    async with running(folder, rate=rate, interval=interval, streams=0.3) as house:
+        await asyncio.sleep(learn)
+        early = [one.summary for one in house.told]
+        began = time.monotonic()
+        for model in broken:
+            house.break_(model)
+        await asyncio.sleep(MOST_SECONDS)
+        shown = await asyncio.to_thread(house.status)
+        for model in broken:
+            house.mend(model)
+        await asyncio.sleep(30 * interval)
+        seconds = {model: _seconds(house, model, began) for model in broken}
+        right = {one.summary for model in broken for one in house.begun(model) if one.kind in KINDS[model]}
+        others = [one.summary for one in house.told if one.state != "over" and one.summary not in right]
+        over = {one.subject for one in house.told if one.state == "over"}
+        return {
+            "seconds": seconds,
+            "told": [one.summary for one in house.told],
+            "shown": shown["unusual"],
+            "others": early + [words for words in others if words not in early],
+            "lasting": [model for model in broken if model not in over],
+            "statuses": house.statuses,
+        }
+
+
+def _seconds(house: House, model: str, began: float) -> float | None:
+    """Until the first right alert; None where there was none."""
+    times = [one.at for one in house.begun(model) if one.kind in KINDS[model]]
+    return round(min(times) - began, 1) if times else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""Alertmanager's API v2: `POST /api/v2/alerts`.
+
+https://prometheus.io/docs/alerting/latest/alerts_api. An alert's labels are its identity, so the begin and the end of
+one thing have the same. It is posted once and not, as Prometheus does, every minute: so it says itself until when
+Alertmanager may think that it lasts.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+from pydantic import SecretStr
+
+from homeport.jobs.post import Post
+from homeport.storage.alerts import StoredAlert
+
+_NS_PER_SECOND = 1_000_000_000
+_HOUR_NS = 3_600 * _NS_PER_SECOND
+_LASTS_NS = 24 * _HOUR_NS
+"""Its end is told long before; if that is lost, nothing stands open for ever."""
+
+_LABELS = ("level", "subject", "measure", "budget", "project")
+
+
+def write(alert: StoredAlert, secret: SecretStr, at: int, link: str) -> Post:
+    """A list of one alert; the secret is a bearer token, where Alertmanager is behind something that wants one."""
+    known = {name: str(alert.data[name]) for name in _LABELS if alert.data.get(name)}
+    told = {
+        "labels": {
+            "alertname": alert.kind,
+            "severity": alert.severity,
+            "service": "homeport",
+            "incident": alert.incident,
+            **known,
+        },
+        "annotations": {"summary": alert.summary},
+        "startsAt": _time(alert.since),
+        "endsAt": _time(_ends(alert, at * _NS_PER_SECOND)),
+        **({"generatorURL": link} if link else {}),
+    }
+    headers = {"content-type": "application/json"}
+    if token := secret.get_secret_value():
+        headers["authorization"] = f"Bearer {token}"
+    return Post(headers=headers, body=msgspec.json.encode([told]))
+
+
+def _ends(alert: StoredAlert, now: int) -> int:
+    """When it ended, or until when it counts if nothing more is heard: what has no end is shown for an hour."""
+    if alert.is_over:
+        return alert.until
+    return now + (_LASTS_NS if alert.lasts else _HOUR_NS)
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at / _NS_PER_SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

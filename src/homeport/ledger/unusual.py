@@ -1,0 +1,249 @@
+"""What is unusual in the traffic: one series for each measure of each model, of each key and of all requests."""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from math import log
+from statistics import median
+
+import msgspec
+
+from homeport.core.caching import Kind
+from homeport.core.types import Outcome
+from homeport.core.unusual import Level, Measure, Unusual
+from homeport.ledger.samples import LEAST_SAMPLES, TOLERANCE, Costs, Samples, Shares, Sizes, Stretch
+from homeport.ledger.usual import Usual
+from homeport.stats.change import ChangeDetector, Turn
+from homeport.storage.arrivals import Arrival
+
+FALSE_ALARMS: Mapping[Level, float] = {Level.MODEL: 1e-7, Level.ALL: 1e-8, Level.KEY: 1e-9}
+"""A share of the stretches of a series, at most. Of keys there are many, and what is the model's fault shows first
+at the model."""
+
+_MOST_SERIES = 4_000
+_SILENT = 60
+"""After so many stretches of time without enough requests an alarm ends: nobody knows whether it lasts."""
+
+_EVIDENCE = 1_000.0
+"""A model with so much against it explains what its callers see, though it is not told of yet."""
+
+_FAULTS = ("upstream_", "circuit_open", "not_ready", "cooling_down")
+_NO_FAULT = "upstream_rejected_request"
+
+_KIND: Mapping[Measure, type[Shares] | type[Sizes] | type[Costs]] = {
+    Measure.ERRORS: Shares,
+    Measure.LATENCY: Sizes,
+    Measure.TTFT: Sizes,
+    Measure.INPUT_TOKENS: Sizes,
+    Measure.OUTPUT_TOKENS: Sizes,
+    Measure.SPEND: Costs,
+}
+_CAUSES: Mapping[Measure, tuple[Measure, ...]] = {
+    Measure.LATENCY: (Measure.ERRORS, Measure.OUTPUT_TOKENS),
+    Measure.TTFT: (Measure.ERRORS,),
+}
+"""What makes answers slow by itself."""
+
+_ABOVE: Mapping[Level, tuple[Level, ...]] = {
+    Level.MODEL: (),
+    Level.ALL: (Level.MODEL,),
+    Level.KEY: (Level.MODEL, Level.ALL),
+}
+_ORDER = {(level, measure): place for place, (level, measure) in enumerate((x, y) for x in Level for y in Measure)}
+
+Name = tuple[Level, str, Measure]
+
+
+class _Series:
+    """One series: what is gathered now, what the last stretches showed, and whether it is as usual."""
+
+    def __init__(self, name: Name, since: int) -> None:
+        self.name = name
+        self.detector = ChangeDetector(TOLERANCE[name[2]], false_alarms=FALSE_ALARMS[name[0]])
+        self.samples: Samples = _KIND[name[2]]()
+        self.since = since
+        self.waited = 0
+        self.lately: deque[Stretch] = deque(maxlen=64)
+        self.unusual: Unusual | None = None
+
+    def close(self, until: int) -> Turn | None:
+        """A stretch of time is over; what it showed counts once there are enough requests."""
+        if self.samples.count < LEAST_SAMPLES:
+            return self._wait()
+        measure, middle = self.name[2], self.detector.median
+        stretch = self.samples.stretch(self.since, until)
+        self.samples, self.since, self.waited = _KIND[measure](), until, 0
+        self.lately.append(stretch)
+        return self.detector.add(stretch.judged(measure, middle))
+
+    def _wait(self) -> Turn | None:
+        self.waited += 1
+        if self.detector.alarmed and self.waited > _SILENT:
+            self.detector.end()
+            return Turn.OVER
+        return None
+
+    def finding(self) -> Unusual:
+        """What the stretches since the change show."""
+        level, subject, measure = self.name
+        run = list(self.lately)[-self.detector.run :]
+        middle = self.detector.median
+        return Unusual(
+            level=level,
+            subject=subject,
+            measure=measure,
+            since=run[0].since,
+            usual=median(stretch.usual_beside(measure, middle) for stretch in run),
+            found=median(stretch.found for stretch in run),
+            samples=sum(stretch.samples for stretch in run),
+        )
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Something began to be unusual, or is so no longer: then `now.until` says since when."""
+
+    now: Unusual
+
+
+class Observatory:
+    """Looks at all requests. `see` them as they come, and `close` each stretch of time.
+
+    Args:
+        began: nanoseconds since the epoch.
+    """
+
+    def __init__(self, began: int) -> None:
+        self._series: OrderedDict[Name, _Series] = OrderedDict()
+        self._usual = Usual()
+        self._met: dict[tuple[str, ...], list[float]] = {}
+        self._opened = began
+
+    @property
+    def unusual(self) -> tuple[Unusual, ...]:
+        """What is unusual now, but for what something else here explains."""
+        return tuple(series.unusual for series in self._series.values() if series.unusual is not None)
+
+    @property
+    def judged(self) -> int:
+        """How many series are known well enough to be judged."""
+        return sum(series.detector.learned for series in self._series.values())
+
+    def see(self, arrivals: Iterable[Arrival]) -> None:
+        """Take note of some requests."""
+        for one in arrivals:
+            self._see_errors(one)
+            if one.cache in ("", Kind.MISS.value):
+                for level, subject in ((Level.ALL, ""), (Level.KEY, one.key_id)):
+                    self._costs(level, subject).add(one.cost)
+            answered = one.outcome == Outcome.COMPLETED.value and one.target
+            if answered and one.cache in ("", Kind.MISS.value) and len(one.attempts) == 1:
+                for measure, value in _sizes(one):
+                    self._see_size(one, measure, log(value))
+
+    def close(self, until: int) -> list[Change]:
+        """A stretch of time ends, in nanoseconds since the epoch; what changed by it."""
+        self._opened = until
+        changes = list(self._judge(until))
+        for caller, values in self._met.items():
+            if not self._alarmed(Level.MODEL, caller[2], caller[0]) and not self._alarmed(
+                Level.KEY, caller[1], caller[0]
+            ):
+                self._usual.learn(caller, values)
+        self._met = {}
+        while len(self._series) > _MOST_SERIES:
+            self._series.popitem(last=False)
+        return changes
+
+    def _judge(self, until: int) -> Iterator[Change]:
+        for series in sorted(self._series.values(), key=lambda one: _ORDER[one.name[0], one.name[2]]):
+            if series.samples.count:
+                self._series.move_to_end(series.name)
+            turn = series.close(until)
+            if turn is not None:
+                self._forget(series.name, turn)
+            if turn is Turn.BEGAN and not self._explained(series.name):
+                series.unusual = series.finding()
+                yield Change(series.unusual)
+            elif turn in (Turn.OVER, Turn.SETTLED) and series.unusual is not None:
+                was, series.unusual = series.unusual, None
+                yield Change(msgspec.structs.replace(was, until=until, settled=turn is Turn.SETTLED))
+
+    def _forget(self, name: Name, turn: Turn) -> None:
+        level, subject, measure = name
+        if level is Level.ALL:
+            return
+        forget = self._usual.forget_lately if turn is Turn.BEGAN else self._usual.forget
+        if turn is not Turn.OVER:
+            for caller in self._usual.callers(2 if level is Level.MODEL else 1, subject):
+                if caller[0] == measure:
+                    forget(caller)
+
+    def _explained(self, name: Name) -> bool:
+        level, subject, measure = name
+        for other in self._series.values():
+            above, whose, what = other.name
+            if not (other.detector.alarmed or other.detector.wealth >= _EVIDENCE):
+                continue
+            if what is measure and above in _ABOVE[level]:
+                return True
+            if what in _CAUSES.get(measure, ()) and (above, whose) == (level, subject):
+                return True
+        return False
+
+    def _alarmed(self, level: Level, subject: str, measure: str) -> bool:
+        series = self._series.get((level, subject, Measure(measure)))
+        return series is not None and series.detector.alarmed
+
+    def _see_errors(self, one: Arrival) -> None:
+        failed = one.outcome == Outcome.FAILED.value
+        if failed or one.outcome == Outcome.COMPLETED.value:
+            self._shares(Level.ALL, "").add(failed)
+            self._shares(Level.KEY, one.key_id).add(failed)
+        for attempt in one.attempts:
+            if not attempt.error:
+                self._shares(Level.MODEL, attempt.target).add(failed)
+            elif attempt.error.startswith(_FAULTS) and attempt.error != _NO_FAULT:
+                self._shares(Level.MODEL, attempt.target).add(True)
+
+    def _see_size(self, one: Arrival, measure: Measure, value: float) -> None:
+        caller = (measure, one.key_id, one.target)
+        self._met.setdefault(caller, []).append(value)
+        usual = self._usual.of(caller)
+        if usual is None:
+            return
+        self._sizes(Level.MODEL, one.target, measure).add(value, usual)
+        if measure in (Measure.INPUT_TOKENS, Measure.OUTPUT_TOKENS):
+            self._sizes(Level.KEY, one.key_id, measure).add(value, usual)
+
+    def _of(self, name: Name) -> Samples:
+        series = self._series.get(name)
+        if series is None:
+            series = self._series[name] = _Series(name, self._opened)
+        return series.samples
+
+    def _shares(self, level: Level, subject: str) -> Shares:
+        found = self._of((level, subject, Measure.ERRORS))
+        assert isinstance(found, Shares)
+        return found
+
+    def _costs(self, level: Level, subject: str) -> Costs:
+        found = self._of((level, subject, Measure.SPEND))
+        assert isinstance(found, Costs)
+        return found
+
+    def _sizes(self, level: Level, subject: str, measure: Measure) -> Sizes:
+        found = self._of((level, subject, measure))
+        assert isinstance(found, Sizes)
+        return found
+
+
+def _sizes(one: Arrival) -> Iterator[tuple[Measure, float]]:
+    """What there is to measure of a whole answer or a stream."""
+    if one.stream:
+        if one.ttft_ns > 0:
+            yield Measure.TTFT, one.ttft_ns / 1e9
+    elif one.latency_ns > 0:
+        yield Measure.LATENCY, one.latency_ns / 1e9
+    if one.input_tokens > 0:
+        yield Measure.INPUT_TOKENS, one.input_tokens
+    if one.output_tokens > 0:
+        yield Measure.OUTPUT_TOKENS, one.output_tokens
