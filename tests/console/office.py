@@ -22,6 +22,7 @@ from homeport.core.audit import Actor, Origin
 from homeport.core.people import Role
 from homeport.storage.db import open_database, sqlite_url
 from homeport.storage.users import StoredUser, add_user
+from tests.console.works import Behind
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import MID, House
 from tests.fakes.wire import Caller
@@ -30,6 +31,17 @@ PEPPER = b"p" * 32
 PASSWORD = "correct horse battery"
 HOST = "127.0.0.1:8080"
 ADDRESS = "192.0.2.7"
+TARGET: dict[str, Any] = {
+    "model": "mid",
+    "tier": "mid",
+    "upstream": "p",
+    "local": False,
+    "simulated": True,
+    "ready": True,
+    "closed_by": "",
+    "retry_after_seconds": 0.0,
+    "outstanding_tokens": 0,
+}
 _HASH = passwords.hashed(PASSWORD)  # it takes a quarter of a second
 _COOKIE = re.compile(r"([A-Za-z_-]+)=([^;]*)")
 _CSRF = re.compile(rb'name="csrf" value="([0-9a-f]{64})"')
@@ -58,6 +70,8 @@ class Office:
         self.budgets = BudgetRegistry(self.engine, self.clock.wall_ns)
         self.users = UserRegistry(self.engine, self.clock.wall_ns)
         self.sessions = Sessions(self.engine, PEPPER, Lifetime(), self.clock.wall_ns)
+        self.targets: list[dict[str, Any]] = [TARGET]
+        self.behind = Behind()
         self.parts = Parts(
             engine=self.engine,
             home=self.home,
@@ -69,7 +83,8 @@ class Office:
             users=self.users,
             sessions=self.sessions,
             attempts=Attempts(self.clock.monotonic_ns),
-            targets=lambda: [{"model": "mid", "tier": "mid", "ready": True}],
+            targets=lambda: self.targets,
+            works=self.behind.works,
             secure=(self.settings.console.public_url or "").startswith("https://"),
         )
         self.console = Console(self.parts)
@@ -119,11 +134,16 @@ class Browser:
             await self.get("/console/account")
         return answer
 
-    async def _call(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Caller:
+    def caller(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Caller:
+        """A request that was not sent yet."""
         cookie = {"cookie": self.cookie} if self.cookie else {}
-        said = {"host": self.host, **cookie, **{name.replace("_", "-"): text for name, text in headers.items()}}
+        said = {"host": self.host, **cookie, **{name.replace("_", "-"): text for name, text in (headers or {}).items()}}
         caller = Caller(path, method=method, headers=said.items(), body=[body])
         caller.scope["client"] = (ADDRESS, 40_000)
+        return caller
+
+    async def _call(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Caller:
+        caller = self.caller(method, path, headers, body)
         await caller.call(self.office.house.app)
         if found := _COOKIE.match(caller.headers.get("set-cookie", "")):
             self.cookie = found[0]

@@ -11,6 +11,8 @@ FOLDER = files("homeport.console").joinpath("static")
 VENDORED = {
     # npm htmx.org 2.0.11, dist/htmx.min.js
     "htmx.min.js": "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717",
+    # vl-convert-python 1.9.0, by tools/vega.py
+    "vega.min.js": "dc670b7428337792bdde6b1d4ca314a06fc2924b87337fd8a685d098e290eaa2",
     # npm htmx-ext-sse 2.2.4, dist/sse.min.js
     "htmx-sse.min.js": "98a46496de0c3605fbffdce9167ba427bdd9553184f83f149c261891a92c0136",
 }

@@ -17,6 +17,7 @@ from homeport.console.attempts import Attempts
 from homeport.console.parts import Parts
 from homeport.console.sessions import Lifetime, Sessions
 from homeport.console.users import UserRegistry
+from homeport.console.works import Works
 from homeport.core.people import Role
 from homeport.core.ports import Clock
 
@@ -30,6 +31,7 @@ def build_console(
     keys: StoredKeyRing,
     clock: Clock,
     targets: Callable[[], Sequence[Mapping[str, Any]]],
+    works: Works,
 ) -> Console:
     """The console over a gateway's own parts."""
     said = settings.console
@@ -46,6 +48,7 @@ def build_console(
         sessions=Sessions(engine, read_pepper(home.pepper), lifetime, clock.wall_ns),
         attempts=Attempts(clock.monotonic_ns),
         targets=targets,
+        works=works,
         secure=(said.public_url or "").startswith("https://"),
     )
     return Console(parts)

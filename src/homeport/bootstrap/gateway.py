@@ -31,6 +31,7 @@ from homeport.bootstrap.prices import renew_prices
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.router import watch_router
 from homeport.bootstrap.storage import key_ring, open_storage, refresh_keys
+from homeport.bootstrap.works import build_works
 from homeport.config.batch import BatchSettings
 from homeport.config.file import ConfigFile
 from homeport.config.home import Home
@@ -168,7 +169,8 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         return (uploads, batches, usage, requests, feedback, bad, counting, dry_runs, admin, *shown)
 
     def _console(self, settings: Settings) -> Paths:
-        return build_console(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states)
+        works = build_works(settings, self.home, self.path, self.keys)
+        return build_console(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states, works)
 
 
 async def _publish(metrics: Metrics) -> None:

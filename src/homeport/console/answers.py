@@ -1,6 +1,6 @@
 """What a page answers."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import msgspec
@@ -38,6 +38,14 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
+class Download(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to save that is too large to hold. `pieces` are not asked for where the reader leaves."""
+
+    name: str
+    kind: str
+    pieces: AsyncGenerator[bytes, None]
+
+
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
     """A static file; the browser may keep it for ever, since its address names its content."""
 
@@ -48,7 +56,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
 class Events(msgspec.Struct, frozen=True, kw_only=True):
     """Server-sent events, each a whole frame, until the reader leaves."""
 
-    frames: AsyncIterator[bytes]
+    frames: AsyncGenerator[bytes, None]
 
 
-Answer = Html | Redirect | File | Asset | Events
+Answer = Html | Redirect | File | Download | Asset | Events

@@ -1,8 +1,9 @@
 """`Paths` below /console: who asks, whether it may, which page answers, and how that is sent."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +15,7 @@ from homeport.api.connection import Connection
 from homeport.api.errors import headers_of, status_of
 from homeport.api.routes import Methods
 from homeport.console.access import LEAST, ROOT, may, permit
-from homeport.console.answers import Answer, Asset, Events, File, Html, Redirect
+from homeport.console.answers import Answer, Asset, Download, Events, File, Html, Redirect
 from homeport.console.assets import StaticFile, read_assets
 from homeport.console.guard import SECURITY_HEADERS, check_host, check_origin, origin_of
 from homeport.console.page import Page
@@ -166,17 +167,15 @@ class Console:
                 await connection.start(303, {**headers, **_led(answer.to, visit)})
                 await connection.finish()
             case File():
-                saved = {"content-type": answer.kind, "content-disposition": f'attachment; filename="{answer.name}"'}
-                await connection.start(200, {**headers, **saved})
+                await connection.start(200, {**headers, **_saved(answer)})
                 await connection.finish(answer.data)
+            case Download():
+                await _flow(connection, {**headers, **_saved(answer)}, answer.pieces)
             case Asset():
                 await connection.start(200, {**headers, "content-type": answer.kind, "cache-control": _FOR_EVER})
                 await connection.finish(answer.data)
             case Events():
-                await connection.start(200, {**headers, **_EVENTS})
-                async for frame in answer.frames:
-                    await connection.send(frame)
-                await connection.finish()
+                await _flow(connection, {**headers, **_EVENTS}, answer.frames)
 
     def _layout(self, shown: Shown, visit: Visit) -> Mapping[str, Any]:
         role = visit.session.role if visit.session is not None else None
@@ -186,6 +185,22 @@ class Console:
             "can": lambda route: role is not None and may(role, route),
             "error": None,
         }
+
+
+async def _flow(connection: Connection, headers: Mapping[str, str], pieces: AsyncGenerator[bytes, None]) -> None:
+    """Send what comes, for as long as somebody reads; a first piece that fails is told as an error is."""
+    async with contextlib.aclosing(pieces):
+        await connection.read_body()  # there is none, but whoever leaves from now on ends this
+        first = await anext(pieces, b"")
+        await connection.start(200, headers)
+        await connection.send(first)
+        async for piece in pieces:
+            await connection.send(piece)
+        await connection.finish()
+
+
+def _saved(answer: File | Download) -> Mapping[str, str]:
+    return {"content-type": answer.kind, "content-disposition": f'attachment; filename="{answer.name}"'}
 
 
 def _admit(visit: Visit, method: str) -> Answer | None:

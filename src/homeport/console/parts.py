@@ -13,6 +13,7 @@ from homeport.config.schema import Settings
 from homeport.console.attempts import Attempts
 from homeport.console.sessions import Sessions, write_cookie
 from homeport.console.users import UserRegistry
+from homeport.console.works import Works
 from homeport.core.ports import Clock
 
 
@@ -22,6 +23,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         refresh: makes this process know a change of keys at once; other processes follow within a second.
         secure: browsers send the cookie over https alone.
+        works: the policy, the cache, the engines and the request path.
         targets: what requests can be sent to, and how it is, as `GET /admin/v1/targets` tells it.
     """
 
@@ -36,6 +38,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Sessions
     attempts: Attempts
     targets: Callable[[], Sequence[Mapping[str, Any]]]
+    works: Works
     secure: bool = False
 
     def cookie(self, token: str) -> str:
