@@ -9,6 +9,7 @@ import msgspec
 
 from homeport.api.app import App
 from homeport.api.count_tokens import CountTokens
+from homeport.api.engine_metrics import EngineMetrics
 from homeport.api.openai import OpenAIDialect
 from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
@@ -171,7 +172,7 @@ class House:
         self.sessions = MemorySessions()
         self.policy = policy or Static()
         routing = RouteStage(catalogue, self.policy, facts, Sessions(self.sessions, {target.tier for target in placed}))
-        self.gates = Gates(self.clock)
+        self.gates = Gates(self.clock, self.metrics.gates.waited)
         self.gates.adopt(gates or {})
         dispatcher = Dispatcher(
             upstreams=self._by_upstream,
@@ -242,8 +243,16 @@ class House:
             readiness=lambda: (self.ready, {"engines": {}}),
             clock=self.clock,
             max_body=max_body,
-            families=(*families, CountTokens(counting), RoutePath(Preview(stages, "static"))),
+            families=(
+                *families,
+                CountTokens(counting),
+                RoutePath(Preview(stages, "static")),
+                EngineMetrics(dict, self._no_page),
+            ),
         )
+
+    async def _no_page(self, url: str, api_key: str) -> bytes:
+        raise AssertionError("the house starts no engines")
 
     async def _ask(self, exchange: Exchange) -> None:
         await self.pipeline.run(exchange)

@@ -7,7 +7,8 @@ import pytest
 
 from homeport.core.events import RequestFinished
 from homeport.core.types import Attempt, Outcome
-from homeport.telemetry.metrics import CONTENT_TYPE, Metrics
+from homeport.telemetry.catalogue import most_series
+from homeport.telemetry.metrics import OPENMETRICS, TEXT, Metrics
 from tests.fakes.house import CHAT, MID, OWN, House
 from tests.fakes.upstream import whole
 from tests.storage.events import finished
@@ -25,6 +26,11 @@ def observed(*events: RequestFinished) -> dict[str, float]:
     for event in events:
         metrics.observe(event)
     return values(metrics)
+
+
+def traced(trace_id: str) -> RequestFinished:
+    """A request of a trace."""
+    return msgspec.structs.replace(finished("r"), trace_id=trace_id)
 
 
 def test_a_request() -> None:
@@ -64,6 +70,16 @@ def test_a_failure_without_a_target() -> None:
     assert not [name for name in found if name.startswith(("homeport_tokens", "homeport_cost", "homeport_request_dur"))]
 
 
+def test_the_first_token_is_that_of_streams() -> None:
+    stream = msgspec.structs.replace(finished("r"), stream=True, upstream="own")
+    found = observed(finished("r"), stream, msgspec.structs.replace(stream, cache="hit"))
+    assert found['homeport_time_to_first_byte_seconds_count{model="smollm2",tier="local"}'] == 3
+    assert found['homeport_time_to_first_token_seconds_count{model="smollm2",tier="local"}'] == 1, "a hit is no model's"
+    assert found['homeport_engine_time_to_first_token_seconds_count{pool="own"}'] == 1
+    remote = observed(msgspec.structs.replace(stream, local=False))
+    assert not [name for name in remote if name.startswith("homeport_engine_time_to_first")]
+
+
 def test_no_first_byte_is_not_a_fast_one() -> None:
     found = observed(msgspec.structs.replace(finished("r"), ttft_ns=0))
     assert sum(value for name, value in found.items() if name.startswith("homeport_time_to_first_byte")) == 0
@@ -78,6 +94,29 @@ async def test_callers_cannot_grow_the_number_of_series() -> None:
         await send_everything(house, number)
     assert set(values(house.metrics)) == before
     assert not re.search(r"evil|\d{5}x", house.metrics.page().decode())
+
+
+async def test_ten_thousand_users_and_models() -> None:
+    house = House(OWN, MID)
+    house.upstreams["own"].script(whole())
+    await send_everything(house, 0)
+    await someone(house, 0)
+    before = set(values(house.metrics))
+    for number in range(1, 10_001):
+        await someone(house, number)
+    found = values(house.metrics)
+    assert set(found) == before
+    assert len(before) < 400 < most_series()
+    assert found['homeport_errors_total{code="model_not_found"}'] == 10_002, "they were all counted"
+    assert sum(found[name] for name in found if name.startswith("homeport_requests_total")) >= 20_002
+
+
+async def someone(house: House, number: int) -> None:
+    """A user nobody has seen asks for a model that nobody has seen, and then for one that there is."""
+    user, trace = f"user{number}", f"{number:032x}"
+    headers = [("x-homeport-user", user), ("traceparent", f"00-{trace}-00f067aa0ba902b7-01")]
+    await house.ask({**CHAT, "model": f"model{number}", "user": user}, headers=headers)
+    await house.ask({**CHAT, "user": user}, headers=headers)
 
 
 async def send_everything(house: House, number: int) -> None:
@@ -98,5 +137,6 @@ def test_two_gateways_in_one_process_do_not_share() -> None:
 
 
 def test_the_page_says_what_it_is() -> None:
-    assert CONTENT_TYPE.startswith("text/plain; version=")
+    assert TEXT.startswith("text/plain; version=")
+    assert OPENMETRICS.startswith("application/openmetrics-text; version=")
     assert Metrics().page().startswith(b"# HELP homeport_")

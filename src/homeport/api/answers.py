@@ -90,6 +90,13 @@ class ModelList(Struct, kw_only=True):
     data: list[Model]
 
 
+class ScrapeGroup(Struct, kw_only=True):
+    """Where Prometheus finds the metrics of an own engine, and the labels of their series."""
+
+    targets: list[str]
+    labels: dict[str, str]
+
+
 class Alive(Struct, kw_only=True):
     """The process runs."""
 

@@ -15,6 +15,7 @@ from homeport.api.connection import Connection, Receive, Scope, Send
 from homeport.api.dialects import dialects
 from homeport.api.exchanges import exchange_of
 from homeport.api.models import listing
+from homeport.api.negotiation import prefers
 from homeport.api.openapi import document
 from homeport.api.operations import OPERATIONS
 from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, token_of
@@ -24,7 +25,7 @@ from homeport.core.types import Surface
 from homeport.pipeline.authenticate import authenticate, permit_inference
 from homeport.pipeline.pipeline import Pipeline
 from homeport.routing.eligibility import Catalogue
-from homeport.telemetry.metrics import CONTENT_TYPE, Metrics
+from homeport.telemetry.metrics import OPENMETRICS, TEXT, Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class App:
             exchange = exchange_of(connection, request_id, surface, dialect)
             await self._pipeline.run(exchange)
             if exchange.key is None and exchange.error is not None:
-                self._metrics.refused.labels(exchange.error.code).inc()
+                self._metrics.refused.add(exchange.error.code)
 
         return handle
 
@@ -158,8 +159,9 @@ class App:
         await reply(connection, {"status": status, **detail}, status=200 if ready else 503)
 
     async def _metrics_page(self, connection: Connection, _: str) -> None:
-        await connection.start(200, {"content-type": CONTENT_TYPE})
-        await connection.finish(self._metrics.page())
+        richer = prefers(connection.header(b"accept"), OPENMETRICS, TEXT)
+        await connection.start(200, {"content-type": OPENMETRICS if richer else TEXT, "vary": "accept"})
+        await connection.finish(self._metrics.page(openmetrics_text=richer))
 
     async def _description_page(self, connection: Connection, _: str) -> None:
         await connection.start(200, JSON)

@@ -143,7 +143,7 @@ def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
 
 def _may(status: str, operation: Operation) -> bool:
     """Whether an operation may be refused with a status. Only inference asks upstreams."""
-    if status in ("405", "500"):
+    if status in ("405", "500", *operation.refusals):
         return True
     return not operation.is_public and (operation.tag == INFERENCE or status not in _ABOUT_UPSTREAMS)
 
@@ -152,7 +152,10 @@ def _content(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     if operation.answer is None:
         kind = "object" if operation.media == "application/json" else "string"
         return {operation.media: {"schema": {"type": kind}}}
-    content: dict[str, Any] = {operation.media: {"schema": schemas[operation.answer]}}
+    schema: dict[str, Any] = schemas[operation.answer]
+    if operation.several:
+        schema = {"type": "array", "items": schema}
+    content: dict[str, Any] = {operation.media: {"schema": schema}}
     if operation.streams:
         content["text/event-stream"] = {}  # Version 3.1 has no words for the events of a stream.
     return content

@@ -48,6 +48,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         error: the JSON of a failure.
         streams: with `stream: true` the answer is server-sent events.
         unready: the answer with status 503, where that is not an error.
+        several: the answer is a list of them.
+        refusals: statuses that a path without a key may answer with too.
     """
 
     method: str
@@ -65,6 +67,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     error: Body = answers.Error
     streams: bool = False
     unready: Body | None = None
+    several: bool = False
+    refusals: tuple[str, ...] = ()
 
     @property
     def is_public(self) -> bool:
@@ -256,5 +260,22 @@ OPERATIONS: tuple[Operation, ...] = (
         unready=answers.Readiness,
     ),
     _op("GET /metrics", "metrics", "Prometheus metrics", OPERATION, media="text/plain"),
+    _op(
+        "GET /metrics/engines",
+        "listEngineMetrics",
+        "Where Prometheus finds own engines' metrics",
+        OPERATION,
+        answers.ScrapeGroup,
+        several=True,
+        refusals=("400",),
+    ),
+    _op(
+        "GET /metrics/engines/{engine}",
+        "engineMetrics",
+        "What an own engine counts",
+        OPERATION,
+        media="text/plain",
+        refusals=("404", "502", "504"),
+    ),
     _op("GET /openapi.json", "describe", "This document", OPERATION),
 )

@@ -16,6 +16,7 @@ from homeport.api.cache import CachePaths
 from homeport.api.cache_admin import CacheActions
 from homeport.api.count_tokens import CountTokens
 from homeport.api.dialects import dialects
+from homeport.api.engine_metrics import EngineMetrics
 from homeport.api.feedback import FeedbackPaths
 from homeport.api.files import FileBounds, Files
 from homeport.api.requests import RequestPaths
@@ -44,6 +45,7 @@ from homeport.storage.published import read_published
 from homeport.storage.standings import read_standings
 from homeport.telemetry.metrics import Metrics
 from homeport.telemetry.traces import TraceFigures
+from homeport.transport.pages import HttpPages
 
 logger = logging.getLogger(__name__)
 
@@ -165,8 +167,9 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         feedback = FeedbackPaths(self.keys, self.engine, self.clock, desk=cache.desk)
         bad = CachePaths(self.keys, cache.desk, self.engine, self.path.limiter)
         dry_runs, counting = RoutePath(self.path.preview), CountTokens(self.path.counting)
+        engines = EngineMetrics(self.path.endpoints, HttpPages(self.path.transport).fetch)
         shown = [self._console(settings)] if settings.console.enabled else []
-        return (uploads, batches, usage, requests, feedback, bad, counting, dry_runs, admin, *shown)
+        return (uploads, batches, usage, requests, feedback, bad, counting, dry_runs, admin, engines, *shown)
 
     def _console(self, settings: Settings) -> Paths:
         works = build_works(settings, self.home, self.path, self.keys)

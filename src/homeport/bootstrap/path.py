@@ -156,7 +156,7 @@ class RequestPath:
         self._accepts = HeldNumbers(home.accepts)
         self._deployments = Deployments(_breaker_policy(settings.breaker))
         self.admission = Admission(_places(settings))
-        self._gates = Gates(self._clock)
+        self._gates = Gates(self._clock, metrics.gates.waited)
         metrics.gates.figures = lambda: gate_figures(self._gates)
         self._loops = LoopGuard(settings.loops)
         metrics.cache.held = self.cache.held
@@ -343,6 +343,10 @@ class RequestPath:
     def transport(self) -> Transport:
         """How engines are reached."""
         return self._transports.direct
+
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """The own engines that requests go by now."""
+        return self._whereabouts.placement.endpoints
 
     def target_states(self) -> Sequence[Mapping[str, Any]]:
         """Each target, and whether it can be called now."""

@@ -40,6 +40,7 @@ from homeport.cli import (
     sim,
     sla,
     status,
+    telemetry,
     trace,
     up,
     users,
@@ -76,6 +77,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(bench.app, name="bench")
 app.add_typer(route.app, name="route")
 app.add_typer(trace.app, name="trace")
+app.add_typer(telemetry.app, name="telemetry")
 
 
 def _print_version(wanted: bool) -> None:

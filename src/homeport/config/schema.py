@@ -32,6 +32,7 @@ from homeport.config.fields import (
 )
 from homeport.config.loops import LoopSettings
 from homeport.config.machine import MachineSettings
+from homeport.config.monitoring import MonitoringSettings
 from homeport.config.packages import PackageSettings, RegistrySettings, SourceSettings
 from homeport.config.prices import CurrencySettings, DiscountSettings, PriceSettings
 from homeport.config.privacy import PrivacySettings
@@ -336,6 +337,9 @@ class Settings(Section):
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="What is looked for, and who is told.")
     slo: tuple[ObjectiveSettings, ...] = Field(
         default=(), max_length=100, description="What is promised of routes: availability and times."
+    )
+    monitoring: MonitoringSettings = Field(
+        default_factory=MonitoringSettings, description="From which values on Prometheus' alert rules fire."
     )
 
     prices: tuple[PriceSettings, ...] = Field(

@@ -78,6 +78,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         salted_by: it keeps prompts with different `cache_salt` apart, and is sent one for each `key` or `project`.
         pool: the engine's name in the configuration, whose replicas are several endpoints; who plans it says it.
         draining: it goes on with the conversations it has begun, and begins none.
+        metrics_url: its page for Prometheus, "" where it has none.
     """
 
     url: str
@@ -93,6 +94,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     pool: str = ""
     draining: bool = False
     salted_by: str = ""
+    metrics_url: str = ""
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,8 +119,13 @@ def started_endpoint(
     slots: int,
     context: int,
     capabilities: frozenset[Capability],
+    measured: bool = False,
 ) -> Endpoint:
-    """Of a server that is started here: on loopback, at its port, behind its token."""
+    """Of a server that is started here: on loopback, at its port, behind its token.
+
+    Args:
+        measured: it has a page for Prometheus.
+    """
     host = f"http://127.0.0.1:{setup.port}"
     return Endpoint(
         url=f"{host}/v1",
@@ -129,6 +136,7 @@ def started_endpoint(
         context_tokens=context,
         capabilities=capabilities,
         fingerprint=fingerprint,
+        metrics_url=f"{host}/metrics" if measured else "",
     )
 
 

@@ -108,6 +108,7 @@ def render(setup: EngineSetup) -> Launch:
         slots=profile.slots,
         context=profile.context,
         capabilities=_TEXT_MODEL,
+        measured=True,
     )
     # A prompt that is partly in the cache is evaluated in other batches than a cold one.
     repeatable = msgspec.structs.replace(endpoint, deterministic_fields={"cache_prompt": False})

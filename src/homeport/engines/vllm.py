@@ -89,6 +89,7 @@ def render(setup: EngineSetup) -> Launch:
         slots=profile.slots or _SLOTS,
         context=context,
         capabilities=_TEXT_MODEL,
+        measured=True,
     )
     salted = msgspec.structs.replace(endpoint, salted_by=profile.cache_salt or "")
     return child_launch(salted, python.command("vllm_server"), spec)

@@ -1,6 +1,6 @@
 """The gates of all own engines in this process. They outlive a change of the configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -30,10 +30,15 @@ class EngineGate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gates:
-    """One for each engine and what it serves: another version of a package is another engine."""
+    """One for each engine and what it serves: another version of a package is another engine.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        waited: told the upstream of each request that got its place, and after how many nanoseconds.
+    """
+
+    def __init__(self, clock: Clock, waited: Callable[[str, int], None] = lambda upstream, nanoseconds: None) -> None:
         self._clock = clock
+        self._waited = waited
         self._settings: Mapping[str, EngineGate] = {}
         self._gates: dict[tuple[str, str], Gate] = {}
         self._percents: Mapping[str, int] = {}
@@ -68,7 +73,12 @@ class Gates:
             EngineBusy: there is none in time.
         """
         gate = self._of(target)
-        return None if gate is None else await enter(gate, self._asker(exchange, target), self._clock)
+        if gate is None:
+            return None
+        came = self._clock.monotonic_ns()
+        place = await enter(gate, self._asker(exchange, target), self._clock)
+        self._waited(target.upstream, self._clock.monotonic_ns() - came)
+        return place
 
     def _of(self, target: Target) -> Gate | None:
         gate = self._gates.get((target.upstream, target.revision))

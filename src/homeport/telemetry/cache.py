@@ -7,6 +7,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from homeport.telemetry.bounded import BoundedCounter
+from homeport.telemetry.bounds import MOST_KINDS
+
 _BOUNDS_S = tuple(50e-6 * 2**n for n in range(13))
 
 
@@ -35,12 +38,13 @@ class CacheMeter:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.held: Callable[[], Held] = Held
-        self._bypassed = Counter(
+        bypassed = Counter(
             "homeport_cache_bypassed",
             "Requests of routes that are cached that the cache had nothing to do with",
             ("reason",),
             registry=registry,
         )
+        self._bypassed = BoundedCounter(bypassed, MOST_KINDS)
         self._lookups = Histogram(
             "homeport_cache_lookup_seconds", "Until it is known what is kept", buckets=_BOUNDS_S, registry=registry
         )
@@ -48,7 +52,7 @@ class CacheMeter:
 
     def bypassed(self, reason: str) -> None:
         """The cache had nothing to do with a request."""
-        self._bypassed.labels(reason).inc()
+        self._bypassed.add(reason)
 
     def looked(self, nanoseconds: int) -> None:
         """A lookup took so long, without the time that it waited for somebody who asks the same."""

@@ -1,7 +1,7 @@
 """Prometheus metrics of a gateway process.
 
 Labels take values from the configuration only (tiers, models, stable error codes), so callers
-cannot grow the number of series.
+cannot grow the number of series; `catalogue.py` has how many there are at most.
 """
 
 import contextlib
@@ -9,14 +9,16 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, exposition
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from homeport.core.budgets import OF_BUDGET
 from homeport.core.errors import BudgetExceeded
 from homeport.core.events import RequestFinished
 from homeport.storage.budget_figures import MOST_FIGURES, BudgetFigures
 from homeport.storage.standings import Standings
+from homeport.telemetry.bounded import BoundedCounter
+from homeport.telemetry.bounds import MOST_CODES, MOST_KINDS, MOST_UPSTREAMS
 from homeport.telemetry.budgets import BudgetGauges
 from homeport.telemetry.cache import CacheMeter
 from homeport.telemetry.gates import GateGauges
@@ -26,7 +28,8 @@ from homeport.telemetry.trace_gauges import TraceGauges
 from homeport.telemetry.traces import TraceFigures
 from homeport.telemetry.workers import AllWorkers, publish
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+TEXT, OPENMETRICS = exposition.CONTENT_TYPE_LATEST, openmetrics.CONTENT_TYPE_LATEST
+"""Media types of the two forms of the page."""
 
 
 class Metrics:
@@ -62,53 +65,48 @@ class Metrics:
         self.upstream_connections = Gauge(
             "homeport_upstream_connections", "Open connections to upstreams, idle ones included", registry=registry
         )
-        self._loops = Counter(
-            "homeport_loop_signals", "Signals of the loop guard", ("signal", "level"), registry=registry
-        )
+        loops = Counter("homeport_loop_signals", "Signals of the loop guard", ("signal", "level"), registry=registry)
+        self._loops = BoundedCounter(loops, MOST_KINDS)
         self.cache = CacheMeter(registry)
         self.gates = GateGauges()
         registry.register(self.gates)
-        self._cache_errands = Counter(
+        errands = Counter(
             "homeport_cache_errands",
             "Answers of the cache that were checked, and questions that were judged",
             ("kind", "result"),
             registry=registry,
         )
-        self.refused = Counter(
+        self._errands = BoundedCounter(errands, MOST_KINDS)
+        refused = Counter(
             "homeport_refused", "Requests refused before they had a key to be billed to", ("code",), registry=registry
         )
-        self.budget_refused = Counter(
-            "homeport_budget_refused", "Requests refused for want of money", ("budget",), registry=registry
-        )
-        self._budgets: set[str] = set()
+        self.refused = BoundedCounter(refused, MOST_CODES)
+        over = Counter("homeport_budget_refused", "Requests refused for want of money", ("budget",), registry=registry)
+        self._over_budget = BoundedCounter(over, MOST_FIGURES + 1)
+        self._upstreams: set[str] = set()
 
     def show_upstream(self, name: str, ready: bool | None) -> None:
         """Whether an engine answers; None for one that is gone."""
         if ready is None:
+            self._upstreams.discard(name)
             with contextlib.suppress(KeyError):
                 self.upstream_ready.remove(name)
-        else:
+        elif name in self._upstreams or len(self._upstreams) < MOST_UPSTREAMS:
+            self._upstreams.add(name)
             self.upstream_ready.labels(name).set(ready)
 
     def count_loop(self, signal: str, level: IntEnum) -> None:
         """The loop guard saw a signal and acted on it."""
-        self._loops.labels(signal, level.name.lower()).inc()
+        self._loops.add(signal, level.name.lower())
 
     def count_errand(self, kind: str, result: str) -> None:
         """The cache asked something in the background."""
-        self._cache_errands.labels(kind, result).inc()
+        self._errands.add(kind, result)
 
     def observe(self, event: RequestFinished) -> None:
         self._tally.add(event)
         if event.error == BudgetExceeded.default_code and event.reason.startswith(OF_BUDGET):
-            self._count_refused(event.reason.removeprefix(OF_BUDGET))
-
-    def _count_refused(self, budget: str) -> None:
-        """Those of budgets that come after the first two hundred are counted together."""
-        if budget not in self._budgets and len(self._budgets) >= MOST_FIGURES:
-            budget = "others"
-        self._budgets.add(budget)
-        self.budget_refused.labels(budget).inc()
+            self._over_budget.add(event.reason.removeprefix(OF_BUDGET))
 
     def share(self, folder: Path, worker: int, wall_ns: Callable[[], int]) -> None:
         """This is one of several processes, numbered from 1; they show each other's figures through a folder."""
@@ -120,8 +118,12 @@ class Metrics:
             folder, worker, wall_ns = self._place
             publish(folder, worker, self._registry, wall_ns())
 
-    def page(self) -> bytes:
-        """The exposition text; with a label `worker` on every process's own figures where there are several."""
+    def page(self, *, openmetrics_text: bool = False) -> bytes:
+        """The exposition text; with a label `worker` on every process's own figures where there are several.
+
+        Args:
+            openmetrics_text: in the form that has examples; else in Prometheus' own.
+        """
         page = CollectorRegistry()
         for collector in self._of_all_processes:
             page.register(collector)
@@ -130,4 +132,7 @@ class Metrics:
         else:
             folder, worker, wall_ns = self._place
             page.register(AllWorkers(folder, worker, self._registry, wall_ns()))
-        return generate_latest(page)
+        write: Callable[[CollectorRegistry], bytes] = (
+            openmetrics.generate_latest if openmetrics_text else exposition.generate_latest
+        )
+        return write(page)

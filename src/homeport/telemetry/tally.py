@@ -2,128 +2,125 @@
 
 It is plain arithmetic, because it happens for every request; it becomes Prometheus' families when
 somebody asks. Labels take values from the configuration only (tiers, models, stable error codes),
-so callers cannot grow the number of series.
+so callers cannot grow the number of series; `bounds.py` has how many there are at most.
 """
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from homeport.core.events import RequestFinished
+from homeport.telemetry.bounded import Bounded, Counts
+from homeport.telemetry.bounds import (
+    MOST_ATTEMPTS,
+    MOST_CODES,
+    MOST_KINDS,
+    MOST_MODELS,
+    MOST_REQUESTS,
+    MOST_UPSTREAMS,
+)
+from homeport.telemetry.times import Times, histogram
 
-_BOUNDS_NS = tuple(10_000_000 * 2**n for n in range(14))
-_BOUNDS = tuple(str(bound / 1e9) for bound in _BOUNDS_NS)
 _BY_MODEL = ("tier", "model")
-
-
-class _Times:
-    """A histogram of durations."""
-
-    __slots__ = ("counts", "total_ns")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(_BOUNDS_NS) + 1)
-        self.total_ns = 0
-
-    def add(self, nanoseconds: int) -> None:
-        self.counts[bisect_left(_BOUNDS_NS, nanoseconds)] += 1
-        self.total_ns += nanoseconds
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Prometheus' cumulative counts."""
-        seen, found = 0, []
-        for bound, count in zip((*_BOUNDS, "+Inf"), self.counts, strict=True):
-            seen += count
-            found.append((bound, float(seen)))
-        return found
 
 
 class _Answers:
     """The answers of one model."""
 
-    __slots__ = ("cost", "duration", "tokens", "ttft")
+    __slots__ = ("cost", "duration", "first_byte", "first_token", "tokens")
 
     def __init__(self) -> None:
         self.tokens = {"input": 0, "cached_input": 0, "cache_write": 0, "output": 0}
         self.cost = 0
-        self.duration = _Times()
-        self.ttft = _Times()
+        self.duration = Times()
+        self.first_byte = Times()
+        self.first_token = Times()
 
 
 class RequestTally(Collector):
     """Counts of requests, attempts, tokens, money and time."""
 
     def __init__(self) -> None:
-        self._requests: Counter[tuple[str, str, str, str]] = Counter()
-        self._errors: Counter[tuple[str]] = Counter()
-        self._attempts: Counter[tuple[str, str]] = Counter()
-        self._answers: dict[tuple[str, str], _Answers] = {}
-        self._cache: Counter[tuple[str]] = Counter()
+        self._requests = Counts(MOST_REQUESTS)
+        self._errors = Counts(MOST_CODES)
+        self._attempts = Counts(MOST_ATTEMPTS)
+        self._answers = Bounded(MOST_MODELS, _Answers)
+        self._own_first_tokens = Bounded(MOST_UPSTREAMS, Times)
+        self._cache = Counts(MOST_KINDS)
         self._saved = 0
 
     def add(self, event: RequestFinished) -> None:
-        self._requests[event.surface, event.tier, event.target, event.outcome] += 1
+        self._requests.add(event.surface, event.tier, event.target, event.outcome)
         if event.error:
-            self._errors[(event.error,)] += 1
+            self._errors.add(event.error)
         for attempt in event.attempts:
-            self._attempts[attempt.target, attempt.error] += 1
+            self._attempts.add(attempt.target, attempt.error)
         if event.cache:
-            self._cache[(event.cache,)] += 1
+            self._cache.add(event.cache)
             self._saved += event.saved_cost
         if event.target:
             self._add_answer(event)
 
     def _add_answer(self, event: RequestFinished) -> None:
-        by_model = (event.tier, event.target)
-        answers = self._answers.get(by_model)
-        if answers is None:
-            answers = self._answers[by_model] = _Answers()
+        answers = self._answers[event.tier, event.target]
         answers.tokens["input"] += event.input_tokens
         answers.tokens["cached_input"] += event.cached_input_tokens
         answers.tokens["cache_write"] += event.cache_write_tokens
         answers.tokens["output"] += event.output_tokens
         answers.cost += event.cost
-        answers.duration.add(event.latency_ns)
+        ended = event.started_at + event.latency_ns
+        answers.duration.add(event.latency_ns, event.trace_id, ended)
         if event.ttft_ns:
-            answers.ttft.add(event.ttft_ns)
+            answers.first_byte.add(event.ttft_ns, event.trace_id, ended)
+            if event.stream and event.cache in ("", "miss"):
+                self._add_first_token(event, answers, ended)
+
+    def _add_first_token(self, event: RequestFinished, answers: _Answers, ended: int) -> None:
+        answers.first_token.add(event.ttft_ns, event.trace_id, ended)
+        if event.local:
+            self._own_first_tokens[(event.upstream,)].add(event.ttft_ns, event.trace_id, ended)
 
     def collect(self) -> Iterator[Metric]:
         by_outcome = ("surface", *_BY_MODEL, "outcome")
-        yield _counter("homeport_requests", "Requests that ended", by_outcome, self._requests.items())
-        yield _counter("homeport_errors", "Requests that ended in an error", ("code",), self._errors.items())
-        yield _counter("homeport_upstream_attempts", "Calls of upstreams", ("model", "error"), self._attempts.items())
+        yield counter("homeport_requests", "Requests that ended", by_outcome, self._requests.items())
+        yield counter("homeport_errors", "Requests that ended in an error", ("code",), self._errors.items())
+        yield counter("homeport_upstream_attempts", "Calls of upstreams", ("model", "error"), self._attempts.items())
         tokens = [
             ((*by_model, kind), count)
             for by_model, answers in self._answers.items()
             for kind, count in answers.tokens.items()
         ]
-        yield _counter("homeport_tokens", "Tokens", (*_BY_MODEL, "type"), tokens)
+        yield counter("homeport_tokens", "Tokens", (*_BY_MODEL, "type"), tokens)
         costs = [(by_model, answers.cost) for by_model, answers in self._answers.items()]
-        yield _counter("homeport_cost_nanodollars", "Cost in 1e-9 USD", _BY_MODEL, costs)
-        yield _counter("homeport_cache_requests", "Requests that asked the cache", ("kind",), self._cache.items())
+        yield counter("homeport_cost_nanodollars", "Cost in 1e-9 USD", _BY_MODEL, costs)
+        yield counter("homeport_cache_requests", "Requests that asked the cache", ("kind",), self._cache.items())
         saved = CounterMetricFamily(
             "homeport_cache_saved_nanodollars", "What cached answers would have cost, in 1e-9 USD"
         )
         saved.add_metric((), self._saved)
         yield saved
-        durations = [(by_model, answers.duration) for by_model, answers in self._answers.items()]
-        yield _histogram("homeport_request_duration_seconds", "Request to last byte", durations)
-        firsts = [(by_model, answers.ttft) for by_model, answers in self._answers.items()]
-        yield _histogram("homeport_time_to_first_byte_seconds", "Request to first byte", firsts)
+        yield from self._times()
+
+    def _times(self) -> Iterator[Metric]:
+        answers = self._answers.items()
+        durations = [(by_model, one.duration) for by_model, one in answers]
+        yield histogram("homeport_request_duration_seconds", "Request to last byte", _BY_MODEL, durations)
+        firsts = [(by_model, one.first_byte) for by_model, one in answers]
+        yield histogram("homeport_time_to_first_byte_seconds", "Request to first byte", _BY_MODEL, firsts)
+        tokens = [(by_model, one.first_token) for by_model, one in answers]
+        yield histogram("homeport_time_to_first_token_seconds", "Request to a stream's first", _BY_MODEL, tokens)
+        yield histogram(
+            "homeport_engine_time_to_first_token_seconds",
+            "The same of own engines' streams",
+            ("pool",),
+            self._own_first_tokens.items(),
+        )
 
 
-def _counter(name: str, what: str, labels: tuple[str, ...], counts: Iterable[tuple[tuple[str, ...], int]]) -> Metric:
+def counter(name: str, what: str, labels: tuple[str, ...], counts: Iterable[tuple[tuple[str, ...], int]]) -> Metric:
+    """The family of several counts, by the values of their labels."""
     family = CounterMetricFamily(name, what, labels=labels)
     for values, count in counts:
         family.add_metric(values, count)
-    return family
-
-
-def _histogram(name: str, what: str, times: Iterable[tuple[tuple[str, ...], _Times]]) -> Metric:
-    family = HistogramMetricFamily(name, what, labels=_BY_MODEL)
-    for values, one in times:
-        family.add_metric(values, one.buckets(), one.total_ns / 1e9)
     return family

@@ -12,17 +12,25 @@ from pathlib import Path
 import msgspec
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Exemplar, Sample
 
 _FRESH_NS = 5_000_000_000
 _SUFFIX = ".metrics"
+
+
+class _Example(msgspec.Struct, frozen=True, array_like=True):
+    """What `prometheus_client.samples.Exemplar` is, to be written to a file."""
+
+    labels: dict[str, str]
+    value: float
+    timestamp: float
 
 
 class _Family(msgspec.Struct, frozen=True):
     name: str
     documentation: str
     kind: str
-    samples: list[tuple[str, dict[str, str], float]]
+    samples: list[tuple[str, dict[str, str], float, _Example | None]]
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -44,7 +52,7 @@ def publish(folder: Path, worker: int, collector: Collector, wall_ns: int) -> No
             metric.name,
             metric.documentation,
             metric.type,
-            [(sample.name, dict(sample.labels), sample.value) for sample in metric.samples],
+            [(one.name, dict(one.labels), one.value, _example(one.exemplar)) for one in metric.samples],
         )
         for metric in collector.collect()
     ]
@@ -71,7 +79,8 @@ class AllWorkers(Collector):
             for family in page.families:
                 metric = merged.setdefault(family.name, Metric(family.name, family.documentation, family.kind))
                 metric.samples += [
-                    Sample(name, {**labels, "worker": str(worker)}, value) for name, labels, value in family.samples
+                    Sample(name, {**labels, "worker": str(worker)}, value, exemplar=_exemplar(example))
+                    for name, labels, value, example in family.samples
                 ]
         yield from merged.values()
 
@@ -90,7 +99,13 @@ class AllWorkers(Collector):
 
 def _labelled(metric: Metric, worker: int) -> Metric:
     labelled = Metric(metric.name, metric.documentation, metric.type)
-    labelled.samples = [
-        Sample(sample.name, {**sample.labels, "worker": str(worker)}, sample.value) for sample in metric.samples
-    ]
+    labelled.samples = [sample._replace(labels={**sample.labels, "worker": str(worker)}) for sample in metric.samples]
     return labelled
+
+
+def _example(exemplar: Exemplar | None) -> _Example | None:
+    return None if exemplar is None else _Example(exemplar.labels, exemplar.value, float(exemplar.timestamp or 0))
+
+
+def _exemplar(example: _Example | None) -> Exemplar | None:
+    return None if example is None else Exemplar(example.labels, example.value, example.timestamp)

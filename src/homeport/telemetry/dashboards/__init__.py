@@ -1,0 +1,1 @@
+"""Grafana dashboards, made by code: one file for each."""

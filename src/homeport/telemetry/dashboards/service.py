@@ -1,0 +1,114 @@
+"""Whether what is promised is kept: objectives, error budgets, times by model."""
+
+from homeport.telemetry.dashboards.panel import HERE, Dashboard, Panel, Query, Row, Unit, View, quantile, total
+
+_NAME = "{{objective}} {{indicator}}"
+_OF_MODEL = "{{tier}} {{model}}"
+_REQUESTS = "homeport_requests_total"
+_FAILED = total(_REQUESTS, 'outcome="failed", model!=""', by="tier, model")
+_ENDED = total(_REQUESTS, 'outcome=~"completed|failed", model!=""', by="tier, model")
+
+
+def _of(metric: str, matchers: str = "") -> str:
+    """Every gateway of a state folder shows the same."""
+    return f"max by (objective, indicator) (homeport_slo_{metric}{{{HERE}{matchers}}})"
+
+
+def _burn(window: str) -> Query:
+    return Query(_of("burn_rate", f', window="{window}"'), f"{_NAME} {window}")
+
+
+_PROMISED = (
+    Panel(
+        title="Error budget left",
+        what="1 is all of it, 0 none; below 0 more than all is spent.",
+        queries=(Query(_of("error_budget_remaining_ratio"), _NAME),),
+        view=View.BARS,
+        unit=Unit.SHARE,
+        warn=0.5,
+        alarm=0.1,
+    ),
+    Panel(
+        title="Kept",
+        what="Share of the valid requests that were good, over the objective's window, and what is promised.",
+        queries=(Query(_of("ratio"), f"{_NAME} kept"), Query(_of("target_ratio"), f"{_NAME} promised")),
+        unit=Unit.SHARE,
+    ),
+    Panel(
+        title="Burn rate",
+        what="1 uses up the budget in its window. Alerts: 14.4 over an hour, 6 over six hours, 1 over three days.",
+        queries=tuple(_burn(window) for window in ("1h", "6h", "3d")),
+        warn=1,
+        alarm=14.4,
+    ),
+    Panel(
+        title="Good and bad requests",
+        what="Of the objective's window.",
+        queries=(
+            Query(
+                f"max by (objective, indicator, result) (homeport_slo_requests{{{HERE}}})", f"{_NAME} {{{{result}}}}"
+            ),
+        ),
+    ),
+)
+
+_TIMES = (
+    Panel(
+        title="Time to the last byte, p95",
+        what="By model, with examples whose trace can be looked at.",
+        queries=(Query(quantile(0.95, "homeport_request_duration_seconds", by="tier, model"), _OF_MODEL, True),),
+        unit=Unit.SECONDS,
+    ),
+    Panel(
+        title="Time to a stream's first token, p95",
+        what="By model.",
+        queries=(Query(quantile(0.95, "homeport_time_to_first_token_seconds", by="tier, model"), _OF_MODEL, True),),
+        unit=Unit.SECONDS,
+    ),
+    Panel(
+        title="Time to the first byte, p95",
+        what="By model; for a whole answer the same as to the last.",
+        queries=(Query(quantile(0.95, "homeport_time_to_first_byte_seconds", by="tier, model"), _OF_MODEL),),
+        unit=Unit.SECONDS,
+    ),
+    Panel(
+        title="Failed, by model",
+        what="Part of the requests that could be answered and were not.",
+        queries=(Query(f"({_FAILED} or 0 * {_ENDED}) / {_ENDED}", _OF_MODEL),),
+        unit=Unit.SHARE,
+        warn=0.01,
+        alarm=0.05,
+    ),
+)
+
+_HOUSE = (
+    Panel(
+        title="Alerts that fire",
+        what="Of the rules beside this dashboard.",
+        queries=(Query('ALERTS{alertname=~"Homeport.*", alertstate="firing"}'),),
+        view=View.TABLE,
+    ),
+    Panel(
+        title="Configurations",
+        what="Changed ones that were adopted, and those that were refused.",
+        queries=(Query(total("homeport_config_reloads_total", by="result"), "{{result}}"),),
+        width=6,
+    ),
+    Panel(
+        title="Tasks",
+        what="Of the event loop; they grow with requests in progress, and not without.",
+        queries=(Query(f"sum by (instance) (homeport_tasks{{{HERE}}})", "{{instance}}"),),
+        width=6,
+    ),
+)
+
+SERVICE = Dashboard(
+    slug="service",
+    title="Homeport: quality of service",
+    what="Whether what is promised is kept: objectives and error budgets, and times and failures by model.",
+    rows=(
+        Row(title="Objectives", panels=_PROMISED),
+        Row(title="Models", panels=_TIMES),
+        Row(title="House", panels=_HOUSE),
+    ),
+)
