@@ -25,12 +25,12 @@ from homeport.sim.settings import Settings
 MODELS = ("failing", "slow", "inflated", "quiet")
 FAULTS: Mapping[str, Mapping[str, Any]] = {
     "failing": {"error_rate": 0.8, "error_status": 503},
-    "slow": {"latency_ms": 320.0, "latency_p99_ms": 800.0},
+    "slow": {"latency_ms": 1_000.0, "latency_p99_ms": 2_000.0},
     "inflated": {"faults": "reasoning=60"},
 }
 """A burst of 5xx, four times the latency, and tokens that are counted without a word more."""
 
-USUAL = {"latency_ms": 80.0, "latency_p99_ms": 200.0, "output_tokens": 40, "error_rate": 0.002, "faults": ""}
+USUAL = {"latency_ms": 250.0, "latency_p99_ms": 500.0, "output_tokens": 40, "error_rate": 0.002, "faults": ""}
 KINDS = {"failing": ("anomaly.errors",), "slow": ("anomaly.latency", "anomaly.ttft"), "inflated": ("anomaly.tokens",)}
 """What the right alert is."""
 

@@ -104,3 +104,60 @@ def test_names_are_told_apart() -> None:
 def test_a_key_of_any_allowed_length() -> None:
     for size in range(24, 65):
         assert signing_key(SecretStr("whsec_" + base64.b64encode(b"x" * size).decode())) == b"x" * size
+
+
+ROUTING_KEY = "R0UT1NGKEYR0UT1NGKEYR0UT1NGKEY12"
+
+
+@pytest.mark.parametrize(
+    ("shape", "secret"),
+    [
+        ("slack", ""),
+        ("pagerduty", ROUTING_KEY),
+        ("alertmanager", ""),
+        ("alertmanager", "t0ken"),
+        ("somebodys_own", "anything at all"),
+    ],
+)
+def test_each_shape_has_its_secret(shape: str, secret: str) -> None:
+    made = webhook(shape=shape, secret=secret)
+    assert made.secret.get_secret_value() == secret
+    assert not secret or secret not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("shape", "secret"),
+    [
+        ("standard", ""),
+        ("standard", ROUTING_KEY),
+        ("slack", "xoxb-000000000000"),
+        ("pagerduty", ""),
+        ("pagerduty", ROUTING_KEY[:-1]),
+        ("pagerduty", ROUTING_KEY + "\n"),
+        ("pagerduty", SECRET),
+        ("alertmanager", "two words"),
+        ("alertmanager", "line\r\nx-injected: yes"),
+        ("alertmanager", "é" * 20),
+    ],
+)
+def test_a_secret_of_another_shape_is_refused_without_repeating_it(shape: str, secret: str) -> None:
+    with pytest.raises(ValidationError, match="secret") as error:
+        webhook(shape=shape, secret=secret)
+    assert not secret or secret not in str(error.value)
+
+
+def test_looking_for_what_is_unusual_is_on() -> None:
+    settings = AlertSettings().anomalies
+    assert (settings.enabled, settings.interval_seconds) == (True, 10.0)
+
+
+@pytest.mark.parametrize("interval", [0, 0.1, 61, -1, "soon", float("nan"), float("inf")])
+def test_intervals_that_are_none(interval: object) -> None:
+    with pytest.raises(ValidationError):
+        AlertSettings.model_validate({"anomalies": {"interval_seconds": interval}})
+
+
+@pytest.mark.parametrize("link", ["http://console.example.com/", "javascript:alert(1)", "console", ""])
+def test_links_that_are_none(link: str) -> None:
+    with pytest.raises(ValidationError):
+        AlertSettings.model_validate({"link": link})

@@ -42,6 +42,7 @@ def test_up_twice_points_at_the_running_one(program: Program) -> None:
 def test_status_and_check(program: Program) -> None:
     status = json.loads(program.run("status", "--json"))
     assert (status["ready"], status["engines"]) == (True, {"smollm2": True})
+    assert "usual" in program.run("status"), "whether anything is unusual, in a sentence"
     ran = status["fingerprints"]["smollm2"]
     assert (ran["engine"], ran["build"].split()[0], ran["package"][:7]) == ("llamacpp", "xllamacpp", "sha256:")
     assert set(status["processes"]) == {"engine-smollm2", "gateway", "jobs"}

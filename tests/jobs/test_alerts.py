@@ -1,21 +1,27 @@
 """Alerts reach real receivers, whatever those do; a customer's own library verifies them."""
 
 import asyncio
+import contextlib
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from aiohttp import web
 from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from homeport.config.alerts import signing_key
 from homeport.core.types import Timeouts
+from homeport.core.unusual import Level, Measure, Unusual, anomaly_alert
 from homeport.jobs import alerts
 from homeport.jobs.alerts import Courier, Receiver, next_try, serve_all
-from homeport.jobs.shapes import standard
+from homeport.jobs.shapes import pagerduty, standard
 from homeport.storage.alerts import Due, StoredAlert, Wanted, list_alerts, raise_alert
 from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.transport.pool import PooledTransport
@@ -24,6 +30,7 @@ from tests.fakes.webhook_server import SECRET, WebhookServer
 from tests.storage.test_alerts import reached
 
 SECOND = 1_000_000_000
+ROUTING_KEY = "R0UT1NGKEYR0UT1NGKEYR0UT1NGKEY12"
 DAY = 24 * 3_600 * SECOND
 
 
@@ -180,6 +187,87 @@ async def test_a_database_that_fails_is_asked_again(office: Office, caplog: pyte
         await serving
     assert "alerts could not be read: OperationalError" in caplog.text
     assert "secret" not in caplog.text
+
+
+class Taker:
+    """An upstream of alerts that keeps what it is sent, and answers with `statuses`, then 202."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.bodies: list[Any] = []
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.bodies.append(await request.json())
+        return web.Response(status=self.statuses.pop(0) if self.statuses else 202)
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        app = web.Application()
+        app.router.add_post("/in", self.take)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield "http://{}:{}/in".format(*runner.addresses[0][:2])
+        await runner.cleanup()
+
+
+def unusual(office: Office, *, over: bool = False) -> None:
+    """A fault that began, or its end."""
+    since = office.clock.wall // (1_000 * SECOND) * 1_000 * SECOND
+    found = Unusual(
+        level=Level.MODEL,
+        subject="m",
+        measure=Measure.ERRORS,
+        since=since,
+        usual=0.0,
+        found=0.9,
+        samples=90,
+        until=office.clock.wall if over else None,
+    )
+    assert raise_alert(office.engine, anomaly_alert(found, "inc_1", office.clock.wall))
+
+
+def pager(url: str) -> Receiver:
+    return msgspec.structs.replace(receiver(url), secret=SecretStr(ROUTING_KEY), shape=pagerduty)
+
+
+async def test_a_begin_and_its_end_reach_a_pager_in_order(office: Office) -> None:
+    taker = Taker()
+    unusual(office)
+    unusual(office, over=True)
+    async with taker.listening() as url:
+        assert await office.courier.deliver(pager(url)) == 2
+    assert [body["event_action"] for body in taker.bodies] == ["trigger", "resolve"]
+    assert {body["dedup_key"] for body in taker.bodies} == {"inc_1"}
+
+
+async def test_what_is_over_is_not_opened_again(office: Office) -> None:
+    taker = Taker(500)
+    unusual(office)
+    async with taker.listening() as url:
+        await office.courier.deliver(pager(url))
+        unusual(office, over=True)
+        await office.courier.deliver(pager(url))
+        office.clock.advance(60 * SECOND)
+        await office.courier.deliver(pager(url))
+    assert [body["event_action"] for body in taker.bodies] == ["trigger", "resolve"]
+    assert sorted(state for state, _, _ in office.states) == ["delivered", "failed"]
+    assert "it was over before it could be told" in {error for _, _, error in office.states}
+
+
+async def test_a_routing_key_is_in_no_log(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    taker = Taker(400, 429)
+    unusual(office)
+    async with taker.listening() as url:
+        for _ in range(3):
+            await office.courier.deliver(pager(url))
+            office.clock.advance(60 * SECOND)
+    await office.courier.deliver(pager("http://127.0.0.1:1/in"))
+    assert taker.bodies[-1]["routing_key"] == ROUTING_KEY
+    assert "HTTP 400" in caplog.text
+    assert ROUTING_KEY not in caplog.text
+    assert ROUTING_KEY not in str(list_alerts(office.engine))
 
 
 async def eventually(holds: Callable[[], bool]) -> None:

@@ -2,9 +2,11 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
-from homeport.ledger.spending import Whose, first_request, hourly_by_project, spent_each, spent_in
-from tests.ledger.requests import DAY, HOUR, ledger, request
+from homeport.core.events import RequestFinished
+from homeport.ledger.spending import Whose, dearest_hour, first_request, hourly_by_project, spent_each, spent_in
+from tests.ledger.requests import DAY, HOUR, add, ledger, request
 
 START = 19_675 * DAY
 
@@ -72,3 +74,14 @@ def test_any_stretch_is_what_its_rows_are(times: list[int], since: int, until: i
             and not (remote and event.local)
         ]
         assert spent_in(engine, START + since, START + until, whose) == sum(wanted)
+
+
+def test_the_dearest_whole_hour(engine: Engine) -> None:
+    def rows(hour: int, key_id: str, *costs: int) -> list[RequestFinished]:
+        return [request(START + hour * HOUR + cost, key_id=key_id, cost=cost) for cost in costs]
+
+    add(engine, *rows(1, "a", 5, 6), *rows(2, "b", 9), *rows(2, "a", 4), *rows(5, "a", 100))
+    assert dearest_hour(engine, START, START + 5 * HOUR) == (START + HOUR, 13)
+    assert dearest_hour(engine, START, START + 5 * HOUR, "a") == (START + HOUR, 11)
+    assert dearest_hour(engine, START + 2 * HOUR, START + 6 * HOUR, "a") == (START + 2 * HOUR, 100)
+    assert dearest_hour(engine, START, START + 5 * HOUR, "nobody") == (None, 0)

@@ -157,6 +157,14 @@ def test_an_hour_of_quiet_traffic_tells_nothing() -> None:
     assert watcher.unexplained == []
 
 
+def test_what_is_forgotten_is_told_as_over(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher.go(120, failing(0.5, Random(1)), "mid")
+    monkeypatch.setattr("homeport.ledger.unusual._MOST_SERIES", 0)
+    watcher.go(10)
+    assert watcher.observatory.unusual == ()
+    assert {(level, is_over) for level, _, _, is_over in watcher.told[-1:]} == {(Level.MODEL, True)}
+
+
 def test_the_number_of_series_is_bounded() -> None:
     observatory = Observatory(0)
     row = next(Traffic(1).between(0, 100))
@@ -165,4 +173,4 @@ def test_the_number_of_series_is_bounded() -> None:
             msgspec.structs.replace(row, key_id=f"key_{place}_{number}", outcome="completed") for number in range(2_000)
         )
         observatory.close((place + 1) * STRETCH * SECOND)
-    assert len(observatory._series) <= 4_000
+    assert len(observatory._series) <= 2_000

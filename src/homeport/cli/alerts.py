@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Engine
 
 from homeport import bootstrap
@@ -15,12 +16,14 @@ from homeport.cli.context import Context, Json
 from homeport.core.alerts import AlertsTested
 from homeport.core.errors import ConfigError, NotFound
 from homeport.jobs.alerts import Receiver
+from homeport.jobs.post import one_line
 from homeport.storage.alerts import WAITING, get_alert, id_of, list_alerts, raise_alert, send_again
 
-app = typer.Typer(help="What was found about spending and loops, and who was told.", no_args_is_help=True)
+app = typer.Typer(help="What was found, such as errors, spending and loops, and who was told.", no_args_is_help=True)
 
 _TRY_SECONDS = 25.0
 _MOST = 1_000
+_LONGEST = 500
 
 To = Annotated[str | None, typer.Option("--to", help="Only this webhook, by its name.")]
 
@@ -44,7 +47,8 @@ def list_(
     for item in found:
         at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(item["created_at"]))
         told = ", ".join(_told(delivery) for delivery in item["deliveries"]) or "nobody"
-        table.add_row(item["id"], at, item["severity"], item["summary"], told)
+        # A summary may hold names that callers chose: they are no markup, and no control characters.
+        table.add_row(item["id"], at, item["severity"], Text(one_line(item["summary"], _LONGEST)), told)
     state.console.print(table)
 
 

@@ -26,7 +26,7 @@ _NS_PER_SECOND = 1_000_000_000
 _HISTORY = 400
 """Stretches of time that a worker which starts reads again: it knows at once what is usual."""
 
-_MOST_ROWS = 50_000
+_MOST_ROWS = 30_000
 _STALE = 6
 _SEEN_DAYS = 14
 

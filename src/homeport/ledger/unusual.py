@@ -19,7 +19,7 @@ FALSE_ALARMS: Mapping[Level, float] = {Level.MODEL: 1e-7, Level.ALL: 1e-8, Level
 """A share of the stretches of a series, at most. Of keys there are many, and what is the model's fault shows first
 at the model."""
 
-_MOST_SERIES = 4_000
+_MOST_SERIES = 2_000
 _SILENT = 60
 """After so many stretches of time without enough requests an alarm ends: nobody knows whether it lasts."""
 
@@ -144,14 +144,11 @@ class Observatory:
         self._opened = until
         changes = list(self._judge(until))
         for caller, values in self._met.items():
-            if not self._alarmed(Level.MODEL, caller[2], caller[0]) and not self._alarmed(
-                Level.KEY, caller[1], caller[0]
-            ):
+            measure, key, model = caller
+            if not self._alarmed(Level.MODEL, model, measure) and not self._alarmed(Level.KEY, key, measure):
                 self._usual.learn(caller, values)
         self._met = {}
-        while len(self._series) > _MOST_SERIES:
-            self._series.popitem(last=False)
-        return changes
+        return changes + list(self._drop(until))
 
     def _judge(self, until: int) -> Iterator[Change]:
         for series in sorted(self._series.values(), key=lambda one: _ORDER[one.name[0], one.name[2]]):
@@ -166,6 +163,13 @@ class Observatory:
             elif turn in (Turn.OVER, Turn.SETTLED) and series.unusual is not None:
                 was, series.unusual = series.unusual, None
                 yield Change(msgspec.structs.replace(was, until=until, settled=turn is Turn.SETTLED))
+
+    def _drop(self, until: int) -> Iterator[Change]:
+        """Forget the series that had no requests for the longest, where there are too many."""
+        while len(self._series) > _MOST_SERIES:
+            _, series = self._series.popitem(last=False)
+            if series.unusual is not None:
+                yield Change(msgspec.structs.replace(series.unusual, until=until))
 
     def _forget(self, name: Name, turn: Turn) -> None:
         level, subject, measure = name
