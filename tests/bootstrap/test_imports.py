@@ -14,3 +14,9 @@ def test_the_gateway_loads_no_numerical_library() -> None:
     loaded = set(told.stdout.split())
     assert "homeport" in loaded
     assert not loaded & {"numpy", "scipy", "pandas", "sklearn", "torch"}
+
+
+@pytest.mark.slow
+def test_the_gateway_loads_the_console_when_somebody_looks() -> None:
+    told = subprocess.run((sys.executable, "-c", _ASK), capture_output=True, text=True, timeout=60, check=True)
+    assert not set(told.stdout.split()) & {"jinja2", "markupsafe", "joserfc"}

@@ -16,10 +16,12 @@ from homeport.console import passwords
 from homeport.console.app import Console
 from homeport.console.attempts import Attempts
 from homeport.console.parts import Parts
+from homeport.console.render import Skin
 from homeport.console.sessions import Lifetime, Sessions
 from homeport.console.users import UserRegistry
 from homeport.core.audit import Actor, Origin
 from homeport.core.people import Role
+from homeport.storage.audit import Recorder
 from homeport.storage.db import open_database, sqlite_url
 from homeport.storage.users import StoredUser, add_user
 from tests.console.works import Behind
@@ -42,6 +44,8 @@ TARGET: dict[str, Any] = {
     "retry_after_seconds": 0.0,
     "outstanding_tokens": 0,
 }
+SKIN = Skin()
+"""Compiled once for all tests."""
 _HASH = passwords.hashed(PASSWORD)  # it takes a quarter of a second
 _COOKIE = re.compile(r"([A-Za-z_-]+)=([^;]*)")
 _CSRF = re.compile(rb'name="csrf" value="([0-9a-f]{64})"')
@@ -83,6 +87,8 @@ class Office:
             users=self.users,
             sessions=self.sessions,
             attempts=Attempts(self.clock.monotonic_ns),
+            skin=SKIN,
+            record=Recorder(self.engine, self.clock.wall_ns),
             targets=lambda: self.targets,
             works=self.behind.works,
             secure=(self.settings.console.public_url or "").startswith("https://"),

@@ -13,19 +13,18 @@ from homeport.api.bodies import read
 from homeport.api.connection import Connection
 from homeport.api.keys import MAX_GRACE_SECONDS, Issued, KeyFields, KeyRegistry, view
 from homeport.api.routes import JSON, Handler, Methods, token_of
-from homeport.core.audit import Actor, Asker
+from homeport.core.audit import Asker
 from homeport.core.errors import NotFound, StorageError
 from homeport.core.ports import Clock, KeyRing
 from homeport.core.types import Scope
 from homeport.pipeline.authenticate import authenticate, permit
+from homeport.storage.audit import Recorder
 
 logger = logging.getLogger(__name__)
 
 Answer = tuple[int, object]
 Action = Callable[[Asker, bytes], Awaitable[Answer]]
 """Gets the key that asks, and the body."""
-Recorder = Callable[[Actor, str, str, Mapping[str, Any]], None]
-"""Writes down who did what to what, and what was said."""
 Result = TypeVar("Result")
 
 _PREFIX = "/admin/v1/"

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from homeport.api.admin import AdminPaths, House, Recorder, Resource
+from homeport.api.admin import AdminPaths, House, Resource
 from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
 from homeport.api.budgets import BudgetActions
@@ -19,7 +19,7 @@ from homeport.core.ports import Clock, Health
 from homeport.core.types import Target
 from homeport.pipeline.deployments import Deployments
 from homeport.pipeline.gate import Standing
-from homeport.storage.audit import record
+from homeport.storage.audit import Recorder
 
 
 def build_admin(
@@ -51,7 +51,7 @@ def build_admin(
 
 def recorder(engine: Engine) -> Recorder:
     """What writes into the audit log."""
-    return lambda actor, action, subject, after: record(engine, actor, action, subject, after, time.time_ns())
+    return Recorder(engine, time.time_ns)
 
 
 def target_states(

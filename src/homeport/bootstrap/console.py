@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Engine
 
 from homeport.api.auth import StoredKeyRing, read_pepper, write_secret
+from homeport.bootstrap.admin import recorder
 from homeport.bootstrap.storage import budget_registry, key_registry, open_storage
 from homeport.config.home import Home
 from homeport.config.schema import Settings
@@ -15,6 +17,7 @@ from homeport.console import passwords
 from homeport.console.app import Console
 from homeport.console.attempts import Attempts
 from homeport.console.parts import Parts
+from homeport.console.render import Skin
 from homeport.console.sessions import Lifetime, Sessions
 from homeport.console.users import UserRegistry
 from homeport.console.works import Works
@@ -22,6 +25,13 @@ from homeport.core.people import Role
 from homeport.core.ports import Clock
 
 FIRST = "admin"
+
+
+class Lasting(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays the same over every configuration."""
+
+    attempts: Attempts
+    skin: Skin
 
 
 def build_console(
@@ -32,6 +42,7 @@ def build_console(
     clock: Clock,
     targets: Callable[[], Sequence[Mapping[str, Any]]],
     works: Works,
+    lasting: Lasting,
 ) -> Console:
     """The console over a gateway's own parts."""
     said = settings.console
@@ -46,7 +57,9 @@ def build_console(
         budgets=budget_registry(engine),
         users=user_registry(engine),
         sessions=Sessions(engine, read_pepper(home.pepper), lifetime, clock.wall_ns),
-        attempts=Attempts(clock.monotonic_ns),
+        attempts=lasting.attempts,
+        skin=lasting.skin,
+        record=recorder(engine),
         targets=targets,
         works=works,
         secure=(said.public_url or "").startswith("https://"),

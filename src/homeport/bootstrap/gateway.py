@@ -23,10 +23,11 @@ from homeport.api.requests import RequestPaths
 from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
 from homeport.api.usage import UsagePaths
-from homeport.bootstrap.admin import build_admin
+from homeport.bootstrap.admin import build_admin, recorder
+from homeport.bootstrap.adopted import noting
 from homeport.bootstrap.beside import beside
 from homeport.bootstrap.cache import terms_of
-from homeport.bootstrap.console import build_console
+from homeport.bootstrap.console import Lasting, build_console
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.prices import renew_prices
 from homeport.bootstrap.reload import Reloader
@@ -37,6 +38,8 @@ from homeport.config.batch import BatchSettings
 from homeport.config.file import ConfigFile
 from homeport.config.home import Home
 from homeport.config.schema import Settings
+from homeport.console.attempts import Attempts
+from homeport.console.render import Skin
 from homeport.storage.batches import BatchStore
 from homeport.storage.budget_figures import BudgetFigures
 from homeport.storage.files import FileStore, Quota
@@ -76,7 +79,8 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
         lambda: read_published(home.traces, TraceFigures, clock.wall_ns()),
     )
     path = RequestPath(settings, home, keys, metrics, engine)
-    house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path)
+    lasting = Lasting(attempts=Attempts(clock.monotonic_ns), skin=Skin())
+    house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path, lasting=lasting)
     reloader: Reloader
     several = settings.server.workers > 1
     if several:
@@ -98,12 +102,16 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
 
     def adopt(changed: Settings) -> None:
         path.adopt(changed)
+        if worker == 1:
+            adopted(changed)
         app.adopt(
             pipeline=path.pipeline,
             catalogue=path.catalogue,
             max_body=changed.server.max_body_bytes,
             families=house.families(changed, reload),
         )
+
+    adopted = noting(recorder(engine), settings)
 
     def count(how: str) -> None:
         metrics.reloads.labels(how).inc()
@@ -136,6 +144,7 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
     keys: StoredKeyRing
     clock: SystemClock
     path: RequestPath
+    lasting: Lasting
 
     def families(self, settings: Settings, reload: Callable[[], Awaitable[str]]) -> Sequence[Paths]:
         """The paths that have files of their own."""
@@ -173,7 +182,8 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
 
     def _console(self, settings: Settings) -> Paths:
         works = build_works(settings, self.home, self.path, self.keys)
-        return build_console(settings, self.home, self.engine, self.keys, self.clock, self.path.target_states, works)
+        states = self.path.target_states
+        return build_console(settings, self.home, self.engine, self.keys, self.clock, states, works, self.lasting)
 
 
 async def _publish(metrics: Metrics) -> None:

@@ -92,6 +92,8 @@ def purge(
     if everything and not yes:
         typer.confirm("Take every kept answer out?", abort=True, err=True)
     count = asyncio.run(cache.desk.purge(meant))
+    named = {name: value for name, value in said.items() if value and name != "system"}
+    state.note("cache.purge", purged=count, system=system is not None, **named)
     if json:
         state.print_json({"purged": count})
     else:
@@ -145,6 +147,7 @@ def resume(
     if name is None or not is_off(engine, name):
         raise partition_unknown(partition)
     asyncio.run(bootstrap.open_cache(engine, state.home).desk.resume(name))
+    state.note("cache.resume", partition)
     if json:
         state.print_json({"partition": partition, "resumed": True})
     else:

@@ -3,6 +3,7 @@
 import os
 import pwd
 import sys
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,12 +12,14 @@ import msgspec
 import typer
 from rich.console import Console
 
+from homeport import bootstrap
 from homeport.config.file import ConfigFile
 from homeport.config.home import Home
 from homeport.config.load import Environment, read_environment
 from homeport.config.schema import Settings
 from homeport.core.audit import Actor, Origin
 from homeport.core.errors import ConfigError
+from homeport.storage.audit import Recorder
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 """The option of every command that answers something."""
@@ -84,6 +87,11 @@ class Context:
     def actor(self) -> Actor:
         """Who types, for the audit log: the user of this machine."""
         return Actor(name=_user_name(), origin=Origin.CLI)
+
+    def note(self, action: str, subject: str = "", **said: object) -> None:
+        """Write down in the audit log what was done to what. Raises StorageError."""
+        engine = bootstrap.open_storage(self.settings, self.home)
+        Recorder(engine, time.time_ns)(self.actor, action, subject[:160], said)
 
     def print_json(self, value: Any) -> None:
         """One JSON document on standard output, for programs."""

@@ -12,6 +12,7 @@ from homeport.cli.control_client import order
 app = typer.Typer(help="Swap, roll back, drain and restart engines while they serve.", no_args_is_help=True)
 
 Engine = Annotated[str, typer.Argument(help="An engine of homeport.yaml.", callback=check_text)]
+_READS = frozenset({"list", "packages"})
 _DIGITS = 19
 
 
@@ -89,7 +90,10 @@ def _order(state: Context, command: str, engine: str = "", version: str = "", *,
         if not quiet:
             state.console.print(f"[dim]{escape(said)} ...[/]", soft_wrap=True)
 
-    return order(state.home, command, engine, version, tell=tell)
+    done = order(state.home, command, engine, version, tell=tell)
+    if command not in _READS:
+        state.note(f"engine.{command}", engine, **({"version": version} if version else {}))
+    return done
 
 
 def _say(state: Context, done: Any, *, json: bool) -> None:

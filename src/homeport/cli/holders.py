@@ -64,6 +64,7 @@ def give_up(
     state: Context = context.obj
     done = _registry(state).give_up(holder, free=free)
     views = [given_up_view(name, one) for name, one in done.items()]
+    state.note("holders.give-up", holder, free=free, given_up=views)
     if json:
         state.print_json(views)
         return

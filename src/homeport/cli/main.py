@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import homeport
 from homeport.cli import (
     alerts,
+    audit,
     bench,
     budget,
     cache,
@@ -73,6 +74,7 @@ app.add_typer(sla.app, name="sla")
 app.add_typer(budget.app, name="budget")
 app.add_typer(cache.app, name="cache")
 app.add_typer(users.app, name="users")
+app.add_typer(audit.app, name="audit")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(bench.app, name="bench")
 app.add_typer(route.app, name="route")

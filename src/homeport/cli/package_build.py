@@ -60,7 +60,9 @@ def use(context: typer.Context, name: _Name, version: _Version, json: Json = Fal
     Example: homeport package use smollm2 1.1.0
     """
     state: Context = context.obj
-    tell(state, _store(state).use(name, version), json=json)
+    used = _store(state).use(name, version)
+    _note(state, "package.use", used.name, version=used.version, digest=used.digest)
+    tell(state, used, json=json)
 
 
 def rollback(context: typer.Context, name: _Name, json: Json = False) -> None:
@@ -69,7 +71,9 @@ def rollback(context: typer.Context, name: _Name, json: Json = False) -> None:
     Example: homeport package rollback smollm2
     """
     state: Context = context.obj
-    tell(state, _store(state).rollback(name), json=json)
+    used = _store(state).rollback(name)
+    _note(state, "package.rollback", used.name, version=used.version, digest=used.digest)
+    tell(state, used, json=json)
 
 
 def remove(
@@ -83,7 +87,14 @@ def remove(
     """
     state: Context = context.obj
     Store(state.home.packages).remove(name, version)
+    _note(state, "package.remove", name, version=version or "all")
     state.console.print(f"{name} {version or ''}".strip() + " is removed.")
+
+
+def _note(state: Context, action: str, name: str, **said: object) -> None:
+    """Without a configuration there is a store and nothing else, so no log either."""
+    if state.config:
+        state.note(action, name, **said)
 
 
 def _store(state: Context) -> Store:

@@ -72,7 +72,9 @@ def rollback(
                 hint="homeport route versions lists what there is",
             )
         number = current.parent
+    before = kept.current().number
     used = kept.point(number)
+    state.note("router.rollback", str(number), version=number, before=before)
     if json:
         state.print_json(version_view(used, used.number))
     else:

@@ -14,6 +14,7 @@ LEAST: Mapping[str, Role | None] = MappingProxyType(
         "GET /console/sign-in": None,
         "POST /console/sign-in": None,
         "POST /console/sign-out": Role.VIEWER,
+        "GET /console/overview": Role.VIEWER,
         "GET /console/account": Role.VIEWER,
         "POST /console/account/password": Role.VIEWER,
         "POST /console/account/sign-out": Role.VIEWER,

@@ -16,7 +16,6 @@ from homeport.api.errors import headers_of, status_of
 from homeport.api.routes import Methods
 from homeport.console.access import LEAST, ROOT, may, permit
 from homeport.console.answers import Answer, Asset, Download, Events, File, Html, Redirect
-from homeport.console.assets import StaticFile, read_assets
 from homeport.console.guard import SECURITY_HEADERS, check_host, check_origin, origin_of
 from homeport.console.page import Page
 from homeport.console.parts import Parts
@@ -44,7 +43,6 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     pages: Sequence[Page]
     routes: Routes
     renderer: Renderer
-    assets: Mapping[str, StaticFile]
 
 
 class Console:
@@ -90,9 +88,7 @@ class Console:
     def _load(self) -> Shown:
         modules: Mapping[str, ModuleType] = load_each(PAGES, discover(PAGES))
         pages = sorted((module.page(self._parts) for module in modules.values()), key=lambda page: page.place)
-        assets = read_assets()
-        versions = {name: f"{ROOT}/static/{name}?v={asset.version}" for name, asset in assets.items()}
-        return Shown(pages=pages, routes=Routes(pages), renderer=Renderer({"asset": versions}), assets=assets)
+        return Shown(pages=pages, routes=Routes(pages), renderer=self._parts.skin.renderer)
 
     def _stranger(self, connection: Connection, token: str, request_id: str) -> Visit:
         return Visit(
@@ -120,7 +116,8 @@ class Console:
         match = shown.routes.find(method, connection.path)
         if match is None or match.route not in LEAST:
             raise NotFound("there is no such page", hint=f"begin at {ROOT}")
-        session = await off_the_loop(lambda: self._parts.sessions.find(visit.token))
+        used = method == "POST" or not visit.partial
+        session = await off_the_loop(lambda: self._parts.sessions.find(visit.token, used=used))
         visit = msgspec.structs.replace(
             visit,
             route=match.route,

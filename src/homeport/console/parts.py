@@ -11,16 +11,19 @@ from homeport.api.keys import KeyRegistry
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.console.attempts import Attempts
+from homeport.console.render import Skin
 from homeport.console.sessions import Sessions, write_cookie
 from homeport.console.users import UserRegistry
 from homeport.console.works import Works
 from homeport.core.ports import Clock
+from homeport.storage.audit import Recorder
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway's own parts, as its console sees them.
 
     Attributes:
+        record: writes down what a page changes in no registry: `record(visit.actor, "cache.purge", subject, {...})`.
         refresh: makes this process know a change of keys at once; other processes follow within a second.
         secure: browsers send the cookie over https alone.
         works: the policy, the cache, the engines and the request path.
@@ -37,6 +40,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     users: UserRegistry
     sessions: Sessions
     attempts: Attempts
+    skin: Skin
+    record: Recorder
     targets: Callable[[], Sequence[Mapping[str, Any]]]
     works: Works
     secure: bool = False

@@ -1,8 +1,11 @@
 """Templates. Jinja2 is imported when the first page is asked for, so that a gateway starts without it."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from homeport.console.access import ROOT
+from homeport.console.assets import StaticFile, read_assets
 from homeport.console.show import FILTERS
 
 if TYPE_CHECKING:
@@ -27,6 +30,19 @@ class Renderer:
             return found.render(**values).encode()
         context = found.new_context(dict(values))
         return "".join(found.blocks[block](context)).encode()
+
+
+class Skin:
+    """What every page looks like: the templates and the static files, read when first asked for."""
+
+    @cached_property
+    def assets(self) -> Mapping[str, StaticFile]:
+        return read_assets()
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        versions = {name: f"{ROOT}/static/{name}?v={asset.version}" for name, asset in self.assets.items()}
+        return Renderer({"asset": versions})
 
 
 def _environment() -> "Environment":

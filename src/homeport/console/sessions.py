@@ -60,8 +60,12 @@ class Sessions:
         users.begin_session(self._engine, self._digest(token), actor.name, actor.address, now, note)
         return token
 
-    def find(self, token: str) -> Session | None:
-        """The session of an id; None where there is none or it is over."""
+    def find(self, token: str, *, used: bool = True) -> Session | None:
+        """The session of an id; None where there is none or it is over.
+
+        Args:
+            used: by a person; what a page asks by itself does not keep a session alive.
+        """
         if not is_id(token):
             return None
         stored = users.find_session(self._engine, self._digest(token))
@@ -71,7 +75,7 @@ class Sessions:
         idle, whole = now - stored.seen_at, now - stored.created_at
         if idle > self._lifetime.idle * _SECOND or whole > self._lifetime.whole * _SECOND:
             return None
-        if idle > _TOUCH_NS:
+        if used and idle > _TOUCH_NS:
             users.touch_session(self._engine, stored.digest, now)
         return Session(user=stored.user.name, role=stored.user.role, local=not stored.user.issuer)
 

@@ -103,10 +103,21 @@ def write(
     connection.execute(update(audit_ends).values(sequence=sequence, hash=row["hash"]))
 
 
-def record(engine: Engine, actor: Actor, action: str, subject: str, after: Facts, at: int) -> None:
-    """Append a row for something that is no change of the database, or was committed apart."""
-    with writing(engine) as connection:
-        write(connection, actor, action, subject, {}, after, at)
+class Recorder:
+    """Appends rows for what is no change of the database, or was committed apart.
+
+    Args:
+        wall_ns: nanoseconds since the epoch.
+    """
+
+    def __init__(self, engine: Engine, wall_ns: Callable[[], int]) -> None:
+        self._engine = engine
+        self._wall_ns = wall_ns
+
+    def __call__(self, actor: Actor, action: str, subject: str, after: Facts, before: Facts | None = None) -> None:
+        """Say who did what to what. Raises SQLAlchemyError."""
+        with writing(self._engine) as connection:
+            write(connection, actor, action, subject, before or {}, after, self._wall_ns())
 
 
 def entries(engine: Engine, asked: Asked, most: int) -> Sequence[Entry]:

@@ -1,16 +1,15 @@
 """Style, scripts and pictures. What is asked for is looked up among the names of the files, and never opened."""
 
 from homeport.console.answers import Answer, Asset
-from homeport.console.assets import read_assets
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
 from homeport.core.errors import NotFound
 
 
-def page(_: Parts) -> Page:
+def page(parts: Parts) -> Page:
     """Without a place in the navigation."""
-    assets = read_assets()
+    assets = parts.skin.assets
 
     async def show(visit: Visit) -> Answer:
         found = assets.get(visit.words["name"])

@@ -1,0 +1,152 @@
+"""How it goes: the figures of the page Overview, and the one sentence under them."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Engine, select
+
+from homeport.core.alerts import Severity
+from homeport.core.budgets import ScopeKind, Window
+from homeport.ledger.forecast import Forecast, forecast_month
+from homeport.ledger.months import Month
+from homeport.ledger.reports import Spend, spend
+from homeport.storage.alerts import StoredAlert, list_alerts
+from homeport.storage.budgets import Standing, standings
+from homeport.storage.rollups import DAY, HOUR
+from homeport.storage.tables import requests
+
+LATEST = 5_000
+"""Times are of so many requests at most, the newest of the last day: what people feel now, at a bounded price."""
+
+_ALERTS = 5
+_BUDGETS = 3
+_FAILED = ("failed",)
+_NEARLY = 0.9
+_MANY_FAIL = 0.05
+_FEW = 20
+
+
+class Times(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the newest requests, in nanoseconds; None where there are none.
+
+    Attributes:
+        of: how many requests these are.
+        failed: the share of them that failed.
+        p50, p95, p99: from the request to the end of its answer.
+        ttft_p50, ttft_p95: to the first byte, of answers that came as a stream.
+    """
+
+    of: int = 0
+    failed: float | None = None
+    p50: int | None = None
+    p95: int | None = None
+    p99: int | None = None
+    ttft_p50: int | None = None
+    ttft_p95: int | None = None
+
+
+class OverviewFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributes:
+    today, month: since midnight and since the first, in UTC.
+    tiers: the day's requests by the tier that answered.
+    budgets: the tightest accounts, the most used first.
+    alerts: of the last day, the newest first.
+    """
+
+    today: Spend
+    month: Spend
+    forecast: Forecast
+    times: Times
+    tiers: Sequence[Spend]
+    budgets: Sequence[Standing]
+    alerts: Sequence[StoredAlert]
+
+
+def overview(engine: Engine, now: int) -> OverviewFigures:
+    """The figures at a time, in nanoseconds since the epoch."""
+    today = now // DAY * DAY
+    (of_today,) = spend(engine, since_ns=today, until_ns=now + 1)
+    (of_month,) = spend(engine, since_ns=Month.at(now).start_ns, until_ns=now + 1)
+    return OverviewFigures(
+        today=of_today,
+        month=of_month,
+        forecast=forecast_month(engine, now),
+        times=latest_times(engine, now - DAY),
+        tiers=[row for row in spend(engine, by="tier", since_ns=today, until_ns=now + 1) if row.group],
+        budgets=sorted(standings(engine, now), key=lambda one: -used(one))[:_BUDGETS],
+        alerts=[alert for alert in list_alerts(engine, _ALERTS) if alert.at > now - DAY],
+    )
+
+
+def latest_times(engine: Engine, since: int) -> Times:
+    """How long the newest requests took that began after a time."""
+    query = (
+        select(requests.c.latency_ns, requests.c.ttft_ns, requests.c.outcome)
+        .where(requests.c.started_at >= since)
+        .order_by(requests.c.started_at.desc())
+        .limit(LATEST)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    if not rows:
+        return Times()
+    whole = sorted(row.latency_ns for row in rows if row.outcome == "completed")
+    first = sorted(row.ttft_ns for row in rows if row.ttft_ns)
+    return Times(
+        of=len(rows),
+        failed=sum(row.outcome in _FAILED for row in rows) / len(rows),
+        p50=quantile(whole, 0.5),
+        p95=quantile(whole, 0.95),
+        p99=quantile(whole, 0.99),
+        ttft_p50=quantile(first, 0.5),
+        ttft_p95=quantile(first, 0.95),
+    )
+
+
+def quantile(ordered: Sequence[int], share: float) -> int | None:
+    """The smallest value that so large a share is not above; None of nothing."""
+    return ordered[max(0, -(-round(len(ordered) * share * 1_000) // 1_000) - 1)] if ordered else None
+
+
+def used(standing: Standing) -> float:
+    """The share of a limit that is spent or leased."""
+    return (standing.spent + standing.leased) / standing.budget.limit
+
+
+def advice(figures: OverviewFigures, now: int) -> str:
+    """What to look at first, in one sentence."""
+    for alert in figures.alerts:
+        if alert.severity == Severity.CRITICAL and alert.at > now - HOUR:
+            return alert.summary
+    if figures.times.failed is not None and figures.times.of >= _FEW and figures.times.failed > _MANY_FAIL:
+        return f"{figures.times.failed:.0%} of the latest {figures.times.of:,} requests failed: look at Requests."
+    for standing in figures.budgets:
+        if used(standing) >= _NEARLY:
+            name = standing.budget.name
+            return f"The budget {name} is used to {used(standing):.0%}: raise it, or send more to your own engines."
+    return _over_the_month(figures) or _recent(figures, now) or _well(figures)
+
+
+def _over_the_month(figures: OverviewFigures) -> str:
+    for standing in figures.budgets:
+        budget, expected = standing.budget, figures.forecast.expected
+        if budget.kind is ScopeKind.ALL and budget.window is Window.MONTH and expected > budget.limit:
+            return (
+                f"This month is expected to cost ${expected / 1e9:,.2f}, above the ${budget.limit / 1e9:,.2f} "
+                f"of the budget {budget.name}."
+            )
+    return ""
+
+
+def _recent(figures: OverviewFigures, now: int) -> str:
+    recent = [alert for alert in figures.alerts if alert.severity != Severity.INFO and alert.at > now - HOUR]
+    return recent[0].summary if recent else ""
+
+
+def _well(figures: OverviewFigures) -> str:
+    if not figures.times.of:
+        return "No request came in the last day: point a client at this gateway, as the first tutorial shows."
+    remote = figures.today.cost - figures.today.local_cost
+    if figures.today.cost and remote * 2 > figures.today.cost and figures.today.cache_asked == 0:
+        return "All is well; most of today's money went to APIs, and the cache, which saves some, is not in use."
+    return f"All is well: {figures.today.requests:,} requests today, ${figures.today.cost / 1e9:,.2f}."

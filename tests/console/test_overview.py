@@ -1,0 +1,109 @@
+"""The page Overview, and its one sentence."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from homeport.console.figures.overview import advice, latest_times, overview, quantile
+from homeport.core.alerts import AlertsTested
+from homeport.core.budgets import Budget, ScopeKind, Window
+from homeport.core.money import Nano
+from homeport.core.people import Role
+from homeport.core.types import Outcome
+from homeport.ledger.reports import spend
+from homeport.storage.alerts import StoredAlert, raise_alert
+from homeport.storage.budgets import Standing, add_budget
+from tests.console.office import Office
+from tests.ledger.requests import HOUR, NOW, SECOND, add, failed, ledger, request
+
+USD = 1_000_000_000
+
+
+def test_the_figures_are_those_of_the_reports() -> None:
+    engine = ledger(
+        *(request(NOW - HOUR - number, cost=USD, local=False, tier="mid") for number in range(3)),
+        *(request(NOW - HOUR - number, tier="local", cost=USD) for number in range(1)),
+        request(NOW - 100 * HOUR, cost=5 * USD),
+    )
+    figures = overview(engine, NOW)
+    assert figures.today.cost == spend(engine, since_ns=NOW // (24 * HOUR) * 24 * HOUR)[0].cost == 4 * USD
+    assert figures.month.cost == 9 * USD
+    assert figures.forecast.expected >= figures.month.cost
+    assert [(row.group, row.requests) for row in figures.tiers] == [("mid", 3), ("local", 1)]
+    assert figures.times.of == 4
+
+
+def test_times_are_of_the_newest_and_failures_count() -> None:
+    events = [request(NOW - number * SECOND, latency_ns=number, ttft_ns=number) for number in range(1, 101)]
+    engine = ledger(*events, failed(NOW - HOUR, latency_ns=10**12), failed(NOW - 30 * HOUR))
+    times = latest_times(engine, NOW - 24 * HOUR)
+    assert (times.of, times.p50, times.p95, times.p99, times.ttft_p50) == (101, 50, 95, 99, 50)
+    assert times.failed == pytest.approx(1 / 101)
+
+
+@pytest.mark.parametrize(("count", "share", "value"), [(1, 0.99, 1), (2, 0.5, 1), (100, 0.95, 95), (101, 0.99, 100)])
+def test_a_quantile_is_a_value_that_was_there(count: int, share: float, value: int) -> None:
+    assert quantile(range(1, count + 1), share) == value
+    assert quantile([], share) is None
+
+
+def cap(limit: int, spent: int, window: Window = Window.MONTH) -> Standing:
+    budget = Budget(id="bud_1", name="all", kind=ScopeKind.ALL, scope="", limit=Nano(limit), window=window)
+    return Standing(budget=budget, spent=Nano(spent))
+
+
+def alert(severity: str, at: int = NOW) -> StoredAlert:
+    return StoredAlert(id="a", kind="k", severity=severity, at=at, summary=f"it is {severity}", data={})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "All is well: 30 requests today, $3.00."),
+        ({"alerts": [alert("info")]}, "All is well"),
+        ({"alerts": [alert("warning")]}, "it is warning"),
+        ({"alerts": [alert("warning", NOW - 2 * HOUR)]}, "All is well"),
+        ({"alerts": [alert("warning")], "budgets": [cap(USD, USD)]}, "The budget all is used to 100%"),
+        ({"alerts": [alert("critical")], "budgets": [cap(USD, USD)]}, "it is critical"),
+        ({"budgets": [cap(4 * USD, USD)]}, "This month is expected to cost"),
+        ({"budgets": [cap(4 * USD, USD, Window.DAY)]}, "All is well"),
+    ],
+)
+def test_the_first_thing_to_look_at(changes: dict[str, Any], said: str) -> None:
+    engine = ledger(*(request(NOW - HOUR - number, cost=USD // 10) for number in range(30)))
+    figures = msgspec.structs.replace(overview(engine, NOW), **changes)
+    assert advice(figures, NOW).startswith(said)
+
+
+def test_failures_come_before_money() -> None:
+    engine = ledger(*(failed(NOW - number) for number in range(3)), *(request(NOW - number) for number in range(22)))
+    figures = msgspec.structs.replace(overview(engine, NOW), budgets=[cap(USD, USD)])
+    assert advice(figures, NOW).startswith("12% of the latest 25 requests failed")
+
+
+def test_nobody_has_asked_yet() -> None:
+    assert advice(overview(ledger(), NOW), NOW).startswith("No request came in the last day")
+
+
+async def test_the_page_says_what_the_figures_say(office: Office) -> None:
+    now = office.clock.wall
+    add(office.engine, *(request(now - number - 1, cost=USD, outcome=Outcome.COMPLETED) for number in range(3)))
+    budget = Budget(id="bud_1", name="<b>all", kind=ScopeKind.ALL, scope="", limit=Nano(4 * USD), window=Window.DAY)
+    add_budget(office.engine, budget, now)
+    raise_alert(office.engine, AlertsTested(at=now - 5))
+    browser = await office.enter(Role.VIEWER)
+    page = (await browser.get("/console/overview")).body.decode()
+    for text in ("$3.00", "3 requests", "&lt;b&gt;all", "$4.00 a day", "1 ms"):
+        assert text in page
+    part = (await browser.get("/console/overview", hx_request="true")).body.decode()
+    assert "$3.00" in part
+    assert "<html" not in part
+
+
+async def test_a_page_that_asks_by_itself_keeps_no_session_alive(office: Office) -> None:
+    browser = await office.enter(Role.VIEWER)
+    for _ in range(3):
+        office.clock.advance(11 * 60 * SECOND)
+        answer = await browser.get("/console/overview", hx_request="true")
+    assert answer.headers["hx-redirect"].startswith("/console/sign-in")
