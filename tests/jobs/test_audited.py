@@ -1,5 +1,7 @@
 """What is old enough leaves the audit log, and sessions that are over are forgotten."""
 
+from functools import partial
+
 from homeport.core.audit import HOMEPORT
 from homeport.core.people import Role
 from homeport.jobs.audited import AuditRetention, Terms
@@ -12,7 +14,7 @@ from tests.ledger.requests import ledger
 def test_a_pass_is_of_both_kinds() -> None:
     engine = ledger()
     for at in range(1, 601):
-        Recorder(engine, lambda at=at: at)(HOMEPORT, "a.b", "", {})
+        Recorder(engine, partial(int, at))(HOMEPORT, "a.b", "", {})
     users.add_user(engine, StoredUser(name="ann", role=Role.VIEWER, password="", created_at=1), lambda *_: None)
     users.begin_session(engine, "d", "ann", "", 1, lambda *_: None)
     kept = AuditRetention(engine, Terms(audit=400, idle=1_000, whole=500))

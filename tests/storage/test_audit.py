@@ -1,6 +1,7 @@
 """The audit log: a chain that says what was taken out, a change and its row that stand or fall together."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ ANN = Actor(name="ann", origin=Origin.CONSOLE, role="admin", address="192.0.2.7"
 
 def fill(engine: Engine, count: int) -> None:
     for number in range(1, count + 1):
-        Recorder(engine, lambda number=number: number * 10)(ANN, "key.update", f"key_{number}", {"rpm": number})
+        Recorder(engine, partial(int, number * 10))(ANN, "key.update", f"key_{number}", {"rpm": number})
 
 
 def test_a_row_says_what_differs(engine: Engine) -> None:

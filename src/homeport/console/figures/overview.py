@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Engine, select
 
-from homeport.core.alerts import Severity
 from homeport.core.budgets import ScopeKind, Window
+from homeport.core.told import Severity
 from homeport.ledger.forecast import Forecast, forecast_month
 from homeport.ledger.months import Month
 from homeport.ledger.reports import Spend, spend
