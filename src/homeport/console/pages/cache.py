@@ -13,7 +13,6 @@ from homeport.console.figures.windows import LAST, THIS_MONTH, read_window
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
-from homeport.storage.audit import record
 from homeport.storage.cached_figures import is_off
 
 PATH = "/console/cache"
@@ -65,7 +64,7 @@ async def _purge(parts: Parts, visit: Visit) -> Answer:
     meant = purge_fields(msgspec.json.encode(fields)).purge(parts.works.prompt_of)
     count = await parts.works.purge(meant)
     told = {**fields, "purged": count}
-    await off_the_loop(partial(record, parts.engine, visit.actor, "cache.purge", "cache", told, visit.now))
+    await off_the_loop(partial(parts.record, visit.actor, "cache.purge", "cache", told))
     return Redirect(to=f"{PATH}?purged={count}")
 
 
@@ -76,5 +75,5 @@ async def _resume(parts: Parts, visit: Visit) -> Answer:
         raise partition_unknown(partition)
     await parts.works.resume(bytes.fromhex(partition))
     told = {"off": False}
-    await off_the_loop(partial(record, parts.engine, visit.actor, "cache.resume", partition, told, visit.now))
+    await off_the_loop(partial(parts.record, visit.actor, "cache.resume", partition, told))
     return Redirect(to=f"{PATH}?resumed={partition}")

@@ -13,7 +13,6 @@ from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
 from homeport.core.errors import HomeportError, NotFound
-from homeport.storage.audit import record
 
 PATH = "/console/models"
 _SOON_S = 2.0
@@ -86,6 +85,6 @@ async def _order(parts: Parts, given: Given, command: str, visit: Visit) -> Answ
     engine = visit.words["engine"]
     if engine not in parts.settings.engines:
         raise NotFound(f"no engine is called {engine[:64]!r}", code="engine_unknown", hint="homeport engine list")
-    await off_the_loop(partial(record, parts.engine, visit.actor, f"engine.{command}", engine, {}, visit.now))
+    await off_the_loop(partial(parts.record, visit.actor, f"engine.{command}", engine, {}))
     await given.give(parts, command, engine)
     return Redirect(to=f"{PATH}?ordered={command}")
