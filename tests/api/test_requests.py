@@ -1,19 +1,30 @@
 """What an administrator is told of single requests, and nobody else."""
 
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from homeport.api.requests import RequestPaths
+from homeport.api.requests import RequestPaths, RequestStore
+from homeport.core.sse import data_of, events
 from homeport.core.types import Key, Scope
+from homeport.storage.bodies import BodyStore
 from homeport.storage.db import open_database, sqlite_url
+from homeport.storage.journal import Journal
 from homeport.storage.tables import metadata
+from homeport.storage.words import Text
+from homeport.storage.words_sqlite import SqliteWords
+from homeport.traces.detail import DetailReader
+from homeport.traces.search import Search
+from homeport.traces.tail import Tail
 from tests.fakes.house import MID, House
 from tests.fakes.keyring import FixedKeyRing
 from tests.fakes.wire import Caller
 from tests.ledger.requests import NOW, SECOND, add, failed, request
+from tests.traces.kept import chat
 
 ADMIN, OWN = "hp-admin-token", "hp-own-token"
 KEYS = {
@@ -33,13 +44,27 @@ class Office:
             failed(NOW + 10 * SECOND, error="upstream_timeout", project="acme/search"),
             request(NOW - SECOND, end_user=HOSTILE, trace_id="tr_1", latency_ns=5 * SECOND, cache="semantic"),
         )
-        self.house = House(MID, keys=FixedKeyRing(KEYS), families=[RequestPaths(FixedKeyRing(KEYS), engine)])
+        self.journal = Journal(folder / "journal")
+        self.bodies = BodyStore(folder / "captured", keep_days=7, most_bytes=1 << 24)
+        self.index = SqliteWords(folder / "captured")
+        self.tail = Tail(folder / "journal", every_s=0.01)
+        store = RequestStore(
+            engine=engine,
+            bodies=self.bodies,
+            detail=DetailReader(engine, self.bodies, lambda _: None, dict),
+            search=Search(engine, self.index, self.bodies),
+            tail=self.tail,
+        )
+        self.house = House(MID, keys=FixedKeyRing(KEYS), families=[RequestPaths(FixedKeyRing(KEYS), store)])
 
-    async def get(self, query: str = "", *, path: str = "", token: str | None = ADMIN, method: str = "GET") -> Caller:
+    def caller(self, query: str = "", *, path: str = "", token: str | None = ADMIN, method: str = "GET") -> Caller:
         headers = [("authorization", f"Bearer {token}")] if token is not None else []
         caller = Caller(f"/admin/v1/requests{path}", method=method, headers=headers)
         caller.scope["query_string"] = query.encode()
-        return await caller.call(self.house.app)
+        return caller
+
+    async def get(self, query: str = "", *, path: str = "", token: str | None = ADMIN, method: str = "GET") -> Caller:
+        return await self.caller(query, path=path, token=token, method=method).call(self.house.app)
 
     async def ids(self, query: str) -> list[str]:
         return [one["id"] for one in (await self.get(query)).json["data"]]
@@ -94,13 +119,14 @@ async def test_what_is_looked_for(office: Office) -> None:
     assert await office.ids("tier=' OR 1=1 --") == []
 
 
-async def test_who_may_not_ask(office: Office) -> None:
-    assert (await office.get(token=None)).status == 401
-    assert (await office.get(token="hp-unknown-token")).status == 401
-    refused = await office.get("limit=x", token=OWN)
+@pytest.mark.parametrize("path", ["", "/r1", "/search", "/export", "/tail"])
+async def test_who_may_not_ask(office: Office, path: str) -> None:
+    assert (await office.get(path=path, token=None)).status == 401
+    assert (await office.get(path=path, token="hp-unknown-token")).status == 401
+    refused = await office.get("limit=x", path=path, token=OWN)
     assert (refused.status, refused.json["error"]["code"]) == (403, "scope_missing")
     for method in ("POST", "DELETE", "PUT", "PATCH"):
-        assert (await office.get(method=method)).status == 405
+        assert (await office.get(path=path, method=method)).status == 405
 
 
 @pytest.mark.parametrize(
@@ -144,7 +170,94 @@ async def test_queries_that_cannot_be_read(office: Office, query: str) -> None:
     assert "Traceback" not in refused.body.decode()
 
 
+async def test_one_request_whole(office: Office) -> None:
+    office.bodies.put(chat("r7", prompt=HOSTILE, answer="fine"))
+    told = (await office.get(path="/r7")).json
+    assert told["request"]["id"] == "r7"
+    assert told["said"]["messages"][1]["text"] == HOSTILE
+    assert told["said"]["answer"] == "fine"
+    assert told["cost"]["total_usd"] == "0.000000007"
+    assert (await office.get(path="/tr_1")).json["request"]["id"] == "r7"
+    assert (await office.get(path="/r1")).json["said"] is None
+    missing = await office.get(path="/req_nothing")
+    assert (missing.status, missing.json["error"]["code"]) == (404, "request_unknown")
+
+
+async def test_what_was_said_is_searched(office: Office) -> None:
+    office.bodies.put(chat("r7", prompt=HOSTILE))
+    office.index.add([Text(request_id="r7", at=NOW, text=HOSTILE), Text(request_id="r1", at=NOW + 1, text="alert me")])
+    page = (await office.get("text=alert", path="/search")).json
+    assert [one["id"] for one in page["data"]] == ["r1", "r7"]
+    assert "<script>alert(1)</script>" in page["data"][1]["snippet"]
+    first = (await office.get("text=alert&limit=1", path="/search")).json
+    assert (first["has_more"], [one["id"] for one in first["data"]]) == (True, ["r1"])
+    second = (await office.get(f"text=alert&before={first['next']}", path="/search")).json
+    assert [one["id"] for one in second["data"]] == ["r7"]
+    assert (await office.get("text=alert&target=b", path="/search")).json["data"][0]["id"] == "r1"
+    for query in ("", "text=", "text=***", "text=" + "x" * 1_001, "text=a&before=-1", "text=a&limit=0", "text=%ff"):
+        assert (await office.get(query, path="/search")).status == 400
+    for query in ('"', "a OR", "NEAR(", "text:a", "a*b*", "(", "a AND NOT b", "'; DROP TABLE words; --"):
+        assert (await office.get("text=" + quote(query + " alert"), path="/search")).status == 200
+
+
+async def test_export(office: Office) -> None:
+    office.bodies.put(chat("r7", prompt=HOSTILE))
+    asked = await office.get("content=true", path="/export")
+    assert asked.headers["content-type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in asked.body.splitlines()]
+    assert [line["request_id"] for line in lines] == ["r7", "r0", "r1", "r2", "r3", "r4", "r5", "r6"]
+    assert lines[0]["messages"][1]["text"] == HOSTILE
+    assert b"\x1b" not in asked.body
+    assert "\u202e" not in asked.body.decode()
+    bare = await office.get("target=b", path="/export")
+    assert [sorted(json.loads(line))[:1] for line in bare.body.splitlines()] == [["attempts"]] * 3
+    assert (await office.get("content=maybe", path="/export")).status == 400
+
+
+async def test_an_export_ends_when_its_reader_leaves(office: Office) -> None:
+    caller = office.caller(path="/export")
+    caller.slow = True
+    task = caller.start(office.house.app)
+    await caller.writing.wait()
+    caller.leave()
+    async with asyncio.timeout(5):
+        await task
+    assert not caller.finished
+
+
+async def test_requests_as_they_end(office: Office) -> None:
+    caller = office.caller("key=key_1", path="/tail")
+    task = caller.start(office.house.app)
+    async with asyncio.timeout(10):
+        while not caller.pieces:
+            await asyncio.sleep(0.01)
+        office.journal.record(request(NOW, request_id="r100", end_user=HOSTILE))
+        office.journal.record(request(NOW, request_id="r101", key_id="key_2"))
+        while b"r100" not in caller.body:
+            await asyncio.sleep(0.01)
+        caller.leave()
+        await task
+    assert caller.headers["content-type"] == "text/event-stream"
+    [told] = [data for event in events(caller.body) if (data := data_of(event))]
+    assert json.loads(told)["end_user"] == HOSTILE
+    assert b"r101" not in caller.body
+    office.journal.close()
+
+
+async def test_watching_ends_with_the_process(office: Office) -> None:
+    caller = office.caller(path="/tail")
+    task = caller.start(office.house.app)
+    async with asyncio.timeout(5):
+        while not caller.pieces:
+            await asyncio.sleep(0.01)
+        office.tail.close()
+        await task
+    assert caller.finished
+    assert (await office.get(path="/tail")).status == 503
+    assert (await office.get("outcome=x", path="/tail")).status == 400
+
+
 async def test_a_path_that_is_not_there(office: Office) -> None:
-    for path in ("/", "/../keys", "x"):
+    for path in ("/", "/../keys", "x", "/r1/body", "/search/"):
         found: Any = await office.get(path=path)
         assert found.status == 404

@@ -47,6 +47,7 @@ from homeport.bootstrap.storage import (
     try_storage,
 )
 from homeport.bootstrap.telemetry import Telemetry, try_telemetry
+from homeport.bootstrap.traces import detail_reader, request_indexer, request_search
 from homeport.bootstrap.trust import judge_stored, trust_policy, try_trust, utc_day
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 
@@ -69,6 +70,7 @@ __all__ = [
     "check_package",
     "courier",
     "deliver_alerts",
+    "detail_reader",
     "ensure_first_user",
     "ensure_own_keys",
     "evaluate_package",
@@ -92,6 +94,8 @@ __all__ = [
     "read_placement",
     "receivers",
     "replace_secret",
+    "request_indexer",
+    "request_search",
     "run_batches",
     "search_hubs",
     "sign_stored",

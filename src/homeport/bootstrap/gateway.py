@@ -33,6 +33,7 @@ from homeport.bootstrap.prices import renew_prices
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.router import watch_router
 from homeport.bootstrap.storage import key_ring, open_storage, refresh_keys
+from homeport.bootstrap.traces import request_store
 from homeport.bootstrap.works import build_works
 from homeport.config.batch import BatchSettings
 from homeport.config.file import ConfigFile
@@ -48,6 +49,7 @@ from homeport.storage.published import read_published
 from homeport.storage.standings import read_standings
 from homeport.telemetry.metrics import Metrics
 from homeport.telemetry.traces import TraceFigures
+from homeport.traces.tail import Tail
 from homeport.transport.pages import HttpPages
 
 logger = logging.getLogger(__name__)
@@ -57,10 +59,15 @@ _PUBLISH_SECONDS = 1.0
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway process: the ASGI application and what runs beside it."""
+    """A gateway process: the ASGI application and what runs beside it.
+
+    Attributes:
+        leave: ends what would never end by itself; called when the process is told to end.
+    """
 
     app: App
     background: Callable[[], contextlib.AbstractAsyncContextManager[None]]
+    leave: Callable[[], None]
 
 
 def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int) -> Gateway:
@@ -80,7 +87,8 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
     )
     path = RequestPath(settings, home, keys, metrics, engine)
     lasting = Lasting(attempts=Attempts(clock.monotonic_ns), skin=Skin())
-    house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path, lasting=lasting)
+    tail = Tail(home.journal)
+    house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path, lasting=lasting, tail=tail)
     reloader: Reloader
     several = settings.server.workers > 1
     if several:
@@ -133,7 +141,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
         async with path.running(), beside(*tasks):
             yield
 
-    return Gateway(app=app, background=background)
+    return Gateway(app=app, background=background, leave=tail.close)
 
 
 class _House(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +153,7 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
     clock: SystemClock
     path: RequestPath
     lasting: Lasting
+    tail: Tail
 
     def families(self, settings: Settings, reload: Callable[[], Awaitable[str]]) -> Sequence[Paths]:
         """The paths that have files of their own."""
@@ -172,7 +181,7 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         )
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns, self.path.classes)
         usage = UsagePaths(self.keys, self.engine, self.clock)
-        requests = RequestPaths(self.keys, self.engine)
+        requests = RequestPaths(self.keys, request_store(settings, self.home, self.engine, self.tail))
         feedback = FeedbackPaths(self.keys, self.engine, self.clock, desk=cache.desk)
         bad = CachePaths(self.keys, cache.desk, self.engine, self.path.limiter)
         dry_runs, counting = RoutePath(self.path.preview), CountTokens(self.path.counting)

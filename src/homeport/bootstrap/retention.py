@@ -4,12 +4,12 @@ import asyncio
 
 from sqlalchemy import Engine
 
-from homeport.bootstrap.capture import body_store
 from homeport.bootstrap.path import SystemClock
+from homeport.bootstrap.traces import request_indexer
 from homeport.config.console import ConsoleSettings
 from homeport.config.home import Home
 from homeport.config.schema import Settings
-from homeport.jobs import audited, cached, retention
+from homeport.jobs import audited, cached, indexing, retention
 from homeport.jobs.audited import AuditRetention, Terms
 from homeport.jobs.cached import CacheRetention
 from homeport.jobs.retention import Retention
@@ -24,15 +24,16 @@ async def watch_retention(settings: Settings, home: Home, engine: Engine, stop: 
     kept = settings.cache
     bounds = Bounds(entries=kept.max_entries, bytes=kept.max_bytes, tenant_percent=kept.tenant_percent)
     old, answers = Retention(engine, settings.alerts.keep_days * _DAY_NS), CacheRetention(engine, bounds)
-    bodies = body_store(settings, home)
     changes = AuditRetention(engine, _terms(settings.console))
+    words = request_indexer(settings, home, engine)
     clock = SystemClock()
     failure = "old accounts and alerts could not be removed"
     await asyncio.gather(
         repeat(old.tidy, clock, stop, every_s=retention.EVERY_S, failure=failure),
         repeat(answers.tidy, clock, stop, every_s=cached.EVERY_S, failure="the cache could not be tidied"),
         repeat(changes.tidy, clock, stop, every_s=audited.EVERY_S, failure="the audit log could not be tidied"),
-        repeat(bodies.tidy, clock, stop, every_s=retention.EVERY_S, failure="kept requests could not be tidied"),
+        repeat(words.tidy, clock, stop, every_s=retention.EVERY_S, failure="kept requests could not be tidied"),
+        repeat(words.work, clock, stop, every_s=indexing.EVERY_S, failure="kept requests could not be indexed"),
     )
 
 

@@ -126,6 +126,7 @@ async def _serve(state: Context, sock: socket.socket, worker: int, supervised: b
 
     def stop() -> None:
         server.should_exit = True
+        built.leave()
 
     # What is here now stays; and a request makes no cycles worth looking for every 700 objects.
     gc.freeze()

@@ -41,10 +41,19 @@ def export(
         StorageError: export_unwritable.
     """
     since, until = since_ns or 0, END if until_ns is None else until_ns
+    return write_whole(out, lambda draft: FORMATS[kind](engine, draft, since, until), replace=replace)
+
+
+def write_whole(out: Path, write: Callable[[Path], int], *, replace: bool) -> int:
+    """Write a file, whole or not at all; what `write` says. Raises as `export` does.
+
+    Args:
+        write: writes a file that is not there yet.
+    """
     try:
         draft = _draft(out, replace=replace)
         try:
-            count = FORMATS[kind](engine, draft, since, until)
+            count = write(draft)
             draft.replace(out)
         finally:
             draft.unlink(missing_ok=True)
@@ -92,7 +101,8 @@ def _focus(engine: Engine, out: Path, since: int, until: int) -> int:
 
 def _parquet(engine: Engine, out: Path, since: int, until: int) -> int:
     with engine.connect() as connection:
-        return write_parquet(out, requests, _requests(connection, since, until))
+        columns = {column.name: column.type.python_type for column in requests.columns}
+        return write_parquet(out, columns, _requests(connection, since, until))
 
 
 def _write_csv(out: Path, names: Sequence[str], rows: Iterator[Sequence[Any]]) -> int:

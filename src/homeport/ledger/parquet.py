@@ -5,15 +5,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Integer, Table
-
 from homeport.core.errors import ConfigError
 
 _ROWS_IN_A_GROUP = 20_000
 
 
-def write_parquet(out: Path, table: Table, rows: Iterator[Mapping[str, Any]]) -> int:
-    """Write rows of a table, a group of them at a time, and say how many there were.
+def write_parquet(out: Path, columns: Mapping[str, type], rows: Iterator[Mapping[str, Any]]) -> int:
+    """Write rows, a group of them at a time, and say how many there were.
+
+    Args:
+        columns: of what type each is: bool, int (64 bits), or else a text.
 
     Raises:
         ConfigError: parquet_missing.
@@ -25,7 +26,7 @@ def write_parquet(out: Path, table: Table, rows: Iterator[Mapping[str, Any]]) ->
         raise ConfigError(
             f"Parquet cannot be written: {error}", code="parquet_missing", hint="pip install 'homeport[parquet]'"
         ) from error
-    schema = pyarrow.schema([(column.name, _type_of(column, pyarrow)) for column in table.columns])
+    schema = pyarrow.schema([(name, _type_of(kind, pyarrow)) for name, kind in columns.items()])
     count = 0
     with parquet.ParquetWriter(out, schema) as writer:
         while group := list(islice(rows, _ROWS_IN_A_GROUP)):
@@ -34,7 +35,7 @@ def write_parquet(out: Path, table: Table, rows: Iterator[Mapping[str, Any]]) ->
     return count
 
 
-def _type_of(column: Column[Any], pyarrow: Any) -> Any:
-    if isinstance(column.type, Boolean):
+def _type_of(kind: type, pyarrow: Any) -> Any:
+    if kind is bool:
         return pyarrow.bool_()
-    return pyarrow.int64() if isinstance(column.type, Integer) else pyarrow.string()
+    return pyarrow.int64() if kind is int else pyarrow.string()

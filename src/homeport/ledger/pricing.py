@@ -22,7 +22,7 @@ class RateCard:
         """
         match target.price:
             case TokenPrice() as price:
-                return _token_cost(_applied(price, usage), usage)
+                return _token_cost(applied(price, usage), usage)
             case MachinePrice() as price:
                 worked = usage.engine_ns or elapsed_ns
                 return charge_time(price.hourly, worked // price.slots)
@@ -41,7 +41,7 @@ def in_tier(price: TokenPrice, tier: str) -> TokenPrice:
     return next((other for name, other in price.tiers if name == tier), price) if tier else price
 
 
-def _applied(price: TokenPrice, usage: Usage) -> TokenPrice:
+def applied(price: TokenPrice, usage: Usage) -> TokenPrice:
     """The flat price that holds for an answer: of its service tier, and of its prompt's length."""
     price = in_tier(price, usage.service_tier)
     if not price.above:

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine, delete, select
 
 from homeport.core.events import RequestFinished
@@ -10,6 +11,26 @@ from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import decisions
 
 _TEXTS = {"decided": 160, "escalation": 64, "prompt_id": 32, "follows": 32}
+
+
+class Learned(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a decision: see `RequestFinished` for what the fields mean."""
+
+    decided: str
+    propensity: float
+    router_version: int
+    score: float | None
+    explored: bool
+    escalation: str
+
+
+def learned_of(engine: Engine, request_id: str) -> Learned | None:
+    """What is kept of the decision of a request; None where nothing is, or is not any more."""
+    columns = [decisions.c[name] for name in Learned.__struct_fields__]
+    query = select(*columns).where(decisions.c.request_id == request_id)
+    with engine.connect() as connection:
+        row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else Learned(**{**row, "explored": bool(row["explored"])})
 
 
 def worth_keeping(event: RequestFinished) -> bool:

@@ -42,6 +42,23 @@ def find_rated(engine: Engine, request_id: str) -> Rated | None:
     return None if row is None else Rated(**row)
 
 
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source said of an answer; `at` is in nanoseconds since the epoch."""
+
+    source: str
+    score: float
+    comment: str
+    at: int
+
+
+def words_of(engine: Engine, request_id: str) -> tuple[Word, ...]:
+    """What was said of the answer to a request, the oldest word first."""
+    columns = [feedback.c[name] for name in Word.__struct_fields__]
+    query = select(*columns).where(feedback.c.request_id == request_id).order_by(feedback.c.at, feedback.c.source)
+    with engine.connect() as connection:
+        return tuple(Word(**row) for row in connection.execute(query).mappings())
+
+
 def rate(engine: Engine, request_id: str, source: str, score: float, comment: str, key_id: str, at: int) -> None:
     """Keep what a source says of a request; what it said before is replaced.
 

@@ -6,7 +6,7 @@ sorted, and where there are many time is walked. Where a filter says several thi
 is looked at row by row, `LOOKS` of them for a page at most: a page may then be short, or empty, and have a next one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ MOST = 1_000
 """Rows of a page, at most."""
 
 _TIME = "time"
+_ROWS_AT_ONCE = 1_000
 _INDEXES = {"key_id": "requests_by_key"}
 _LATEST = (1 << 63) - 1
 
@@ -113,6 +114,18 @@ def find_requests(
         rows = [row_of(row) for row in connection.execute(query).mappings()]
     admitted = [row for row in rows if wanted is None or wanted.admits(row)]
     return tuple(sorted(admitted, key=lambda row: (row.started_at, row.request_id), reverse=True))
+
+
+def stream_requests(engine: Engine, wanted: RequestFilter | None = None) -> Iterator[RequestRow]:
+    """All requests that a filter admits, the oldest first, in constant memory."""
+    wanted = wanted or RequestFilter()
+    with engine.connect() as connection:
+        said = conditions(connection, wanted)
+        ordered = next((one.index for one in said if one.ordered), _index(_TIME))
+        query = _by(select(*COLUMNS), ordered).where(*_within(wanted, None), *[one.clause for one in said])
+        sorted_ = query.order_by(requests.c.started_at, requests.c.request_id)
+        for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(sorted_).mappings():
+            yield row_of(row)
 
 
 def conditions(connection: Connection, wanted: RequestFilter) -> tuple[Condition, ...]:

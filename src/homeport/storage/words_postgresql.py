@@ -1,0 +1,79 @@
+"""The words of kept requests in PostgreSQL: a tsvector for each, and no text. The table is made by a migration.
+
+What is private is not put there: the database may be on another machine, and what is private does not leave home.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, delete, func, select
+from sqlalchemy.dialects.postgresql import TSVECTOR, insert
+
+from homeport.storage.db import writing
+from homeport.storage.words import Hit, Term, Text, plain
+
+kept_words = Table(
+    "kept_words",
+    MetaData(),
+    Column("request_id", String(64), primary_key=True),
+    Column("home", String(40), nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("words", TSVECTOR, nullable=False),
+)
+_CONFIG = "simple"
+_LAST = (1 << 63) - 1
+
+
+class PostgresWords:
+    """`WordIndex` in the database that the ledger is in. A place is when the request began.
+
+    Args:
+        home: the id of this state folder, which has the bodies of what it puts there.
+    """
+
+    def __init__(self, engine: Engine, home: str) -> None:
+        self._engine = engine
+        self._home = home
+
+    def add(self, texts: Sequence[Text]) -> None:
+        rows = [self._row(text) for text in texts if not text.private]
+        if not rows:
+            return
+        new = insert(kept_words)
+        changed = {name: new.excluded[name] for name in ("home", "place", "words")}
+        with writing(self._engine) as connection:
+            for row in rows:
+                connection.execute(new.values(row).on_conflict_do_update(index_elements=["request_id"], set_=changed))
+
+    def remove(self, request_ids: Sequence[str]) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(delete(kept_words).where(kept_words.c.request_id.in_(list(request_ids))))
+
+    def find(self, terms: Sequence[Term], *, before: int = 0, since: int = 0, most: int = 50) -> list[Hit]:
+        place = kept_words.c.place
+        asked = func.to_tsquery(_CONFIG, " & ".join(map(_query, terms)))
+        query = self._hits.where(kept_words.c.words.op("@@")(asked), place < (before or _LAST), place >= since)
+        return self._read(query.order_by(place.desc(), kept_words.c.request_id.desc()).limit(most))
+
+    def oldest(self, after: int, most: int) -> list[Hit]:
+        place = kept_words.c.place
+        query = self._hits.where(kept_words.c.home == self._home, place > after)
+        return self._read(query.order_by(place).limit(most))
+
+    @property
+    def _hits(self) -> Any:
+        return select(kept_words.c.request_id, kept_words.c.place)
+
+    def _read(self, query: Any) -> list[Hit]:
+        with self._engine.connect() as connection:
+            return [Hit(request_id, place) for request_id, place in connection.execute(query)]
+
+    def _row(self, text: Text) -> dict[str, object]:
+        words = func.to_tsvector(_CONFIG, plain(text.text))
+        return {"request_id": text.request_id, "home": self._home, "place": text.at, "words": words}
+
+
+def _query(term: Term) -> str:
+    """In the words of to_tsquery: nothing but letters and digits, in quotes, and what joins them."""
+    last = f"'{term.words[-1]}'{':*' if term.begins else ''}"
+    return "(" + " <-> ".join([*(f"'{word}'" for word in term.words[:-1]), last]) + ")"

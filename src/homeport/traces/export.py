@@ -1,0 +1,127 @@
+"""Requests for other programs, in constant memory: JSON lines or Parquet, with what was said where that was kept.
+
+In JSON what a terminal would act on, or nobody would see, is escaped: controls, marks of direction, joiners, invisible
+letters. It is the same text to whoever reads the JSON.
+"""
+
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine
+
+from homeport.core.errors import StorageError
+from homeport.ledger.export import write_whole
+from homeport.ledger.parquet import write_parquet
+from homeport.protocols.answers.parts import value_of
+from homeport.storage.bodies import BodyStore
+from homeport.storage.request_filter import RequestFilter
+from homeport.storage.request_list import stream_requests
+from homeport.storage.request_rows import NAMES, RequestRow
+from homeport.traces.said import said
+
+Record = dict[str, Any]
+"""A row with the names of the table `requests`, and what was said."""
+
+_SAID = ("messages", "answer", "tool_calls", "request")
+_HIDDEN = re.compile(
+    "[\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+
+def export_requests(
+    engine: Engine,
+    bodies: BodyStore | None,
+    kind: str,
+    out: Path,
+    wanted: RequestFilter,
+    *,
+    replace: bool,
+) -> int:
+    """Write a file that its owner alone can read, whole or not at all, and say how many requests are in it.
+
+    Args:
+        bodies: where what was said is read; None leaves it out.
+        kind: one of `FORMATS`.
+
+    Raises:
+        ConfigError: export_file_exists; parquet_missing.
+        StorageError: export_unwritable.
+    """
+
+    def write(draft: Path) -> int:
+        draft.touch(mode=0o600)
+        return FORMATS[kind](draft, records(engine, bodies, wanted), bodies is not None)
+
+    return write_whole(out, write, replace=replace)
+
+
+def records(engine: Engine, bodies: BodyStore | None, wanted: RequestFilter) -> Generator[Record, None, None]:
+    """Each request that a filter admits, the oldest first."""
+    for row in stream_requests(engine, wanted):
+        yield _record(row) | ({} if bodies is None else _said(bodies, row.request_id))
+
+
+def line_of(record: object) -> bytes:
+    """A record, or a part of one, as a line of JSON."""
+    text = msgspec.json.encode(record).decode()
+    return (_HIDDEN.sub(lambda found: _escaped(found[0]), text) + "\n").encode()
+
+
+def _escaped(letter: str) -> str:
+    """As JSON has it: by its UTF-16."""
+    units = letter.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+
+
+def _record(row: RequestRow) -> Record:
+    record: Record = msgspec.to_builtins(row)
+    return record
+
+
+def _said(bodies: BodyStore, request_id: str) -> Record:
+    """What was said; null where it was not kept, or cannot be read any more."""
+    try:
+        kept = bodies.get(request_id)
+    except StorageError:  # that one cannot be read is no reason to export none
+        kept = None
+    if kept is None:
+        return dict.fromkeys(_SAID)
+    told: Record = msgspec.to_builtins(said(kept))
+    return {**{name: told[name] for name in _SAID[:3]}, "request": value_of(kept.body)}
+
+
+def _write_lines(out: Path, rows: Iterator[Record], _: bool) -> int:
+    count = 0
+    with out.open("wb") as file:
+        for record in rows:
+            file.write(line_of(record))
+            count += 1
+    return count
+
+
+def _write_parquet(out: Path, rows: Iterator[Record], with_content: bool) -> int:
+    kinds: dict[str, type] = {name: _KINDS.get(RequestRow.__annotations__[name], str) for name in NAMES}
+    kinds |= dict.fromkeys(_SAID if with_content else (), str)
+    return write_parquet(out, kinds, map(_flat, rows))
+
+
+def _flat(record: Record) -> Record:
+    """What is a list or an object is JSON."""
+    return {name: _json(value) if isinstance(value, list | tuple | dict) else value for name, value in record.items()}
+
+
+def _json(value: object) -> str:
+    return line_of(value).decode().rstrip("\n")
+
+
+_KINDS: Mapping[Any, type] = {int: int, bool: bool}
+
+FORMATS: Mapping[str, Callable[[Path, Iterator[Record], bool], int]] = {
+    "jsonl": _write_lines,
+    "parquet": _write_parquet,
+}
+"""Name -> what writes it."""

@@ -1,0 +1,196 @@
+"""Requests as they end, for whoever watches: read from the journal, which all processes of a state folder write.
+
+So the request path knows nothing of it, and it costs nothing while nobody watches. Each subscriber has a bounded queue;
+what does not fit is dropped and counted.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from homeport.core.errors import CapacityError
+from homeport.core.events import RequestFinished
+from homeport.storage import journal
+from homeport.storage.request_filter import RequestFilter
+from homeport.storage.request_rows import RequestRow, row_of_event
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = 0.2
+_READ_BYTES = 4 << 20
+_MOST_WATCHERS = 64
+_MOST_WAITING = 2_000
+
+
+class Watcher:
+    """One subscriber.
+
+    Attributes:
+        dropped: how many requests did not fit into its queue, or were passed over because the journal grew too fast
+            to be read; it may be set to 0.
+    """
+
+    def __init__(self, wanted: RequestFilter, most: int) -> None:
+        self._wanted = wanted
+        self._most = most
+        self._waiting: deque[RequestRow] = deque()
+        self._news = asyncio.Event()
+        self._over = False
+        self.dropped = 0
+
+    def offer(self, row: RequestRow) -> None:
+        """Put a request into the queue, if it is wanted."""
+        if not self._wanted.admits(row):
+            return
+        if len(self._waiting) >= self._most:
+            self.dropped += 1
+            return
+        self._waiting.append(row)
+        self._news.set()
+
+    def end(self) -> None:
+        """No more will come."""
+        self._over = True
+        self._news.set()
+
+    async def next(self, patience_s: float) -> list[RequestRow] | None:
+        """What has come, once something has; nothing after so many seconds; None when no more will come."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._news.wait()
+        if self._over:
+            return None
+        self._news.clear()
+        rows = list(self._waiting)
+        self._waiting.clear()
+        return rows
+
+
+class Tail:
+    """Of one process.
+
+    Args:
+        folder: of the journal.
+        every_s: seconds between two looks, while somebody watches.
+        most_waiting: requests that may wait for one watcher.
+    """
+
+    def __init__(self, folder: Path, *, every_s: float = _EVERY_S, most_waiting: int = _MOST_WAITING) -> None:
+        self._folder = folder
+        self._every_s = every_s
+        self._most_waiting = most_waiting
+        self._watchers: set[Watcher] = set()
+        self._following: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @contextlib.asynccontextmanager
+    async def watch(self, wanted: RequestFilter | None = None) -> AsyncIterator[Watcher]:
+        """What ends from now on.
+
+        Raises:
+            CapacityError: tail_full; there are too many watchers.
+        """
+        if len(self._watchers) >= _MOST_WATCHERS or self._closed:
+            raise CapacityError(
+                f"{_MOST_WATCHERS} watch already, or the gateway ends", code="tail_full", hint="close one, or come back"
+            )
+        watcher = Watcher(wanted or RequestFilter(), self._most_waiting)
+        self._watchers.add(watcher)
+        try:
+            if self._following is None:
+                reader = JournalEnds(self._folder)
+                await asyncio.to_thread(reader.skip)
+                self._begin(reader)
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    def close(self) -> None:
+        """Tell every watcher that this process ends."""
+        self._closed = True
+        for watcher in self._watchers:
+            watcher.end()
+
+    def _begin(self, reader: "JournalEnds") -> None:
+        if self._following is None:
+            self._following = asyncio.create_task(self._follow(reader))
+        else:  # somebody else was faster
+            reader.close()
+
+    async def _follow(self, reader: "JournalEnds") -> None:
+        """Hand out what is new, for as long as somebody watches."""
+        try:
+            while self._watchers:
+                events, lost = await asyncio.to_thread(reader.read)
+                self._hand_out(events, lost)
+                await asyncio.sleep(self._every_s)
+        except OSError as error:
+            logger.error("the journal cannot be followed: %s", error.strerror)
+            for watcher in self._watchers:
+                watcher.end()
+        finally:
+            self._following = None
+            reader.close()
+
+    def _hand_out(self, events: list[RequestFinished], lost: bool) -> None:
+        rows = [row_of_event(event) for event in events]
+        for watcher in self._watchers:
+            watcher.dropped += lost
+            for row in rows:
+                watcher.offer(row)
+
+
+class JournalEnds:
+    """The ends of all segments of a journal. It is used on one thread at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, BinaryIO] = {}
+
+    def skip(self) -> None:
+        """Begin after what is there."""
+        for file in self._new():
+            file.seek(0, 2)
+
+    def read(self) -> tuple[list[RequestFinished], bool]:
+        """What was recorded since, in the order of its beginning; and whether some of it was passed over."""
+        for _ in self._new():
+            pass
+        events: list[RequestFinished] = []
+        lost = False
+        for name in list(self._files):
+            found, passed = self._read_one(name)
+            events += found
+            lost = lost or passed
+        events.sort(key=lambda event: event.started_at + event.latency_ns)
+        return events, lost
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def _new(self) -> Iterator[BinaryIO]:
+        for path in journal.segments(self._folder):
+            if path.name not in self._files:
+                with contextlib.suppress(FileNotFoundError):  # it was ingested and removed between the two
+                    self._files[path.name] = file = path.open("rb")
+                    yield file
+
+    def _read_one(self, name: str) -> tuple[list[RequestFinished], bool]:
+        file = self._files[name]
+        start = file.tell()
+        data = file.read(_READ_BYTES)
+        events, done, _ = journal.read_frames(data, abandoned=False)
+        passed = len(data) == _READ_BYTES
+        if passed:
+            file.seek(0, 2)
+            return events, True
+        file.seek(start + done)
+        if not data and not (self._folder / name).exists():
+            self._files.pop(name).close()
+        return events, False
