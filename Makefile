@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
-  bench-ledger bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
+  bench-ledger bench-console bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
   bench-anomalies cascade-rows minilm engines fuzz lock clean
 
@@ -53,6 +53,9 @@ bench-ledger: .venv/dev ## Reports over a million rows, ingestion, the request p
 
 bench-requests: .venv/dev ## Finding requests among a million, on SQLite and on PostgreSQL (10 minutes).
 	@exec $(BIN)/python -m bench.requests $(ARGS)
+
+bench-console: .venv/dev ## How long the console's pages take with a million requests stored (10 minutes).
+	@exec $(BIN)/python -m bench.console $(ARGS)
 
 bench-overspend: .venv/dev ## 50 seeded runs against one cap on SQLite and on PostgreSQL: is any over? (45 minutes)
 	@exec $(BIN)/python -m bench.overspend $(ARGS)

@@ -12,10 +12,11 @@ from homeport.core.money import NANO_PER_USD
 Spec = Mapping[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _HEIGHT = 180
+_UNITS = {"hour": "utcyearmonthdatehours", "day": "utcyearmonthdate"}
 
 
-def spent_over_time(points: Sequence[tuple[str, int, int]]) -> Spec:
-    """Dollars of each hour or day, own engines on top of APIs. A point: when, then both in nano-dollars."""
+def spent_over_time(points: Sequence[tuple[str, int, int]], width: str = "day") -> Spec:
+    """Dollars of each `hour` or `day`, own engines on top of APIs. A point: when, then both in nano-dollars."""
     rows = [
         {"when": when, "where": where, "usd": amount / NANO_PER_USD}
         for when, remote, own in points
@@ -25,7 +26,7 @@ def spent_over_time(points: Sequence[tuple[str, int, int]]) -> Spec:
         **_spec(rows),
         "mark": {"type": "bar", "tooltip": True},
         "encoding": {
-            "x": _when(),
+            "x": {**_when(), "timeUnit": _UNITS[width]},
             "y": {"field": "usd", "type": "quantitative", "title": "dollars", "stack": "zero"},
             "color": {"field": "where", "type": "nominal", "title": None, "scale": {"domain": ["APIs", "own engines"]}},
         },
@@ -111,7 +112,13 @@ def hit_rate(points: Sequence[tuple[str, float]]) -> Spec:
 
 
 def _when() -> Spec:
-    return {"field": "when", "type": "temporal", "title": None, "scale": {"type": "utc"}}
+    return {
+        "field": "when",
+        "type": "temporal",
+        "title": None,
+        "scale": {"type": "utc"},
+        "axis": {"labelOverlap": True},
+    }
 
 
 def _spec(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -67,7 +67,9 @@ async def _show(parts: Parts, visit: Visit) -> Answer:
         "names": names,
         "windows": (*LAST, THIS_MONTH),
         "grouped": GROUPED,
-        "spent": charts.spent_over_time([(one.when, one.remote, one.own) for one in figures.moments]),
+        "spent": charts.spent_over_time(
+            [(one.when, one.remote, one.own) for one in figures.moments], figures.window.width
+        ),
         "mean": charts.cost_per_query([(one.when, one.mean) for one in figures.moments if one.mean is not None]),
     }
     return Html(template="costs.html", values=values)
