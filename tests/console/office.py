@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from homeport.api.auth import StoredKeyRing
 from homeport.api.budgets import BudgetRegistry
 from homeport.api.keys import KeyRegistry, Offer
+from homeport.api.requests import RequestStore
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.console import passwords
@@ -22,11 +23,16 @@ from homeport.console.users import UserRegistry
 from homeport.core.audit import Actor, Origin
 from homeport.core.people import Role
 from homeport.storage.audit import Recorder
+from homeport.storage.bodies import BodyStore
 from homeport.storage.db import open_database, sqlite_url
 from homeport.storage.users import StoredUser, add_user
+from homeport.storage.words_sqlite import SqliteWords
+from homeport.traces.detail import DetailReader
+from homeport.traces.search import Search
+from homeport.traces.tail import Tail
 from tests.console.works import Behind
 from tests.fakes.clock import ManualClock
-from tests.fakes.house import MID, House
+from tests.fakes.house import API_PRICE, MID, House
 from tests.fakes.wire import Caller
 
 PEPPER = b"p" * 32
@@ -60,9 +66,13 @@ def settings(**changes: Any) -> Settings:
 
 
 class Office:
-    """A gateway with a console; a user of each role is named like the role."""
+    """A gateway with a console; a user of each role is named like the role.
 
-    def __init__(self, folder: Path, migrated: Path, **changes: Any) -> None:
+    Args:
+        live: requests can be followed as they end, which has no end by itself.
+    """
+
+    def __init__(self, folder: Path, migrated: Path, *, live: bool = False, **changes: Any) -> None:
         shutil.copy(migrated, folder / "homeport.db")
         self.engine = open_database(sqlite_url(folder / "homeport.db"))
         self.clock = ManualClock()
@@ -75,7 +85,19 @@ class Office:
         self.users = UserRegistry(self.engine, self.clock.wall_ns)
         self.sessions = Sessions(self.engine, PEPPER, Lifetime(), self.clock.wall_ns)
         self.targets: list[dict[str, Any]] = [TARGET]
-        self.behind = Behind()
+        self.bodies = BodyStore(self.home.captured, keep_days=7, most_bytes=1 << 30)
+        self.words = SqliteWords(self.home.captured)
+        self.tail = Tail(self.home.journal, every_s=0.01)
+        if not live:
+            self.tail.close()
+        store = RequestStore(
+            engine=self.engine,
+            bodies=self.bodies,
+            detail=DetailReader(self.engine, self.bodies, lambda _: API_PRICE, dict),
+            search=Search(self.engine, self.words, self.bodies),
+            tail=self.tail,
+        )
+        self.behind = Behind(store)
         self.parts = Parts(
             engine=self.engine,
             home=self.home,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from homeport.api.cache_admin import CacheProcess
+from homeport.api.requests import RequestStore
 from homeport.cache.guard import Terms
 from homeport.console.figures.machines import Engines
 from homeport.console.figures.replayed import Chances
@@ -24,13 +25,15 @@ class Behind:
         refuses: what an order is refused with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: RequestStore) -> None:
+        self.store = store
         self.said: list[Any] = []
         self.told = Engines(why="nobody takes orders here")
         self.refuses: HomeportError | None = None
         self.rendered: str | None = None
         self.ask: Callable[[Exchange], Any] | None = None
         self.lend: Callable[[str], str | None] = lambda _: None
+        self.models: tuple[str, ...] = ("mid",)
         self.purged = 0
         self.wanted = Wanted(policy="static")
         self.ladder: Mapping[str, Target] = {}
@@ -43,7 +46,7 @@ class Behind:
             wanted=lambda: self.wanted,
             ladder=lambda: self.ladder,
             chances=lambda: self.chances,
-            models=lambda: ("mid",),
+            models=lambda: self.models,
             terms=Terms(),
             held=lambda: CacheProcess(is_on=True),
             purge=self._purge,
@@ -52,6 +55,7 @@ class Behind:
             orders=self,
             ask=self._ask,
             lend=lambda key_id: self.lend(key_id),
+            store=self.store,
             rendered=self._rendered,
         )
 

@@ -19,7 +19,7 @@ from homeport.api.dialects import dialects
 from homeport.api.engine_metrics import EngineMetrics
 from homeport.api.feedback import FeedbackPaths
 from homeport.api.files import FileBounds, Files
-from homeport.api.requests import RequestPaths
+from homeport.api.requests import RequestPaths, RequestStore
 from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
 from homeport.api.usage import UsagePaths
@@ -181,16 +181,17 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
         )
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns, self.path.classes)
         usage = UsagePaths(self.keys, self.engine, self.clock)
-        requests = RequestPaths(self.keys, request_store(settings, self.home, self.engine, self.tail))
+        store = request_store(settings, self.home, self.engine, self.tail)
         feedback = FeedbackPaths(self.keys, self.engine, self.clock, desk=cache.desk)
         bad = CachePaths(self.keys, cache.desk, self.engine, self.path.limiter)
         dry_runs, counting = RoutePath(self.path.preview), CountTokens(self.path.counting)
         engines = EngineMetrics(self.path.endpoints, HttpPages(self.path.transport).fetch)
-        shown = [self._console(settings)] if settings.console.enabled else []
+        requests = RequestPaths(self.keys, store)
+        shown = [self._console(settings, store)] if settings.console.enabled else []
         return (uploads, batches, usage, requests, feedback, bad, counting, dry_runs, admin, engines, *shown)
 
-    def _console(self, settings: Settings) -> Paths:
-        works = build_works(settings, self.home, self.path, self.keys)
+    def _console(self, settings: Settings, store: RequestStore) -> Paths:
+        works = build_works(settings, self.home, self.path, self.keys, store)
         states = self.path.target_states
         return build_console(settings, self.home, self.engine, self.keys, self.clock, states, works, self.lasting)
 

@@ -7,6 +7,7 @@ import msgspec
 
 from homeport.api.auth import StoredKeyRing
 from homeport.api.cache_admin import process
+from homeport.api.requests import RequestStore
 from homeport.bootstrap.answerer import rendered_prompt
 from homeport.bootstrap.cache import terms_of
 from homeport.bootstrap.inspect import question_of_captured
@@ -24,7 +25,7 @@ from homeport.core.types import Target
 from homeport.routing.policies.complexity import Complexity
 
 
-def build_works(settings: Settings, home: Home, path: RequestPath, keys: StoredKeyRing) -> Works:
+def build_works(settings: Settings, home: Home, path: RequestPath, keys: StoredKeyRing, store: RequestStore) -> Works:
     """Over a gateway's own parts."""
     cache = path.cache
     return Works(
@@ -40,6 +41,7 @@ def build_works(settings: Settings, home: Home, path: RequestPath, keys: StoredK
         orders=ControlOrders(home),
         ask=path.run,
         lend=keys.lend,
+        store=store,
         rendered=partial(rendered, path),
     )
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from homeport.api.cache_admin import CacheProcess
+from homeport.api.requests import RequestStore
 from homeport.cache.guard import Terms
 from homeport.console.figures.machines import Engines
 from homeport.console.figures.replayed import Chances
@@ -46,6 +47,7 @@ class Works(msgspec.Struct, frozen=True, kw_only=True):
         ask: the request path.
         lend: a token, good once and at once, with which a key's own request can be asked again; None where the key
             does not live any more.
+        store: what requests are looked at with.
         rendered: the prompt as the engine that answered renders it; None where it does not say.
     """
 
@@ -61,4 +63,5 @@ class Works(msgspec.Struct, frozen=True, kw_only=True):
     orders: Orders
     ask: Callable[[Exchange], Awaitable[None]]
     lend: Callable[[str], str | None]
+    store: RequestStore
     rendered: Callable[[Captured], Awaitable[str | None]]

@@ -1,0 +1,141 @@
+"""Requests: the newest first, by what they have in common or by what was said in them, and live as they end."""
+
+from collections.abc import AsyncGenerator, Mapping
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from homeport.api.admin import off_the_loop
+from homeport.api.requests import RequestQuery
+from homeport.console.answers import Answer, Events, Html
+from homeport.console.figures.windows import LAST, read_window
+from homeport.console.page import Page
+from homeport.console.parts import Parts
+from homeport.console.render import Renderer
+from homeport.console.visit import Visit
+from homeport.core.errors import InvalidRequest
+from homeport.storage.request_filter import RequestFilter
+from homeport.storage.request_list import list_requests, read_cursor
+from homeport.storage.request_rows import RequestRow
+
+PATH = "/console/requests"
+_ROWS = 50
+_AT_ONCE = 200
+"""So many rows a page keeps of those that come live; of more the latest are shown."""
+_PATIENCE_S = 15.0
+_FORM = frozenset({"q", "window", "project", "target", "outcome", "after"})
+"""What the form shows without being opened."""
+
+
+class Query(RequestQuery, frozen=True, kw_only=True):
+    """The parameters.
+
+    Attributes:
+        q: words that were said.
+        window: one of `LAST`; "" for any time.
+        after: where the page begins, as the page before says.
+    """
+
+    q: Annotated[str, Meta(max_length=400)] = ""
+    window: str = ""
+    after: Annotated[str, Meta(max_length=80)] = ""
+
+    def at(self, now: int) -> RequestFilter:
+        """Raises InvalidRequest."""
+        wanted = self.wanted()
+        if not self.window:
+            return wanted
+        return msgspec.structs.replace(wanted, since=max(wanted.since, read_window(self.window, now).since_ns))
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """Only what differs from saying nothing, for the address of another page."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value not in ("", 0, 0.0, None)}
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A request of the list. `snippet`: what stands around the words that were looked for."""
+
+    row: RequestRow
+    snippet: str = ""
+
+
+def page(parts: Parts) -> Page:
+    desk = _Desk(parts)
+    return Page(
+        title="Requests",
+        path=PATH,
+        place=20,
+        routes={f"GET {PATH}": desk.show, f"GET {PATH}/tail": desk.tail},
+    )
+
+
+class _Desk:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._renderer = Renderer({})
+
+    async def show(self, visit: Visit) -> Answer:
+        query = visit.asked(Query)
+        lines, following = await off_the_loop(partial(self._found, query, visit.now))
+        said = query.said
+        values = {
+            "title": "Requests",
+            "query": query,
+            "windows": tuple(LAST),
+            "models": self._parts.works.models(),
+            "captures": self._parts.settings.capture.enabled,
+            "narrow": bool(set(said) - _FORM),
+            "lines": lines,
+            "new": False,
+            "filters": {name: value for name, value in said.items() if name not in ("q", "after", "window")},
+            "older": {**said, "after": following} if following else None,
+        }
+        return Html(template="requests.html", values=values)
+
+    def _found(self, query: Query, now: int) -> tuple[list[Line], str]:
+        wanted = query.at(now)
+        if query.q:
+            before = _place(query.after)
+            found = self._parts.works.store.search.page(query.q, wanted, before=before, limit=_ROWS)
+            lines = [Line(row=one.row, snippet=one.snippet) for one in found.found]
+            return lines, str(found.next or "")
+        after = read_cursor(query.after) if query.after else None
+        listed = list_requests(self._parts.engine, wanted, after=after, limit=_ROWS)
+        return [Line(row=row) for row in listed.rows], str(listed.next or "")
+
+    async def tail(self, visit: Visit) -> Answer:
+        return Events(frames=self._frames(visit.asked(Query).wanted()))
+
+    async def _frames(self, wanted: RequestFilter) -> AsyncGenerator[bytes, None]:
+        """Rows as they are put into the list, the newest first, so many at once as came together."""
+        async with self._parts.works.store.tail.watch(wanted) as watcher:
+            yield b"retry: 2000\n\n"
+            while (rows := await watcher.next(_PATIENCE_S)) is not None:
+                lost, watcher.dropped = watcher.dropped + max(0, len(rows) - _AT_ONCE), 0
+                lines = [Line(row=row) for row in reversed(rows[-_AT_ONCE:])]
+                if lines:
+                    yield event("rows", await off_the_loop(partial(self._rendered, lines)))
+                if lost:
+                    yield event("lost", str(lost).encode())
+                if not rows:
+                    yield b": nothing came\n\n"
+
+    def _rendered(self, lines: list[Line]) -> bytes:
+        return self._renderer.page("request_rows.html", {"lines": lines, "new": True})
+
+
+def event(name: str, data: bytes) -> bytes:
+    """A server-sent event; each line of the data has its own field (WHATWG HTML, section 9.2)."""
+    lines = b"".join(b"data: " + line + b"\n" for line in data.splitlines())
+    return b"event: " + name.encode() + b"\n" + lines + b"\n"
+
+
+def _place(after: str) -> int:
+    if not after:
+        return 0
+    if not (after.isascii() and after.isdecimal() and len(after) < 20):
+        raise InvalidRequest("this is no place in the list", code="cursor_invalid", param="after")
+    return int(after)
