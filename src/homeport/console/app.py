@@ -75,7 +75,12 @@ class Console:
             except Exception:  # a page with a defect is told as one, with the headers of all pages
                 logger.exception("unexpected error in the console, request %s", request_id)
                 answer = self._error_page(visit, InternalError("an unexpected error happened"))
-            await self._send(shown, connection, visit, answer, cookie)
+            try:
+                await self._send(shown, connection, visit, answer, cookie)
+            except HomeportError as error:  # what flows has not begun to
+                if connection.started:
+                    raise
+                await self._send(shown, connection, visit, self._error_page(visit, error), cookie)
 
         return handle
 
