@@ -53,7 +53,7 @@ def split(shares: Sequence[tuple[str, float, float | None]]) -> Spec:
     y = {"field": "tier", "type": "nominal", "sort": None, "title": None}
     return {
         **_spec(rows),
-        "height": {"step": 34},
+        "height": 34 * max(1, len(shares)),
         "encoding": {"y": y},
         "layer": [
             {

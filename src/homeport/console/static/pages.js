@@ -34,6 +34,9 @@
       defaultStyle: false,
       renderer: "svg",
       tooltip: { disableDefaultStyle: true },
+    }).then(function () {
+      // The figure says what it shows, and a table has the numbers: nobody wants each bar read out.
+      place.querySelectorAll("svg").forEach((drawing) => drawing.setAttribute("aria-hidden", "true"));
     }).catch(function (error) {
       place.textContent = "This chart cannot be drawn: " + error.message;
     });
