@@ -1,13 +1,17 @@
 """`make bench-anomalies`: how soon a real fault is told, and how often quiet traffic is told of without a cause.
 
 First hours of traffic that is quiet and yet has a day's course, heavy tails, crowds and small bursts of errors go
-through the detectors: nothing may be told, and what is told is counted. Then a real gateway answers callers from
+through the detectors: nothing may be told, and what is told is counted. Faults are put into such traffic, and the time
+is taken until each is told, by how busy the model is. Then a real gateway answers callers from
 simulated upstreams for as long as it takes to learn what is usual; a burst of 5xx, four times the latency and a silent
 inflation of tokens begin, and the time is taken until each is told. A second gateway runs beside it without a fault.
 """
 
 import argparse
 import asyncio
+import itertools
+import random
+import statistics
 import sys
 import tempfile
 import time
@@ -18,7 +22,7 @@ from typing import Any
 
 from bench import results
 from bench.anomaly_house import FAULTS, KINDS, House, running
-from bench.anomaly_traffic import SECOND, Traffic
+from bench.anomaly_traffic import SECOND, Fault, Traffic, failing, inflated, slower
 from bench.machine import describe
 from homeport.core.unusual import Measure, Unusual
 from homeport.ledger.samples import LEAST_KNOWN_NS, is_news
@@ -29,24 +33,31 @@ MOST_SECONDS = 120.0
 _STRETCH = 10
 _HOUR = 3_600
 _MINUTE_NS = 60 * SECOND
+_NOON = 12 * _HOUR
+_BROKEN = "mid"
+_FAULTY_RUNS = 15
+_GIVEN_UP_S = 900
 
 
 def main(arguments: Sequence[str]) -> int:
     """0 if each fault is told in two minutes by the right alert, and nothing else is told by the real gateways."""
     parser = argparse.ArgumentParser(prog="bench.anomalies", description=__doc__)
-    parser.add_argument("--runs", type=int, default=40, help="simulated quiet runs")
+    parser.add_argument("--runs", type=int, default=20, help="simulated quiet runs")
     parser.add_argument("--hours", type=int, default=72, help="length of each")
     parser.add_argument("--rate", type=float, default=12.0, help="requests a second for each model, real gateways")
     parser.add_argument("--learn", type=float, default=540.0, help="seconds before the faults begin")
     parser.add_argument("--interval", type=float, default=10.0, help="alerts.anomalies.interval_seconds")
-    parser.add_argument("--only", choices=("quiet", "real"), help="one of the two parts")
+    parser.add_argument("--only", choices=("quiet", "faults", "real"), help="one of the parts")
     options = parser.parse_args(arguments)
     report: dict[str, Any] = {"machine": describe(), "settings": vars(options)}
     missed: list[str] = []
-    if options.only != "real":
+    if options.only in (None, "quiet"):
         report["quiet"] = _quiet(options.runs, options.hours)
         print(report["quiet"])
-    if options.only != "quiet":
+    if options.only in (None, "faults"):
+        report["faults"] = _delays()
+        print(*report["faults"], sep="\n")
+    if options.only in (None, "real"):
         report["real"] = asyncio.run(_real(options.rate, options.learn, options.interval))
         missed += report["real"]["missed"]
     report["missed"] = missed
@@ -81,6 +92,47 @@ def quiet_run(seed: int, hours: int) -> tuple[list[str], int]:
         told += [one.sentence for one in changes if one.until is None and one.measure is not Measure.SPEND]
         told += purse.news(changes, (start + _STRETCH) * SECOND)
     return told, observatory.judged
+
+
+def _delays() -> list[dict[str, Any]]:
+    """Seconds until a fault of one model among three is told, in traffic that is otherwise quiet."""
+    dice = random.Random(1)
+    faults = {
+        "80 % are 5xx": failing(0.8, dice),
+        "30 % are 5xx": failing(0.3, dice),
+        "10 % are 5xx": failing(0.1, dice),
+        "latency x 4": slower(4),
+        "tokens x 2": inflated(2),
+        "tokens x 1.5": inflated(1.5),
+    }
+    found = []
+    for rate, (name, fault) in itertools.product((2.0, 6.0), faults.items()):
+        runs = [_delay(seed, rate, fault) for seed in range(_FAULTY_RUNS)]
+        seconds = sorted(after or _GIVEN_UP_S for after, _ in runs)
+        found.append(
+            {
+                "fault": name,
+                "the model's requests a minute": round(statistics.median(busy for _, busy in runs)),
+                "seconds, median": statistics.median(seconds),
+                "seconds, all": seconds,
+            }
+        )
+    return found
+
+
+def _delay(seed: int, rate: float, fault: Fault) -> tuple[float | None, float]:
+    """Seconds from the fault to its alert, None where there was none, and the model's requests a minute."""
+    traffic, observatory, asked = Traffic(seed, rate), Observatory(_NOON * SECOND), 0
+    began = _NOON + _HOUR
+    for start in range(_NOON, began + _GIVEN_UP_S, _STRETCH):
+        rows = list(traffic.between(start, start + _STRETCH))
+        asked += sum(one.attempts[0].target == _BROKEN for one in rows)
+        observatory.see(fault(one) if start >= began and one.target == _BROKEN else one for one in rows)
+        for change in observatory.close((start + _STRETCH) * SECOND):
+            if start >= began and change.now.subject == _BROKEN:
+                seconds = start + _STRETCH - began
+                return seconds, asked / (_HOUR + seconds) * 60
+    return None, asked / (_HOUR + _GIVEN_UP_S) * 60
 
 
 class _Purse:

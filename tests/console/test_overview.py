@@ -14,8 +14,10 @@ from homeport.core.types import Outcome
 from homeport.ledger.reports import spend
 from homeport.storage.alerts import StoredAlert, raise_alert
 from homeport.storage.budgets import Standing, add_budget
+from homeport.storage.unusual import write_unusual
 from tests.console.office import Office
 from tests.ledger.requests import HOUR, NOW, SECOND, add, failed, ledger, request
+from tests.storage.test_unusual import noticed, state
 
 USD = 1_000_000_000
 
@@ -80,6 +82,28 @@ def test_failures_come_before_money() -> None:
     engine = ledger(*(failed(NOW - number) for number in range(3)), *(request(NOW - number) for number in range(22)))
     figures = msgspec.structs.replace(overview(engine, NOW), budgets=[cap(USD, USD)])
     assert advice(figures, NOW).startswith("12% of the latest 25 requests failed")
+
+
+def told(state: str) -> StoredAlert:
+    return msgspec.structs.replace(alert("critical"), summary=state, data={"state": state, "incident": "inc_1"})
+
+
+def test_what_is_unusual_now_comes_first_and_what_is_over_is_nothing_to_look_at() -> None:
+    engine = ledger(*(request(NOW - HOUR - number) for number in range(30)))
+    figures = msgspec.structs.replace(overview(engine, NOW), alerts=[told("began"), alert("warning")])
+    assert advice(figures, NOW, state(noticed())).startswith("Model m has failed 50.0 % of its requests since")
+    assert advice(figures, NOW, state()) == "began"
+    figures = msgspec.structs.replace(figures, alerts=[told("over"), told("began")])
+    assert advice(figures, NOW, state()).startswith("All is well")
+
+
+async def test_the_page_shows_what_is_unusual(office: Office) -> None:
+    now = office.clock.wall
+    path = office.home.unusual
+    path.parent.mkdir(exist_ok=True)
+    write_unusual(path, msgspec.structs.replace(state(noticed()), stale_at=now + 1))
+    browser = await office.enter(Role.VIEWER)
+    assert b"Model m has failed 50.0 % of its requests since" in (await browser.get("/console/overview")).body
 
 
 def test_nobody_has_asked_yet() -> None:

@@ -14,6 +14,7 @@ from homeport.storage.alerts import StoredAlert, list_alerts
 from homeport.storage.budgets import Standing, standings
 from homeport.storage.rollups import DAY, HOUR
 from homeport.storage.tables import requests
+from homeport.storage.unusual import Unusuals, headline
 
 LATEST = 5_000
 """Times are of so many requests at most, the newest of the last day: what people feel now, at a bounded price."""
@@ -113,10 +114,12 @@ def used(standing: Standing) -> float:
     return (standing.spent + standing.leased) / standing.budget.limit
 
 
-def advice(figures: OverviewFigures, now: int) -> str:
-    """What to look at first, in one sentence."""
+def advice(figures: OverviewFigures, now: int, unusual: Unusuals | None = None) -> str:
+    """What to look at first, in one sentence; `unusual` is what the jobs worker says of now."""
+    if unusual is not None and unusual.rows:
+        return headline(unusual)
     for alert in figures.alerts:
-        if alert.severity == Severity.CRITICAL and alert.at > now - HOUR:
+        if alert.severity == Severity.CRITICAL and alert.at > now - HOUR and not _ended(alert, figures):
             return alert.summary
     if figures.times.failed is not None and figures.times.of >= _FEW and figures.times.failed > _MANY_FAIL:
         return f"{figures.times.failed:.0%} of the latest {figures.times.of:,} requests failed: look at Requests."
@@ -125,6 +128,11 @@ def advice(figures: OverviewFigures, now: int) -> str:
             name = standing.budget.name
             return f"The budget {name} is used to {used(standing):.0%}: raise it, or send more to your own engines."
     return _over_the_month(figures) or _recent(figures, now) or _well(figures)
+
+
+def _ended(alert: StoredAlert, figures: OverviewFigures) -> bool:
+    """It tells of an end, or its end was told too."""
+    return any(one.is_over and one.incident == alert.incident for one in figures.alerts)
 
 
 def _over_the_month(figures: OverviewFigures) -> str:
@@ -139,7 +147,8 @@ def _over_the_month(figures: OverviewFigures) -> str:
 
 
 def _recent(figures: OverviewFigures, now: int) -> str:
-    recent = [alert for alert in figures.alerts if alert.severity != Severity.INFO and alert.at > now - HOUR]
+    told = (alert for alert in figures.alerts if not _ended(alert, figures))
+    recent = [alert for alert in told if alert.severity != Severity.INFO and alert.at > now - HOUR]
     return recent[0].summary if recent else ""
 
 

@@ -8,6 +8,7 @@ from homeport.console.figures.overview import advice, overview, used
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
+from homeport.storage.unusual import read_unusual
 
 
 def page(parts: Parts) -> Page:
@@ -16,7 +17,7 @@ def page(parts: Parts) -> Page:
         values = {
             "title": "Overview",
             "figures": figures,
-            "advice": advice(figures, visit.now),
+            "advice": advice(figures, visit.now, read_unusual(parts.home.unusual, visit.now)),
             "used": used,
             "ready": [target for target in parts.targets() if not target["ready"]],
         }
