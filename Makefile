@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 .PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
   bench-ledger bench-console bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
-  bench-anomalies cascade-rows minilm engines fuzz lock clean
+  bench-anomalies bench-tracing cascade-rows minilm engines fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -86,6 +86,9 @@ bench-engines: .venv/dev .venv-engines/ready ## One package on llama.cpp, vLLM a
 
 bench-cache-replay: .venv/dev ## 20,000 requests with the cache and without: hits, wrong answers, money, speed (10 minutes).
 	@exec $(BIN)/python -m bench.cache_replay $(ARGS)
+
+bench-tracing: .venv/dev ## What spans cost the data path, at 100 % sampling against none (3 minutes).
+	@exec $(BIN)/python -m bench.tracing $(ARGS)
 
 bench-swap: .venv/dev ## Versions of a package swapped under load: what fails, what is mixed, how long it takes (3 minutes).
 	@exec $(BIN)/python -m bench.swap $(ARGS)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -274,3 +275,43 @@ def test_where_a_url_points(url: str, authority: str, target: str) -> None:
 def test_what_http_cannot_carry_is_refused(url: str) -> None:
     with pytest.raises(ConnectFailed):
         place_of(url)
+
+
+async def test_headers_of_one_call_are_written_for_it_alone(pool: PooledTransport) -> None:
+    heads: list[bytes] = []
+
+    async def handler(peer: Peer) -> None:
+        while request := await peer.request():
+            heads.append(request)
+            await peer.send(OK)
+
+    async with serving(handler) as server:
+        for traceparent in ("00-a", "00-b"):
+            request = msgspec.structs.replace(ask(server.url), own_headers={"traceparent": traceparent})
+            await pool.post(request)
+        await pool.post(ask(server.url))
+    assert b"traceparent: 00-a\r\n" in heads[0]
+    assert b"traceparent: 00-b\r\n" in heads[1]
+    assert b"traceparent" not in heads[2]
+    assert len(pool._heads) == 1, "what is the same for each call is written once"
+
+
+async def test_a_header_of_one_call_gives_way_to_one_of_the_configuration(pool: PooledTransport) -> None:
+    heads: list[bytes] = []
+
+    async def handler(peer: Peer) -> None:
+        heads.append(await peer.request())
+        await peer.send(OK)
+
+    async with serving(handler) as server:
+        await pool.post(msgspec.structs.replace(ask(server.url), own_headers={"authorization": "Bearer other"}))
+    assert heads[0].lower().count(b"authorization:") == 1
+    assert b"other" not in heads[0]
+
+
+@pytest.mark.parametrize("own", [{"trace\r\nx": "1"}, {"traceparent": "1\r\nx: 2"}])
+async def test_a_header_of_one_call_that_would_break_the_request_is_not_sent(
+    pool: PooledTransport, own: dict[str, str]
+) -> None:
+    with pytest.raises(ConnectFailed):
+        await pool.post(msgspec.structs.replace(ask("http://127.0.0.1:9"), own_headers=own))

@@ -43,7 +43,7 @@ def try_telemetry(settings: Settings) -> str:
     traces = f"spans of {telemetry.traces.sample_ratio:.0%} of requests" if telemetry.traces.enabled else ""
     sent = " and ".join(part for part in (traces, "figures" if telemetry.metrics.enabled else "") if part)
     content = ", with prompts and answers" if telemetry.traces.enabled and telemetry.traces.content else ""
-    return f"{sent} to {telemetry.export.endpoint} ({telemetry.export.protocol}){content}"
+    return f"{sent} to {telemetry.export.address} ({telemetry.export.protocol}){content}"
 
 
 class Telemetry:

@@ -17,6 +17,7 @@ from homeport.core.errors import ConfigError
 Protocol = Literal["http", "grpc"]
 Share = Annotated[Finite, Field(ge=0, le=1)]
 
+_ADDRESSES = {"http": "http://127.0.0.1:4318", "grpc": "http://127.0.0.1:4317"}
 _PROTOCOLS = {"grpc": "grpc", "http/protobuf": "http"}
 _SAMPLERS: Mapping[str, tuple[bool, float | None]] = {
     "always_on": (False, 1.0),
@@ -47,9 +48,9 @@ Headers = Annotated[Mapping[str, SecretStr], Field(max_length=_MOST_HEADERS), Af
 class ExportSettings(Section):
     """Where it is sent."""
 
-    endpoint: Url = Field(
-        default="http://127.0.0.1:4318",
-        description="Base URL of a collector, without /v1/traces; gRPC listens at 4317 mostly.",
+    endpoint: Url | None = Field(
+        default=None,
+        description="Base URL of a collector, without /v1/traces. Left out: this machine, port 4318, or 4317 for gRPC.",
     )
     protocol: Protocol = Field(default="http", description="`http` (protobuf over HTTP) or `grpc`.")
     headers: Headers = Field(
@@ -61,9 +62,14 @@ class ExportSettings(Section):
 
     @model_validator(mode="after")
     def _keep_headers_private(self) -> "ExportSettings":
-        if self.headers and sends_in_clear(self.endpoint):
+        if self.headers and sends_in_clear(self.address):
             raise ValueError("its headers would cross the network unencrypted: use an https:// endpoint")
         return self
+
+    @property
+    def address(self) -> str:
+        """Where it is sent."""
+        return self.endpoint or _ADDRESSES[self.protocol]
 
 
 class TraceSettings(Section):
@@ -182,7 +188,8 @@ def _sampling(said: Mapping[str, str]) -> dict[str, Any]:
 
 def _resource(said: Mapping[str, str]) -> dict[str, Any]:
     attributes = _pairs(said.get("OTEL_RESOURCE_ATTRIBUTES", ""))
-    name = said.get("OTEL_SERVICE_NAME") or attributes.pop("service.name", None)
+    of_resource = attributes.pop("service.name", "")
+    name = said.get("OTEL_SERVICE_NAME") or of_resource
     found: dict[str, Any] = {"service_name": name} if name else {}
     if attributes:
         found["resource"] = attributes

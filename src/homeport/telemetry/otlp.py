@@ -92,11 +92,11 @@ def exporter(signal: str, name: str, settings: TelemetrySettings, **more: Any) -
     headers = {header: value.get_secret_value() for header, value in export.headers.items()}
     if export.protocol == "grpc":
         module = load(f"opentelemetry.exporter.otlp.proto.grpc.{signal}_exporter")
-        more |= {"endpoint": export.endpoint, "insecure": export.endpoint.startswith("http://")}
+        more |= {"endpoint": export.address, "insecure": export.address.startswith("http://")}
         return getattr(module, name)(headers=tuple(headers.items()), timeout=export.timeout_seconds, **more)
     module = load(f"opentelemetry.exporter.otlp.proto.http.{signal}_exporter")
     path = {"trace": "v1/traces", "metric": "v1/metrics"}[signal]
-    more |= {"endpoint": f"{export.endpoint}/{path}"}
+    more |= {"endpoint": f"{export.address}/{path}"}
     return getattr(module, name)(headers=headers, timeout=export.timeout_seconds, **more)
 
 
