@@ -1,5 +1,6 @@
 """What a request's spans say: made of the events that the real request path leaves."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -245,3 +246,17 @@ async def test_what_is_not_traced_has_no_spans() -> None:
     house.upstreams["mid"].script(whole())
     await house.ask()
     assert spans(house) == []
+
+
+async def test_a_call_that_its_caller_did_not_wait_for_is_told() -> None:
+    house = house_of(MID)
+    house.upstreams["mid"].script(Hang())
+    caller = house.caller()
+    task = asyncio.create_task(caller.call(house.app))
+    await house.upstreams["mid"].hanging.wait()
+    caller.leave()
+    await asyncio.gather(task, return_exceptions=True)
+    request, call = spans(house)
+    assert request.attributes[names.STATUS] == 499
+    assert (call.attributes[names.ATTEMPT_RESULT], call.error) == ("cancelled", "")
+    assert house.upstreams["mid"].calls[0].headers == {}

@@ -9,6 +9,8 @@ from contextvars import ContextVar
 
 import msgspec
 
+from homeport.core.types import Attempt
+
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 TRACE_ID_HEADER = "x-homeport-trace-id"
 
@@ -92,6 +94,7 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         reached: how far it had come by when: a word, and nanoseconds since it began.
         asked: numbers that the caller asked with, by OpenAI's names.
         chunks: parts of a streamed answer.
+        left: calls that were given up, as by a caller who left, before they answered.
         purpose: why we ask ourselves, in the background; "" where a caller asks.
         answer: of the answer that the caller got.
     """
@@ -104,5 +107,6 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reached: tuple[tuple[str, int], ...] = ()
     asked: dict[str, int | float] = {}
     chunks: int = 0
+    left: tuple[Attempt, ...] = ()
     purpose: str = ""
     answer: AnswerFacts = AnswerFacts()

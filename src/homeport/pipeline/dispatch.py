@@ -31,6 +31,7 @@ from homeport.pipeline.salting import Salter
 from homeport.pipeline.spending import Hold, Tab
 
 HEDGE_LOST = "hedge_lost"
+LEFT = "cancelled"
 _FREE = Nano(0)
 _TICK_S = 0.001
 
@@ -300,6 +301,8 @@ class Dispatcher:
             attempt.lasted = self._clock.monotonic_ns() - attempt.started
             self._end(exchange, attempt)
             deployment.breaker.abandoned(attempt.started)
+            if exchange.trail is not None:
+                exchange.trail.left.append(attempt.noted(LEFT, self._clock.monotonic_ns(), _FREE))
             raise
         now = self._clock.monotonic_ns()
         deployment.began(now - attempt.started, now)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from homeport.core.tracing import TRACEPARENT, TRACESTATE, AnswerFacts, TraceContext, Traced
-from homeport.core.types import Frame, Inference, Target
+from homeport.core.types import Attempt, Frame, Inference, Target
 from homeport.pipeline.attribution import Attribution, parent_span
 
 READ, CHECKED, ROUTED, LOOKED, PAID = "read", "checked", "routed", "looked", "paid"
@@ -56,9 +56,21 @@ class Trail:
 
     Attributes:
         chunks: parts of a streamed answer that went by.
+        left: calls that were given up before they answered.
     """
 
-    __slots__ = ("_dice", "_first", "_last", "_policy", "_reached", "chunks", "context", "parent_id", "started_ns")
+    __slots__ = (
+        "_dice",
+        "_first",
+        "_last",
+        "_policy",
+        "_reached",
+        "chunks",
+        "context",
+        "left",
+        "parent_id",
+        "started_ns",
+    )
 
     def __init__(
         self, context: TraceContext, parent_id: str, started_ns: int, policy: TracePolicy, dice: random.Random
@@ -67,6 +79,7 @@ class Trail:
         self.parent_id = parent_id
         self.started_ns = started_ns
         self.chunks = 0
+        self.left: list[Attempt] = []
         self._policy = policy
         self._dice = dice
         self._reached: list[tuple[str, int]] = []
@@ -114,6 +127,7 @@ class Trail:
             reached=tuple(self._reached),
             asked=_numbers(inference) if inference is not None else {},
             chunks=self.chunks,
+            left=tuple(self.left),
             purpose=purpose,
             answer=answer,
         )

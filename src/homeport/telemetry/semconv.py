@@ -167,7 +167,7 @@ ATTRIBUTES: Mapping[str, str] = {
     PURPOSE: "why the gateway asks itself; only where it does",
     COST: "dollars, as in the ledger",
     ATTEMPT: "1 for the first call",
-    ATTEMPT_RESULT: "`answered`, `failed`, `escalated`, `sampled` or `hedge_lost`",
+    ATTEMPT_RESULT: "`answered`, `failed`, `escalated`, `sampled`, `hedge_lost` or `cancelled`",
     HEDGE: "true for a call that raced a late one",
     CACHE: "`miss`, `hit`, `semantic` or `alias`",
     CACHE_ENTRY: "id of the entry that answers, or in which the answer may be kept",

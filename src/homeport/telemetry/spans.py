@@ -19,7 +19,8 @@ Value = str | bool | int | float | tuple[str, ...]
 
 _SHORTEST_NS = 1_000_000
 _SERVERS_FAULT = 500
-_ESCALATED, _SAMPLED, _HEDGE_LOST = "escalated_", "sampled", "hedge_lost"
+_ESCALATED, _SAMPLED = "escalated_", "sampled"
+_GIVEN_UP = frozenset({"hedge_lost", "cancelled"})
 _ASKED = {
     "temperature": names.TEMPERATURE,
     "top_p": names.TOP_P,
@@ -103,7 +104,8 @@ class _Spans:
         self._event = event
         self._traced = traced
         self._atlas = atlas
-        self._calls = sorted((one for one in event.attempts if one.span_id), key=lambda one: one.started_ns)
+        called = {one.span_id: one for one in (*traced.left, *event.attempts) if one.span_id}
+        self._calls = sorted(called.values(), key=lambda one: one.started_ns)
         self._reached = dict(traced.reached)
 
     def all(self, content: Mapping[str, Value]) -> list[Span]:
@@ -318,7 +320,7 @@ def _result(attempt: Attempt) -> str:
         return "escalated"
     if attempt.error.startswith(_SAMPLED):
         return "sampled"
-    return _HEDGE_LOST if attempt.error == _HEDGE_LOST else "failed"
+    return attempt.error if attempt.error in _GIVEN_UP else "failed"
 
 
 def _failure(attempt: Attempt) -> str:
