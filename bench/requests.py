@@ -2,7 +2,8 @@
 
 Rows are those of `bench.ledger`, with users, traces, failures and hits of the cache, the same each time. Each filter is
 asked for its first page and for two pages further back, and so are filters that say several things at once, and filters
-that nothing is like. What is judged is the 95th percentile of all pages; the slowest filter is told by its name.
+that nothing is like. What is judged is the 95th percentile of all pages; the slowest filter is told by its name. Then
+each request gets a text of sixty words, and these are searched; and three watchers follow 500 requests a second.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from bench import results
 from bench.ledger import events
 from bench.machine import describe
 from bench.postgres_server import PostgresServer
+from bench.request_words import search_figures, tail_figures
 from bench.targets import Target, all_met, judge, number
 from homeport.core.events import RequestFinished
 from homeport.core.types import Outcome
@@ -51,9 +53,16 @@ def main(arguments: Sequence[str]) -> int:
         for kind in options.databases.split(","):
             engine = _database(stack, kind)
             console.print(f"{options.rows:,} rows into {kind} in {_fill(engine, options.rows, console):.0f} s")
-            figures |= {f"{kind}_{name}": value for name, value in _lists(engine, options.rounds, console).items()}
+            found = _lists(engine, options.rounds, console)
+            if options.search:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                found |= search_figures(engine, folder, options.rounds, console)
+            figures |= {f"{kind}_{name}": value for name, value in found.items()}
             engine.dispose()
-    targets = [Target(figure=name, bound=200) for name in figures if name.endswith("_p95_ms")]
+    figures |= tail_figures()
+    targets = [Target(figure=name, bound=200) for name in figures if name.endswith(("list_p95_ms", "search_p95_ms"))]
+    targets += [Target(figure=name, bound=0) for name in ("tail_missing", "tail_dropped")]
+    targets.append(Target(figure="tail_late_p95_ms", bound=1_000))
     verdicts = judge(targets, figures)
     results.show_verdicts(console, verdicts)
     console.print({name: number(value) for name, value in figures.items()})
@@ -67,6 +76,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000, help="how many requests there are")
     parser.add_argument("--rounds", type=int, default=5, help="how often each page is asked for")
     parser.add_argument("--databases", default="sqlite,postgresql", help="one of them, or both")
+    parser.add_argument("--no-search", dest="search", action="store_false", help="index and search no texts")
     return parser.parse_args(arguments)
 
 

@@ -23,6 +23,8 @@ MOST = 1_000
 """Rows of a page, at most."""
 
 _TIME = "time"
+_PRIMARY = "sqlite_autoindex_requests_1"
+"""What SQLite calls the index of the primary key."""
 _ROWS_AT_ONCE = 1_000
 _INDEXES = {"key_id": "requests_by_key"}
 _LATEST = (1 << 63) - 1
@@ -109,11 +111,12 @@ def find_requests(
     engine: Engine, request_ids: Sequence[str], wanted: RequestFilter | None = None
 ) -> tuple[RequestRow, ...]:
     """Those of some requests that a filter admits, newest first."""
-    query = select(*COLUMNS).where(requests.c.request_id.in_(list(request_ids)))
+    wanted = wanted or RequestFilter()
     with engine.connect() as connection:
+        limits = [*_within(wanted, None), *(one.clause for one in conditions(connection, wanted))]
+        query = _by(select(*COLUMNS), _PRIMARY).where(requests.c.request_id.in_(list(request_ids)), *limits)
         rows = [row_of(row) for row in connection.execute(query).mappings()]
-    admitted = [row for row in rows if wanted is None or wanted.admits(row)]
-    return tuple(sorted(admitted, key=lambda row: (row.started_at, row.request_id), reverse=True))
+    return tuple(sorted(rows, key=lambda row: (row.started_at, row.request_id), reverse=True))
 
 
 def stream_requests(engine: Engine, wanted: RequestFilter | None = None) -> Iterator[RequestRow]:
