@@ -6,7 +6,7 @@ What is private is not put there: the database may be on another machine, and wh
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, delete, func, select
+from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import TSVECTOR, insert
 
 from homeport.storage.db import writing
@@ -39,11 +39,10 @@ class PostgresWords:
         rows = [self._row(text) for text in texts if not text.private]
         if not rows:
             return
-        new = insert(kept_words)
+        new = insert(kept_words).values(words=func.to_tsvector(_CONFIG, bindparam("plain")))
         changed = {name: new.excluded[name] for name in ("home", "place", "words")}
         with writing(self._engine) as connection:
-            for row in rows:
-                connection.execute(new.values(row).on_conflict_do_update(index_elements=["request_id"], set_=changed))
+            connection.execute(new.on_conflict_do_update(index_elements=["request_id"], set_=changed), rows)
 
     def remove(self, request_ids: Sequence[str]) -> None:
         with writing(self._engine) as connection:
@@ -69,8 +68,7 @@ class PostgresWords:
             return [Hit(request_id, place) for request_id, place in connection.execute(query)]
 
     def _row(self, text: Text) -> dict[str, object]:
-        words = func.to_tsvector(_CONFIG, plain(text.text))
-        return {"request_id": text.request_id, "home": self._home, "place": text.at, "words": words}
+        return {"request_id": text.request_id, "home": self._home, "place": text.at, "plain": plain(text.text)}
 
 
 def _query(term: Term) -> str:
