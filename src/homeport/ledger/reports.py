@@ -87,6 +87,13 @@ class _Total:
         for name in COUNTED:
             self.sums[name] += row[name]
 
+    def join(self, other: "_Total") -> None:
+        self.completed += other.completed
+        for name in COUNTED:
+            self.sums[name] += other.sums[name]
+        for place, count in other.costs.items():
+            self.costs[place] = self.costs.get(place, 0) + count
+
 
 def spend(
     engine: Engine, *, by: str | None = None, since_ns: int = 0, until_ns: int | None = None, only: Only | None = None
@@ -103,20 +110,62 @@ def spend(
         return [_spend("all", totals.get((), _Total()))]
     rows = [_spend(label(by, key[0]), total) for key, total in totals.items()]
     in_time = GROUPS[by].span is not None
-    return sorted(rows, key=lambda row: row.group if in_time else (-row.cost, row.group))
+    return sorted(rows, key=lambda row: row.group) if in_time else sorted(rows, key=_by_cost)
+
+
+class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
+    """The same requests in all, and by each of some of `GROUPS`, the largest cost first."""
+
+    total: Spend
+    groups: Mapping[str, Sequence[Spend]]
+
+
+def breakdown(
+    engine: Engine,
+    *,
+    by: Sequence[str],
+    since_ns: int = 0,
+    until_ns: int | None = None,
+    only: Only | None = None,
+    spread: bool = True,
+) -> Breakdown:
+    """What `spend` says in all and by each of some groups, in one look at the sums.
+
+    Args:
+        by: none of them a time.
+        spread: with quantiles and intervals of the cost of one query, which take most of the time.
+    """
+    every = _Total()
+    folded: dict[str, dict[str, _Total]] = {name: {} for name in by}
+    for key, total in _totals(engine, by, since_ns, until_ns, only, spread=spread).items():
+        every.join(total)
+        for name, value in zip(by, key, strict=True):
+            folded[name].setdefault(label(name, value), _Total()).join(total)
+    return Breakdown(
+        total=_spend("all", every),
+        groups={
+            name: sorted((_spend(group, total) for group, total in totals.items()), key=_by_cost)
+            for name, totals in folded.items()
+        },
+    )
+
+
+def _by_cost(row: Spend) -> tuple[int, str]:
+    return -row.cost, row.group
 
 
 def series(
-    engine: Engine, *, width: str, by: str | None, since_ns: int, until_ns: int, only: Only
+    engine: Engine, *, width: str, by: str | None, since_ns: int, until_ns: int, only: Only, spread: bool = True
 ) -> Mapping[int, Sequence[Spend]]:
     """Totals of each hour or day that had any, by its first nanosecond, and within it by one of `GROUPS`.
 
     Args:
         width: "hour" or "day".
+        spread: as of `breakdown`.
     """
     names = (width,) if by is None else (width, by)
     found: dict[int, list[Spend]] = {}
-    for key, total in sorted(_totals(engine, names, since_ns, until_ns, only).items()):
+    for key, total in sorted(_totals(engine, names, since_ns, until_ns, only, spread=spread).items()):
         found.setdefault(key[0], []).append(_spend("all" if by is None else key[1], total))
     return found
 
@@ -131,20 +180,21 @@ def label(by: str, value: Any) -> str:
 
 
 def _totals(
-    engine: Engine, by: Sequence[str], since: int, until: int | None, only: Only | None
+    engine: Engine, by: Sequence[str], since: int, until: int | None, only: Only | None, *, spread: bool = True
 ) -> dict[tuple[Any, ...], _Total]:
     groups = [GROUPS[name] for name in by]
     periods = _periods(groups, since, END if until is None else until)
     which = only or Only()
     totals: dict[tuple[Any, ...], _Total] = {}
     with engine.connect() as connection:
-        for key, row in from_cells(connection, groups, periods, which):
+        for key, row in from_cells(connection, groups, periods, which, spread=spread):
             total = totals.setdefault(key, _Total())
             total.add(row)
-            merge(total.costs, read_packed(row["costs"]))
+            if spread:
+                merge(total.costs, read_packed(row["costs"]))
         for key, row in from_rows(connection, groups, periods.rows, which):
             totals.setdefault(key, _Total()).add(row)
-        for key, pair in row_costs(connection, groups, periods.rows, which):
+        for key, pair in row_costs(connection, groups, periods.rows, which) if spread else ():
             merge(totals.setdefault(key, _Total()).costs, pair)
     return totals
 

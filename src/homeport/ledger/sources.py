@@ -62,8 +62,10 @@ class Only(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
 
 
-def from_cells(connection: Connection, groups: Sequence[Group], periods: Periods, only: Only) -> Iterator[Found]:
-    """`COUNTED`, `completed`, and `costs` as joined histograms, of whole hours and days."""
+def from_cells(
+    connection: Connection, groups: Sequence[Group], periods: Periods, only: Only, *, spread: bool = True
+) -> Iterator[Found]:
+    """`COUNTED`, `completed`, and, for the spread, `costs` as joined histograms, of whole hours and days."""
     stretches = [_of_span(DAY, stretch) for stretch in periods.days]
     stretches += [_of_span(HOUR, stretch) for stretch in periods.hours]
     if not stretches:
@@ -73,7 +75,7 @@ def from_cells(connection: Connection, groups: Sequence[Group], periods: Periods
         *_grouped(rollups, "start", groups),
         *[_sum(rollups.c[name]).label(name) for name in COUNTED],
         _sum(completed).label("completed"),
-        func.aggregate_strings(rollups.c.costs, ",").label("costs"),
+        *([func.aggregate_strings(rollups.c.costs, ",").label("costs")] if spread else []),
     ).where(or_(*stretches), _matching(rollups, only))
     yield from _read(connection, query, groups)
 

@@ -59,7 +59,7 @@ async def test_the_split_is_beside_what_is_wanted(house: Office) -> None:
 
 async def test_yesterday_is_decided_again(house: Office) -> None:
     browser = await house.enter(Role.VIEWER)
-    said = words((await browser.get("/console/routing")).body)
+    said = words((await browser.get("/console/routing/what-if")).body)
     assert "Yesterday (UTC) decided again, by a sample of 10 of its requests" in said
     assert "Yesterday 50.0% 50.0%" in said
     assert "What if 70.0% 30.0%" in said
@@ -72,20 +72,21 @@ async def test_yesterday_is_decided_again(house: Office) -> None:
 
 async def test_without_what_was_learned_there_is_no_curve(office: Office) -> None:
     fill(office)
-    page = (await (await office.enter(Role.VIEWER)).get("/console/routing")).body
+    page = (await (await office.enter(Role.VIEWER)).get("/console/routing/what-if")).body
     assert b"What quality costs" not in page
     assert "Yesterday 50.0% 50.0%" in words(page)
 
 
 async def test_nothing_was_scored(office: Office) -> None:
-    assert b"There is nothing to replay" in (await (await office.enter(Role.VIEWER)).get("/console/routing")).body
+    assert (
+        b"There is nothing to replay" in (await (await office.enter(Role.VIEWER)).get("/console/routing/what-if")).body
+    )
 
 
 @pytest.mark.parametrize("query", ["share:mid=nan", "share:mid=1e999", "share:mid=-1", "share:mid=x", "share:home=101"])
 async def test_what_is_no_share_is_refused(house: Office, query: str) -> None:
     browser = await house.enter(Role.VIEWER)
-    for path in ("/console/routing", "/console/routing/what-if"):
-        assert (await browser.get(f"{path}?{query}")).status == 400
+    assert (await browser.get(f"/console/routing/what-if?{query}")).status == 400
 
 
 def test_shares_add_up() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from homeport.api.cache_admin import CacheStats, stats
 from homeport.cache.guard import Terms
 from homeport.console.figures.windows import Window
-from homeport.ledger.reports import Spend, label, series, spend
+from homeport.ledger.reports import Spend, breakdown, label, series
 from homeport.ledger.sources import Only
 from homeport.storage.rollups import DAY
 
@@ -47,12 +47,12 @@ class CacheView(msgspec.Struct, frozen=True, kw_only=True):
 def cache_view(engine: Engine, terms: Terms, window: Window, now: int) -> CacheView:
     """The figures at a time (nanoseconds since the epoch)."""
     since, until = window.since_ns, window.until_ns
-    (total,) = spend(engine, since_ns=since, until_ns=until)
-    models = [row for row in spend(engine, by="model", since_ns=since, until_ns=until) if row.cache_asked]
+    found = breakdown(engine, by=("model",), since_ns=since, until_ns=until, spread=False)
+    models = [row for row in found.groups["model"] if row.cache_asked]
     return CacheView(
         window=window,
         stats=stats(engine, terms, now, now - DAY),
-        total=total,
+        total=found.total,
         models=sorted(models, key=lambda row: (-row.saved_cost, row.group)),
         rates=_rates(engine, window),
         terms=terms,
@@ -60,7 +60,8 @@ def cache_view(engine: Engine, terms: Terms, window: Window, now: int) -> CacheV
 
 
 def _rates(engine: Engine, window: Window) -> Sequence[Rate]:
-    found = series(engine, width=window.width, by=None, since_ns=window.since_ns, until_ns=window.until_ns, only=Only())
+    since, until = window.since_ns, window.until_ns
+    found = series(engine, width=window.width, by=None, since_ns=since, until_ns=until, only=Only(), spread=False)
     return [
         Rate(when=label(window.width, start), asked=row.cache_asked, hits=row.cache_hits, saved=row.saved_cost)
         for start, (row,) in found.items()

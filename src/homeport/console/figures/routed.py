@@ -6,10 +6,11 @@ import msgspec
 from sqlalchemy import Engine, func, select
 
 from homeport.console.figures.windows import Window
-from homeport.ledger.reports import Spend, spend
+from homeport.ledger.reports import Spend, breakdown
 from homeport.storage.rollups import DAY
 from homeport.storage.tables import decisions
 
+_MOST_TOLD = 50
 _CHOSEN = frozenset({"explore", "session"})
 """Words of a reason that are the policy's own, beside its name."""
 
@@ -63,17 +64,17 @@ class RoutingFigures(msgspec.Struct, frozen=True, kw_only=True):
 def routing_figures(engine: Engine, window: Window, wanted: Wanted) -> RoutingFigures:
     """The figures of a window."""
     since, until = window.since_ns, window.until_ns
-    routes = spend(engine, by="route", since_ns=since, until_ns=until)
-    answered = {row.group: row for row in spend(engine, by="tier", since_ns=since, until_ns=until)}
-    explored, scored = _scored(engine, max(since, until - DAY), until)
+    found = breakdown(engine, by=("route", "tier"), since_ns=since, until_ns=until, spread=False).groups
+    routes, answered = found["route"], {row.group: row for row in found["tier"]}
+    day = _decided(engine, max(since, until - DAY), until)
     return RoutingFigures(
         window=window,
         wanted=wanted,
         tiers=tier_shares(routes, answered, wanted),
         routes=routes,
-        escalations=_escalations(engine, max(since, until - DAY), until),
-        explored=explored,
-        scored=scored,
+        escalations=day.escalations,
+        explored=day.explored,
+        scored=day.scored,
     )
 
 
@@ -98,26 +99,29 @@ def tier_shares(routes: Sequence[Spend], answered: Mapping[str, Spend], wanted: 
     ]
 
 
-def _escalations(engine: Engine, since: int, until: int) -> Sequence[Escalated]:
-    columns = (decisions.c.decided, decisions.c.escalation)
-    query = (
-        select(*columns, func.count().label("requests"))
-        .where(decisions.c.started_at >= since, decisions.c.started_at < until, decisions.c.escalation != "")
-        .group_by(*columns)
-        .order_by(func.count().desc(), *columns)
-        .limit(50)
-    )
-    with engine.connect() as connection:
-        return [Escalated(tier=tier, why=why, requests=int(count)) for tier, why, count in connection.execute(query)]
+class _Day(msgspec.Struct, frozen=True, kw_only=True):
+    """What the decisions of a day tell."""
+
+    escalations: Sequence[Escalated]
+    explored: int
+    scored: int
 
 
-def _scored(engine: Engine, since: int, until: int) -> tuple[int, int]:
-    """Decisions that explored, and all that a score decided."""
-    query = (
-        select(decisions.c.explored, func.count())
-        .where(decisions.c.started_at >= since, decisions.c.started_at < until, decisions.c.score.is_not(None))
-        .group_by(decisions.c.explored)
-    )
+def _decided(engine: Engine, since: int, until: int) -> _Day:
+    """In one look: a row of `decisions` has what a router is fitted on, and takes longer to read than it looks."""
+    table = decisions.c
+    is_scored = table.score.is_not(None).label("scored")
+    kinds = (table.decided, table.escalation, table.explored, is_scored)
+    query = select(*kinds, func.count()).where(table.started_at >= since, table.started_at < until)
     with engine.connect() as connection:
-        found = {bool(explored): int(count) for explored, count in connection.execute(query)}
-    return found.get(True, 0), sum(found.values())
+        rows = connection.execute(query.group_by(*kinds)).all()
+    found: dict[tuple[str, str], int] = {}
+    for decided, why, _, _, count in rows:
+        if why:
+            found[decided, why] = found.get((decided, why), 0) + int(count)
+    ranked = sorted(found.items(), key=lambda one: (-one[1], one[0]))
+    return _Day(
+        escalations=[Escalated(tier=tier, why=why, requests=count) for (tier, why), count in ranked[:_MOST_TOLD]],
+        explored=sum(int(count) for *_, explored, scored, count in rows if explored and scored),
+        scored=sum(int(count) for *_, scored, count in rows if scored),
+    )

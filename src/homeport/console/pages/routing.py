@@ -60,13 +60,14 @@ async def _show(parts: Parts, visit: Visit) -> Answer:
         "query": query,
         "windows": (*LAST, THIS_MONTH),
         "split": charts.split([(one.tier, one.share, one.wanted) for one in figures.tiers if one.share is not None]),
-        **await _told(parts, visit, figures.wanted.split),
     }
     return Html(template="routing.html", values=values)
 
 
 async def _what_if(parts: Parts, visit: Visit) -> Answer:
-    return Html(template="what_if.html", values=await _told(parts, visit, parts.works.wanted().split))
+    """Apart, since it reads a sample of single requests, and is asked for again whenever a slider moves."""
+    values = {"title": "What if", **await _told(parts, visit, parts.works.wanted().split)}
+    return Html(template="what_if.html" if visit.partial else "what_if_page.html", values=values)
 
 
 async def _told(parts: Parts, visit: Visit, wanted: Mapping[str, float]) -> dict[str, Any]:
