@@ -127,3 +127,14 @@ def test_a_row_that_is_there_is_neither_changed_nor_counted(engine: Engine, tmp_
     write(tmp_path, 4)
     assert ingest(engine, tmp_path / "journal").rows == 1
     assert [*Verification(engine).findings()] == []
+
+
+def test_who_wants_to_know_is_told_of_each_event_once(tmp_path: Path) -> None:
+    engine = open_database(sqlite_url(tmp_path / "homeport.db"))
+    upgrade(engine)
+    write(tmp_path, 3)
+    told: list[str] = []
+    for _ in range(2):
+        ingest(engine, tmp_path / "journal", lambda events: told.extend(one.request_id for one in events))
+    assert told == ids(engine) == ["r0", "r1", "r2"]
+    engine.dispose()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homeport.core.tracing import CURRENT, TraceContext
 from homeport.core.types import Outcome
 from homeport.telemetry.logs import FIELDS, JsonFormatter, configure
 
@@ -40,6 +41,17 @@ def test_a_line() -> None:
         "bytes": 3,
         "outcome": "failed",
     }
+
+
+def test_a_line_of_a_traced_request_names_its_span() -> None:
+    context = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", True)
+    token = CURRENT.set(context)
+    try:
+        told = line(record("x"))
+    finally:
+        CURRENT.reset(token)
+    assert (told["trace_id"], told["span_id"]) == (context.trace_id, context.span_id)
+    assert "trace_id" not in line(record("x"))
 
 
 @given(st.text())

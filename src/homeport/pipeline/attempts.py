@@ -1,7 +1,5 @@
 """What is known of the calls of one request while they are made."""
 
-import msgspec
-
 from homeport.core.errors import EngineBusy
 from homeport.core.money import Nano
 from homeport.core.types import Attempt, Target
@@ -45,11 +43,19 @@ class Try:
 
     def noted(self, error: str, ended: int, cost: Nano) -> Attempt:
         """What is remembered of it; where it is not traced, no more than is billed and reported."""
-        noted = Attempt(target=self.target.name, error=error, started_ns=self.started, ended_ns=ended, cost=cost)
+        name = self.target.name
         if not self.span_id:
-            return noted
-        return msgspec.structs.replace(
-            noted, span_id=self.span_id, upstream=self.target.upstream, hedge=self.hedge, waited_ns=self.waited
+            return Attempt(target=name, error=error, started_ns=self.started, ended_ns=ended, cost=cost)
+        return Attempt(
+            target=name,
+            error=error,
+            started_ns=self.started,
+            ended_ns=ended,
+            cost=cost,
+            span_id=self.span_id,
+            upstream=self.target.upstream,
+            hedge=self.hedge,
+            waited_ns=self.waited,
         )
 
 

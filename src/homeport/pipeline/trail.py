@@ -18,17 +18,19 @@ _RATIO_BITS = 64
 _LAST = 4
 """Why a stream ended is told before its usage, and that before its end."""
 
-_NUMBERS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "max_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "seed",
-    "n",
-    "frequency_penalty",
-    "presence_penalty",
+_NUMBERS = frozenset(
+    {
+        "temperature",
+        "top_p",
+        "top_k",
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "seed",
+        "n",
+        "frequency_penalty",
+        "presence_penalty",
+    }
 )
 _NUMBER = msgspec.json.Decoder(int | float)
 
@@ -164,9 +166,8 @@ class Tracer:
 
 def _numbers(inference: Inference) -> dict[str, int | float]:
     numbers: dict[str, int | float] = {}
-    for name in _NUMBERS:
-        raw = inference.fields.get(name)
-        if raw is not None:
+    for name, raw in inference.fields.items():
+        if name in _NUMBERS:
             try:
                 numbers[name] = _NUMBER.decode(raw)
             except msgspec.MsgspecError:
