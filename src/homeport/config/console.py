@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from homeport.config.fields import Url, Whole
+from homeport.config.oidc import OidcSettings
 from homeport.config.section import Section
 
 
@@ -22,3 +23,4 @@ class ConsoleSettings(Section):
     audit_days: Whole = Field(
         default=400, ge=1, le=36_500, description="How many days the audit log keeps what was changed."
     )
+    oidc: OidcSettings | None = Field(default=None, description="Sign in at an OpenID provider too.")

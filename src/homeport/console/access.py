@@ -13,6 +13,8 @@ LEAST: Mapping[str, Role | None] = MappingProxyType(
         "GET /console/static/{name}": None,
         "GET /console/sign-in": None,
         "POST /console/sign-in": None,
+        "GET /console/oidc/start": None,
+        "GET /console/oidc/callback": None,
         "POST /console/sign-out": Role.VIEWER,
         "GET /console/overview": Role.VIEWER,
         "GET /console/account": Role.VIEWER,

@@ -36,6 +36,8 @@ class _Desk:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._checking = asyncio.Semaphore(_AT_ONCE)
+        oidc = parts.settings.console.oidc
+        self._provider = oidc.name if oidc is not None else ""
 
     async def show(self, visit: Visit) -> Answer:
         return self._form(visit, visit.query.get("next", ""))
@@ -72,5 +74,5 @@ class _Desk:
         )
 
     def _form(self, visit: Visit, further: str, error: HomeportError | None = None) -> Html:
-        values = {"title": "Sign in", "next": local_path(further), "error": error, "provider": ""}
+        values = {"title": "Sign in", "next": local_path(further), "error": error, "provider": self._provider}
         return Html(template="sign_in.html", values=values, status=status_of(error)[0] if error else 200)
