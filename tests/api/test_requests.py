@@ -8,7 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
+from homeport.api.request_content import ContentActions, Forgotten
 from homeport.api.requests import RequestPaths, RequestStore
+from homeport.core.audit import Asker
+from homeport.core.errors import NotFound
 from homeport.core.sse import data_of, events
 from homeport.core.types import Key, Scope
 from homeport.storage.bodies import BodyStore
@@ -261,3 +264,18 @@ async def test_a_path_that_is_not_there(office: Office) -> None:
     for path in ("/", "/../keys", "x", "/r1/body", "/search/"):
         found: Any = await office.get(path=path)
         assert found.status == 404
+
+
+async def test_what_was_said_is_forgotten(office: Office) -> None:
+    actions = ContentActions(office.bodies, office.index)
+    office.bodies.put(chat("r7", prompt="same words"))
+    office.index.add([Text(request_id="r7", at=NOW, text="same words")])
+    assert actions.actions(["requests", "r7"]) == actions.actions(["requests", "", "content"]) == {}
+    forget = actions.actions(["requests", "r7", "content"])["DELETE"]
+    status, told = await forget(Asker(id="key_admin", name="admin"), b"")
+    assert (status, told) == (200, Forgotten(id="r7", forgotten=True))
+    assert (await office.get(path="/r7")).json["said"] is None
+    assert (await office.get("text=words", path="/search")).json["data"] == []
+    with pytest.raises(NotFound) as missing:
+        await forget(Asker(id="key_admin", name="admin"), b"")
+    assert missing.value.code == "content_unknown"

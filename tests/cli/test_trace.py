@@ -104,6 +104,18 @@ def test_search(terminal: Terminal) -> None:
         assert terminal.ask("trace", "search", words).code == "search_empty"
 
 
+def test_what_was_said_is_forgotten(terminal: Terminal) -> None:
+    keep(terminal)
+    terminal.run("trace", "search", "answer")
+    assert terminal.told("trace", "forget", "r4") == {"id": "r4", "forgotten": True}
+    assert terminal.told("trace", "search", "answer")["requests"] == []
+    assert terminal.told("trace", "r4")["said"] is None
+    assert terminal.ask("trace", "forget", "r4").code == "content_unknown"
+    assert terminal.ask("trace", "forget", "../r4").code == "content_unknown"
+    [row] = terminal.told("audit", "list", "--action", "requests")
+    assert (row["action"], row["subject"], row["origin"]) == ("requests.remove", "r4", "cli")
+
+
 def test_export(terminal: Terminal, tmp_path: Path) -> None:
     keep(terminal)
     out = tmp_path / "out.jsonl"

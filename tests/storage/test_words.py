@@ -1,6 +1,7 @@
 """Full-text search in either database: the same words find the same texts, and nothing typed is syntax."""
 
 import random
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,6 +126,16 @@ def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     fill(words)
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "captured").iterdir()} == {0o600}
     assert (tmp_path / "captured").stat().st_mode & 0o777 == 0o700
+    words.close()
+
+
+def test_a_folder_that_was_removed_is_begun_anew(tmp_path: Path) -> None:
+    words = SqliteWords(tmp_path / "captured")
+    fill(words)
+    shutil.rmtree(tmp_path / "captured")
+    assert found(words, "period") == []
+    words.add([Text(request_id="r9", at=9, text="new period")])
+    assert found(SqliteWords(tmp_path / "captured"), "period") == found(words, "period") == ["r9"]
     words.close()
 
 

@@ -47,7 +47,7 @@ from homeport.bootstrap.storage import (
     try_storage,
 )
 from homeport.bootstrap.telemetry import Telemetry, try_telemetry
-from homeport.bootstrap.traces import detail_reader, request_indexer, request_search
+from homeport.bootstrap.traces import detail_reader, request_indexer, request_search, word_index
 from homeport.bootstrap.trust import judge_stored, trust_policy, try_trust, utc_day
 from homeport.bootstrap.upstreams import PROVIDERS, build_targets, try_provider
 
@@ -120,6 +120,7 @@ __all__ = [
     "watch_signals",
     "watch_slo",
     "watch_spend",
+    "word_index",
     "worker_argv",
 ]
 

@@ -19,6 +19,7 @@ from homeport.api.dialects import dialects
 from homeport.api.engine_metrics import EngineMetrics
 from homeport.api.feedback import FeedbackPaths
 from homeport.api.files import FileBounds, Files
+from homeport.api.request_content import ContentActions
 from homeport.api.requests import RequestPaths, RequestStore
 from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
@@ -33,7 +34,7 @@ from homeport.bootstrap.prices import renew_prices
 from homeport.bootstrap.reload import Reloader
 from homeport.bootstrap.router import watch_router
 from homeport.bootstrap.storage import key_ring, open_storage, refresh_keys
-from homeport.bootstrap.traces import request_store
+from homeport.bootstrap.traces import request_store, word_index
 from homeport.bootstrap.works import build_works
 from homeport.config.batch import BatchSettings
 from homeport.config.file import ConfigFile
@@ -176,12 +177,12 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
             terms=terms_of(settings.cache),
             wall_ns=self.clock.wall_ns,
         )
-        admin = build_admin(
-            settings, self.home, self.engine, self.keys, self.clock, self.path.target_states, reload, (caching,)
-        )
+        store = request_store(settings, self.home, self.engine, self.tail)
+        beside = (caching, ContentActions(store.bodies, word_index(self.home, self.engine)))
+        states = self.path.target_states
+        admin = build_admin(settings, self.home, self.engine, self.keys, self.clock, states, reload, beside)
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns, self.path.classes)
         usage = UsagePaths(self.keys, self.engine, self.clock)
-        store = request_store(settings, self.home, self.engine, self.tail)
         feedback = FeedbackPaths(self.keys, self.engine, self.clock, desk=cache.desk)
         bad = CachePaths(self.keys, cache.desk, self.engine, self.path.limiter)
         dry_runs, counting = RoutePath(self.path.preview), CountTokens(self.path.counting)

@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from homeport.cli import trace_export, trace_list, trace_search, trace_show
+from homeport.cli import trace_export, trace_forget, trace_list, trace_search, trace_show
 
 _SHOW = "show"
 
@@ -25,5 +25,5 @@ app = typer.Typer(
     help="Single requests: homeport trace ID shows one whole. List them, search what was said, export them.",
     no_args_is_help=True,
 )
-for module in (trace_show, trace_list, trace_search, trace_export):
+for module in (trace_show, trace_list, trace_search, trace_export, trace_forget):
     module.register(app)

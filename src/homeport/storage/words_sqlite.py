@@ -34,6 +34,7 @@ class SqliteWords:
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._engine: Engine | None = None
+        self._file = (0, 0)
 
     def add(self, texts: Sequence[Text]) -> None:
         with writing(self._open()) as connection:
@@ -67,17 +68,29 @@ class SqliteWords:
     def close(self) -> None:
         if self._engine is not None:
             self._engine.dispose()
+            self._engine = None
 
     def _open(self) -> Engine:
+        if self._engine is not None and _identity(self._path) != self._file:
+            self.close()  # somebody removed the folder, and maybe made another
         if self._engine is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # what lies beside it gets the same mode
             self._engine = open_database(sqlite_url(self._path))
             event.listen(self._engine, "connect", _overwriting)
+            self._file = _identity(self._path)
             with writing(self._engine) as connection:
                 for statement in _SCHEMA:
                     connection.exec_driver_sql(statement)
         return self._engine
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return there.st_dev, there.st_ino
 
 
 def _overwriting(connection: Any, _: object) -> None:
