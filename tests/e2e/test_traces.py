@@ -221,6 +221,7 @@ async def test_no_span_holds_a_secret_or_what_was_said(traced: Program, phoenix:
     assert "Which clause" not in everything
 
 
+@pytest.mark.skipif(not CLIENTS.exists(), reason="`make test` sets up .venv-clients")
 async def test_langchain_and_we_are_one_trace(
     new_program: Callable[[], Program], sim: SimServer, phoenix: Phoenix
 ) -> None:

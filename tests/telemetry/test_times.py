@@ -1,8 +1,10 @@
 """Histograms count into the right buckets, and show the trace of one request of each."""
 
+import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from homeport.core.tracing import Traced
 from homeport.telemetry.metrics import Metrics
 from homeport.telemetry.times import BOUNDS_NS, SERIES, Times, histogram
 from tests.telemetry.test_metrics import traced
@@ -53,3 +55,10 @@ def test_openmetrics_has_examples_and_the_other_form_has_none() -> None:
     assert [one.labels for one in found] == [{"trace_id": TRACE}]
     assert text.endswith("# EOF\n")
     assert TRACE not in metrics.page().decode()
+
+
+def test_the_trace_that_its_spans_are_in_is_the_example() -> None:
+    metrics = Metrics()
+    spans = Traced(trace_id="a" * 32, span_id="b" * 16)
+    metrics.observe(msgspec.structs.replace(traced("run-7"), traced=spans))
+    assert f'trace_id="{"a" * 32}"' in metrics.page(openmetrics_text=True).decode()

@@ -79,3 +79,8 @@ class RequestFinished(msgspec.Struct, frozen=True, kw_only=True, tag="request_fi
     reask: bool = False
     features: bytes = b""
     traced: Traced | None = None
+
+    @property
+    def trace(self) -> str:
+        """The trace that its spans are in, else the one that its caller named, else ""."""
+        return self.traced.trace_id if self.traced is not None else self.trace_id

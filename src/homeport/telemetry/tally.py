@@ -70,16 +70,16 @@ class RequestTally(Collector):
         answers.tokens["output"] += event.output_tokens
         answers.cost += event.cost
         ended = event.started_at + event.latency_ns
-        answers.duration.add(event.latency_ns, event.trace_id, ended)
+        answers.duration.add(event.latency_ns, event.trace, ended)
         if event.ttft_ns:
-            answers.first_byte.add(event.ttft_ns, event.trace_id, ended)
+            answers.first_byte.add(event.ttft_ns, event.trace, ended)
             if event.stream and event.cache in ("", "miss"):
                 self._add_first_token(event, answers, ended)
 
     def _add_first_token(self, event: RequestFinished, answers: _Answers, ended: int) -> None:
-        answers.first_token.add(event.ttft_ns, event.trace_id, ended)
+        answers.first_token.add(event.ttft_ns, event.trace, ended)
         if event.local:
-            self._own_first_tokens[(event.upstream,)].add(event.ttft_ns, event.trace_id, ended)
+            self._own_first_tokens[(event.upstream,)].add(event.ttft_ns, event.trace, ended)
 
     def collect(self) -> Iterator[Metric]:
         by_outcome = ("surface", *_BY_MODEL, "outcome")
