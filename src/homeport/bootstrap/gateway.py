@@ -48,6 +48,7 @@ from homeport.storage.files import FileStore, Quota
 from homeport.storage.presence import Presence
 from homeport.storage.published import read_published
 from homeport.storage.standings import read_standings
+from homeport.storage.unusual import read_unusual
 from homeport.telemetry.metrics import Metrics
 from homeport.telemetry.traces import TraceFigures
 from homeport.traces.tail import Tail
@@ -85,6 +86,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
         lambda: read_standings(home.slo, clock.wall_ns()),
         lambda: read_published(home.budgets, BudgetFigures, clock.wall_ns()),
         lambda: read_published(home.traces, TraceFigures, clock.wall_ns()),
+        lambda: read_unusual(home.unusual, clock.wall_ns()),
     )
     path = RequestPath(settings, home, keys, metrics, engine)
     lasting = Lasting(attempts=Attempts(clock.monotonic_ns), skin=Skin())

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from homeport.core.unusual import Level, Measure
 from homeport.storage.budget_figures import MOST_FIGURES
 from homeport.telemetry.bounds import (
     MOST_ATTEMPTS,
@@ -112,6 +113,7 @@ OF_ALL: tuple[MetricFacts, ...] = (
     _gauge("homeport_budget_leased_usd", "budget", most=MOST_FIGURES),
     _counter("homeport_traced_requests_total", "result", most=_TRACED),
     _gauge("homeport_traced_requests_waiting"),
+    _gauge("homeport_unusual", "level", "measure", most=len(Level) * len(Measure)),
     _gauge("homeport_slo_computed_timestamp_seconds"),
     _gauge("homeport_slo_target_ratio", *_OF_OBJECTIVE, most=MOST_OBJECTIVES),
     _gauge("homeport_slo_ratio", *_OF_OBJECTIVE, most=MOST_OBJECTIVES),

@@ -17,6 +17,7 @@ from homeport.core.errors import BudgetExceeded
 from homeport.core.events import RequestFinished
 from homeport.storage.budget_figures import MOST_FIGURES, BudgetFigures
 from homeport.storage.standings import Standings
+from homeport.storage.unusual import Unusuals
 from homeport.telemetry.bounded import BoundedCounter
 from homeport.telemetry.bounds import MOST_CODES, MOST_KINDS, MOST_UPSTREAMS
 from homeport.telemetry.budgets import BudgetGauges
@@ -26,6 +27,7 @@ from homeport.telemetry.slo import SloGauges
 from homeport.telemetry.tally import RequestTally
 from homeport.telemetry.trace_gauges import TraceGauges
 from homeport.telemetry.traces import TraceFigures
+from homeport.telemetry.unusual import UnusualGauges
 from homeport.telemetry.workers import AllWorkers, publish
 
 TEXT, OPENMETRICS = exposition.CONTENT_TYPE_LATEST, openmetrics.CONTENT_TYPE_LATEST
@@ -38,6 +40,7 @@ class Metrics:
     Args:
         standings, budgets: how the objectives and the budgets stand, if the jobs worker said so.
         traces: what became of the spans of requests, the same.
+        unusual: what is unusual in the traffic, the same.
     """
 
     def __init__(
@@ -45,9 +48,15 @@ class Metrics:
         standings: Callable[[], Standings | None] = lambda: None,
         budgets: Callable[[], BudgetFigures | None] = lambda: None,
         traces: Callable[[], TraceFigures | None] = lambda: None,
+        unusual: Callable[[], Unusuals | None] = lambda: None,
     ) -> None:
         registry = self._registry = CollectorRegistry()
-        self._of_all_processes = (SloGauges(standings), BudgetGauges(budgets), TraceGauges(traces))
+        self._of_all_processes = (
+            SloGauges(standings),
+            BudgetGauges(budgets),
+            TraceGauges(traces),
+            UnusualGauges(unusual),
+        )
         self._place: tuple[Path, int, Callable[[], int]] | None = None
         self._tally = RequestTally()
         registry.register(self._tally)
