@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
+.PHONY: help up set-up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
   bench-ledger bench-console bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
   bench-anomalies bench-tracing cascade-rows minilm engines fuzz lock clean
@@ -17,7 +17,9 @@ help: ## Show this list.
 up: .venv/runtime ## Set up what is missing and run the gateway; Ctrl-C stops it.
 	@exec $(BIN)/homeport up
 
-test: .venv/dev .venv/minilm .venv-clients/ready .venv-engines/ready .venv-phoenix/ready build/model-signing/ready ## Set up what is missing and run every test.
+set-up: .venv/dev .venv/minilm .venv-clients/ready .venv-engines/ready .venv-phoenix/ready build/model-signing/ready ## Set up all that the tests need.
+
+test: set-up ## Set up what is missing and run every test.
 	@exec $(BIN)/python tools/test.py $(ARGS)
 
 test-fast: .venv/dev ## The tests that start no engine.
