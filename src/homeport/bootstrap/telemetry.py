@@ -93,7 +93,7 @@ class Telemetry:
             yield
         finally:
             telling.cancel()
-            await asyncio.to_thread(self._close)
+            await asyncio.gather(asyncio.to_thread(self._close_traces), asyncio.to_thread(self._close_meters))
 
     async def _tell(self) -> None:
         while self._export is not None:
@@ -103,11 +103,13 @@ class Telemetry:
                 logger.warning("%s could not be written: %s", self._home.traces, error.strerror)
             await asyncio.sleep(_EVERY_S)
 
-    def _close(self) -> None:
+    def _close_traces(self) -> None:
         if self._export is not None:
             self._export.close()
         if self._sender is not None:
             self._sender.close()
+
+    def _close_meters(self) -> None:
         if self._meters is not None:
             self._meters.close()
 

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 256
 _EVERY_S = 1.0
-_CLOSING_S = 5.0
+_CLOSING_S = 3.0
 
 Make = Callable[[RequestFinished], list[Span]]
 
