@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 .PHONY: help up set-up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
   bench-ledger bench-console bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
-  bench-anomalies bench-tracing cascade-rows minilm engines fuzz lock clean
+  bench-anomalies bench-tracing cascade-rows minilm engines pictures fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -114,6 +114,9 @@ minilm: .venv/minilm ## Set up MiniLM, the larger embedder of the semantic cache
 	@$(BIN)/python -m homeport.embeddings.export "$${HOMEPORT_HOME:-$$HOME/.homeport}/embedders/all-minilm-l6-v2-int8.onnx"
 
 engines: .venv-engines/ready ## Set up vLLM and transformers for CPUs in an interpreter of their own (2 GB, 3 minutes).
+
+pictures: .venv/dev ## Take the pictures of the console in docs/images (a minute; needs Chromium).
+	@PYTHONPATH=src:. exec $(BIN)/python -m tools.pictures
 
 fuzz: .venv/dev build/fuzz/ready ## Fuzz every parser for FUZZ_MINUTES (10) in all; ARGS names targets.
 	@PYTHONPATH=src:. exec build/fuzz/venv/bin/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)

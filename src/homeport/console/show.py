@@ -64,9 +64,10 @@ def text(value: object, most: int = _MOST) -> str:
     return shown(str(value), most)
 
 
-def facts(values: Mapping[str, Any]) -> str:
-    """What an entry of the audit log says of one side of a change."""
-    return text(", ".join(f"{name}: {_plain(value)}" for name, value in values.items()))
+def facts(values: Mapping[str, Any], terse: bool = False) -> str:
+    """What an entry of the audit log says of one side of a change; `terse` leaves out what is empty."""
+    told = {name: value for name, value in values.items() if not terse or value not in (None, "", [], False)}
+    return text(", ".join(f"{name}: {_plain(value)}" for name, value in told.items()))
 
 
 def _plain(value: Any) -> str:

@@ -1,0 +1,83 @@
+"""Pictures of the console for docs/images/console/: a running gateway, some weeks of made-up traffic, a real browser.
+
+Usage: python -m tools.pictures
+"""
+
+import random
+import shutil
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+from tests.e2e.console.site import FLAGS, NARROW, WIDE, Scheme, Site
+
+from bench.console import requests
+from homeport.storage.db import open_database, sqlite_url, writing
+from homeport.storage.ingest import insert_events
+
+FOLDER = Path(__file__).parents[1] / "docs" / "images" / "console"
+PAGES = ("overview", "requests", "costs", "routing", "models", "cache", "keys", "budgets", "users", "audit")
+_ROWS = 20_000
+
+
+def main() -> int:
+    """0, or 1 where there is no browser."""
+    path = shutil.which("chromium")
+    if path is None:
+        print("there is no chromium here: apt-get install chromium")
+        return 1
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        site = Site(Path(folder) / "home")
+        site.start()
+        fill(site)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        for name in PAGES:
+            picture(site, browser, name, f"{name}.png")
+        picture(site, browser, "overview", "overview-dark.png", scheme="dark")
+        picture(site, browser, "overview", "overview-390.png", width=NARROW)
+        picture(site, browser, "requests", "requests-390-dark.png", width=NARROW, scheme="dark")
+        trace(site, browser)
+        browser.close()
+        site.program.stop()
+    return 0
+
+
+def fill(site: Site) -> None:
+    """Traffic, keys and budgets; what was asked just now is kept whole."""
+    engine = open_database(sqlite_url(site.program.home / "homeport.db"))
+    with writing(engine) as connection:
+        insert_events(connection, islice(requests(_ROWS, random.Random(2)), _ROWS))
+    engine.dispose()
+    for name, project in (("billing-bot", "acme/billing"), ("search", "acme/search"), ("contracts", "acme/legal")):
+        site.program.run("keys", "create", name, "--project", project, "--rpm", "600")
+    site.program.run("budget", "create", "all-of-it", "--all", "--limit", "400", "--window", "month")
+    site.program.run("budget", "create", "search", "--project", "acme/search", "--limit", "5", "--window", "day")
+    site.program.run("budget", "update", "search", "--limit", "2.50")
+    for number in range(5):
+        site.program.chat(f"Which clause of contract {number} says how it ends?", max_tokens=48)
+    time.sleep(2)
+
+
+def picture(site: Site, browser: Browser, name: str, file: str, *, width: int = WIDE, scheme: Scheme = "light") -> None:
+    """One page, as much of it as a window shows."""
+    with site.visit(browser, "admin", width=width, scheme=scheme) as page:
+        page.goto(f"/console/{name}")
+        page.wait_for_timeout(1_500)
+        page.screenshot(path=FOLDER / file)
+
+
+def trace(site: Site, browser: Browser) -> None:
+    """The newest request that was kept whole."""
+    with site.visit(browser, "admin") as page:
+        page.goto("/console/requests?window=1h")
+        page.locator("tbody a").first.click()
+        page.wait_for_timeout(1_500)
+        page.screenshot(path=FOLDER / "trace.png", full_page=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
