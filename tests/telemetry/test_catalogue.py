@@ -16,6 +16,7 @@ from homeport.telemetry.metrics import Metrics
 from homeport.telemetry.traces import TraceFigures
 from tests.storage.events import finished
 from tests.storage.test_standings import ROW
+from tests.storage.test_unusual import noticed, state
 
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
 
@@ -26,6 +27,7 @@ def full_page() -> dict[str, Metric]:
         lambda: Standings(computed_at=1, stale_at=2, rows=(ROW,)),
         lambda: BudgetFigures(computed_at=1, stale_at=2, rows=(BudgetFigure(name="b", limit=1, spent=1, leased=1),)),
         lambda: TraceFigures(sent=1),
+        lambda: state(noticed()),
     )
     families = text_string_to_metric_families(metrics.page().decode())
     return {family.name: family for family in families if not family.name.endswith("_created")}

@@ -40,7 +40,7 @@ class Metrics:
     Args:
         standings, budgets: how the objectives and the budgets stand, if the jobs worker said so.
         traces: what became of the spans of requests, the same.
-        unusual: what is unusual in the traffic, the same.
+        unusual: what is not as usual, the same.
     """
 
     def __init__(

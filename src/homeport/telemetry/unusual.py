@@ -1,4 +1,4 @@
-"""How much is unusual now, as Prometheus gauges. Labels are words of a short list: no model and no key."""
+"""What is unusual now, as Prometheus gauges: how many things of each kind. Labels are fixed words, and name nobody."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from homeport.storage.unusual import Unusuals
 
 
 class UnusualGauges(Collector):
-    """Shows what the jobs worker found last; nothing when that is missing or stale.
+    """Shows what the jobs worker noticed last, each kind with its number, 0 too; nothing when that is stale.
 
     Args:
         read: what is unusual, or None.
@@ -22,10 +22,12 @@ class UnusualGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         found = self._read()
-        gauge = GaugeMetricFamily("homeport_unusual", "Things that are unusual now", labels=("level", "measure"))
+        things = GaugeMetricFamily("homeport_unusual", "Things that are not as usual", labels=("level", "measure"))
+        judged = GaugeMetricFamily("homeport_unusual_judged", "Series that are known well enough to be judged")
         if found is not None:
-            counts = Counter((row.unusual.level, row.unusual.measure) for row in found.rows)
+            told = Counter((row.unusual.level, row.unusual.measure) for row in found.rows if row.told)
             for level in Level:
                 for measure in Measure:
-                    gauge.add_metric((level, measure), counts[level, measure])
-        yield gauge
+                    things.add_metric((level, measure), told[level, measure])
+            judged.add_metric((), found.judged)
+        yield from (things, judged)

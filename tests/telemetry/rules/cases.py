@@ -151,6 +151,16 @@ MINUTES = (
         summary="The objectives were counted last 15m 0s ago.",
     ),
     Case(
+        alert="HomeportUnusual",
+        series={
+            'homeport_unusual{instance="g",level="model",measure="latency"}': "0x9 2x20 0x30",
+            'homeport_unusual{instance="g",level="key",measure="spend"}': "0x60",
+        },
+        quiet_at="9m",
+        labels={"level": "model", "measure": "latency"},
+        summary="Not as usual: latency, by model (2).",
+    ),
+    Case(
         alert="HomeportConfigurationRefused",
         series={_REFUSED: "0x10 1x60"},
         quiet_at="10m",

@@ -89,16 +89,19 @@ _HOUSE = (
         view=View.TABLE,
     ),
     Panel(
+        title="Not as usual",
+        what="Models, keys or all traffic, by what was measured; `homeport status` says each in one sentence.",
+        queries=(Query(f"max by (level, measure) (homeport_unusual{{{HERE}}})", "{{level}} {{measure}}"),),
+    ),
+    Panel(
         title="Configurations",
         what="Changed ones that were adopted, and those that were refused.",
         queries=(Query(total("homeport_config_reloads_total", by="result"), "{{result}}"),),
-        width=6,
     ),
     Panel(
         title="Tasks",
         what="Of the event loop; they grow with requests in progress, and not without.",
         queries=(Query(f"sum by (instance) (homeport_tasks{{{HERE}}})", "{{instance}}"),),
-        width=6,
     ),
 )
 

@@ -166,6 +166,13 @@ def _house() -> Iterator[Alerting]:
         action="See whether the jobs worker runs: homeport status",
     )
     yield Alerting(
+        alert="HomeportUnusual",
+        expr="max by (level, measure) (homeport_unusual) > 0",
+        severity=TICKET,
+        summary="Not as usual: {{ $labels.measure }}, by {{ $labels.level }} ({{ $value }}).",
+        action="Run: homeport status, which tells each in one sentence, and homeport alerts list.",
+    )
+    yield Alerting(
         alert="HomeportConfigurationRefused",
         expr='sum by (instance) (increase(homeport_config_reloads_total{result="refused"}[15m])) > 0',
         severity=TICKET,
