@@ -122,6 +122,7 @@ QUIET = {
     "cache: Wrong": "nothing is checked without a semantic cache",
     "cache: Checked and judged": "the same",
     "service: Alerts that fire": "none does",
+    "service: Alerts of the last day": "there were none",
     "service: Configurations": "none was changed",
 }
 """Panels that have nothing to show where nothing of the kind has happened."""

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from homeport.core.types import Attempt
 from homeport.ledger.slo import ALERT_RULES, BURN_WINDOWS
+from homeport.storage.alert_figures import AlertFigures, Delivered, Raised
 from homeport.storage.budget_figures import BudgetFigure, BudgetFigures
 from homeport.storage.standings import Standings
 from homeport.telemetry.catalogue import METRICS, Kind, MetricFacts, most_series
@@ -18,6 +19,11 @@ from tests.storage.events import finished
 from tests.storage.test_standings import ROW
 from tests.storage.test_unusual import noticed, state
 
+ALERTS = AlertFigures(
+    stale_at=1,
+    raised=(Raised(kind="budget.exceeded", severity="critical", count=2),),
+    deliveries=(Delivered(webhook="pager", state="failed", count=1),),
+)
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
 
 
@@ -28,6 +34,7 @@ def full_page() -> dict[str, Metric]:
         lambda: BudgetFigures(computed_at=1, stale_at=2, rows=(BudgetFigure(name="b", limit=1, spent=1, leased=1),)),
         lambda: TraceFigures(sent=1),
         lambda: state(noticed()),
+        lambda: ALERTS,
     )
     families = text_string_to_metric_families(metrics.page().decode())
     return {family.name: family for family in families if not family.name.endswith("_created")}

@@ -4,7 +4,7 @@ import sys
 
 from homeport.api.auth import replace_secret
 from homeport.bootstrap.access import access_of
-from homeport.bootstrap.alerts import SHAPES, courier, deliver_alerts, receivers
+from homeport.bootstrap.alerts import SHAPES, count_alerts, courier, deliver_alerts, receivers
 from homeport.bootstrap.anomalies import watch_anomalies
 from homeport.bootstrap.batches import run_batches
 from homeport.bootstrap.budgets import watch_budgets
@@ -68,6 +68,7 @@ __all__ = [
     "build_targets",
     "caps",
     "check_package",
+    "count_alerts",
     "courier",
     "deliver_alerts",
     "detail_reader",

@@ -4,18 +4,23 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from homeport.bootstrap.path import SystemClock
 from homeport.config.alerts import WebhookSettings
+from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core import discovery
 from homeport.core.told import Severity
+from homeport.jobs.alert_figures import watch
 from homeport.jobs.alerts import Courier, Receiver, serve_all
 from homeport.jobs.post import Shape
+from homeport.storage.alert_figures import alert_figures
 from homeport.storage.alerts import Wanted
+from homeport.storage.published import publish
 from homeport.transport.pool import PooledTransport
 
 SHAPES = "homeport.jobs.shapes"
@@ -45,6 +50,12 @@ async def courier(engine: Engine) -> AsyncIterator[Courier]:
         yield Courier(engine, transport, SystemClock(), random.SystemRandom())
     finally:
         await transport.close()
+
+
+async def count_alerts(home: Home, engine: Engine, stop: asyncio.Event) -> None:
+    """Say how many alerts there were and whether they arrived, until told to stop."""
+    count, tell = partial(alert_figures, engine), partial(publish, home.alerts)
+    await watch(count, tell, SystemClock(), stop)
 
 
 async def deliver_alerts(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:

@@ -42,6 +42,7 @@ from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.console.attempts import Attempts
 from homeport.console.render import Skin
+from homeport.storage.alert_figures import AlertFigures
 from homeport.storage.batches import BatchStore
 from homeport.storage.budget_figures import BudgetFigures
 from homeport.storage.files import FileStore, Quota
@@ -87,6 +88,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
         lambda: read_published(home.budgets, BudgetFigures, clock.wall_ns()),
         lambda: read_published(home.traces, TraceFigures, clock.wall_ns()),
         lambda: read_unusual(home.unusual, clock.wall_ns()),
+        lambda: read_published(home.alerts, AlertFigures, clock.wall_ns()),
     )
     path = RequestPath(settings, home, keys, metrics, engine)
     lasting = Lasting(attempts=Attempts(clock.monotonic_ns), skin=Skin())

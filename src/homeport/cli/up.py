@@ -184,7 +184,7 @@ class _Up:
         for kind in ("gateway", "jobs", "engine"):
             await self._processes.stop(process for process in self._processes.all if _kind(process.name) == kind)
         home = self._state.home
-        for path in (home.address, home.engines, home.processes, home.slo, home.budgets, home.traces):
+        for path in (home.address, home.engines, home.processes, home.slo, home.budgets, home.traces, home.alerts):
             path.unlink(missing_ok=True)
 
 

@@ -208,6 +208,11 @@ class Home:
         return self.run / "slo.json"
 
     @property
+    def alerts(self) -> Path:
+        """How many alerts there were in the last day and whether they arrived, as the jobs worker counted last."""
+        return self.run / "alerts.json"
+
+    @property
     def unusual(self) -> Path:
         """What is unusual in the traffic, as the jobs worker saw last. It stays, for the next one to go on from."""
         return self.run / "unusual.json"

@@ -18,5 +18,8 @@ MOST_UPSTREAMS = 128
 MOST_KINDS = 32
 """Words of a short list, such as the ways in which a cache answers."""
 
+MOST_ALERTS = 100
+"""Kinds of alerts with their severities, and webhooks with their states."""
+
 MOST_OBJECTIVES = 300
 """Pairs of objective and indicator: a configuration has at most 100 objectives."""

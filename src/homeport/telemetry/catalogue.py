@@ -10,6 +10,7 @@ import msgspec
 from homeport.core.unusual import Level, Measure
 from homeport.storage.budget_figures import MOST_FIGURES
 from homeport.telemetry.bounds import (
+    MOST_ALERTS,
     MOST_ATTEMPTS,
     MOST_CODES,
     MOST_KINDS,
@@ -111,6 +112,8 @@ OF_ALL: tuple[MetricFacts, ...] = (
     _gauge("homeport_budget_limit_usd", "budget", most=MOST_FIGURES),
     _gauge("homeport_budget_spent_usd", "budget", most=MOST_FIGURES),
     _gauge("homeport_budget_leased_usd", "budget", most=MOST_FIGURES),
+    _gauge("homeport_alerts", "kind", "severity", most=MOST_ALERTS),
+    _gauge("homeport_alert_deliveries", "webhook", "state", most=MOST_ALERTS),
     _gauge("homeport_unusual", "level", "measure", most=len(Level) * len(Measure)),
     _gauge("homeport_unusual_judged"),
     _counter("homeport_traced_requests_total", "result", most=_TRACED),

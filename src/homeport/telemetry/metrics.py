@@ -15,9 +15,11 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from homeport.core.budgets import OF_BUDGET
 from homeport.core.errors import BudgetExceeded
 from homeport.core.events import RequestFinished
+from homeport.storage.alert_figures import AlertFigures
 from homeport.storage.budget_figures import MOST_FIGURES, BudgetFigures
 from homeport.storage.standings import Standings
 from homeport.storage.unusual import Unusuals
+from homeport.telemetry.alerts import AlertGauges
 from homeport.telemetry.bounded import BoundedCounter
 from homeport.telemetry.bounds import MOST_CODES, MOST_KINDS, MOST_UPSTREAMS
 from homeport.telemetry.budgets import BudgetGauges
@@ -40,7 +42,7 @@ class Metrics:
     Args:
         standings, budgets: how the objectives and the budgets stand, if the jobs worker said so.
         traces: what became of the spans of requests, the same.
-        unusual: what is not as usual, the same.
+        unusual, alerts: what is not as usual, and the alerts of the last day, the same.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Metrics:
         budgets: Callable[[], BudgetFigures | None] = lambda: None,
         traces: Callable[[], TraceFigures | None] = lambda: None,
         unusual: Callable[[], Unusuals | None] = lambda: None,
+        alerts: Callable[[], AlertFigures | None] = lambda: None,
     ) -> None:
         registry = self._registry = CollectorRegistry()
         self._of_all_processes = (
@@ -56,6 +59,7 @@ class Metrics:
             BudgetGauges(budgets),
             TraceGauges(traces),
             UnusualGauges(unusual),
+            AlertGauges(alerts),
         )
         self._place: tuple[Path, int, Callable[[], int]] | None = None
         self._tally = RequestTally()

@@ -161,6 +161,16 @@ MINUTES = (
         summary="Not as usual: latency, by model (2).",
     ),
     Case(
+        alert="HomeportAlertsUndelivered",
+        series={
+            'homeport_alert_deliveries{instance="g",webhook="pager",state="failed"}': "0x9 3x20 0x30",
+            'homeport_alert_deliveries{instance="g",webhook="pager",state="waiting"}': "5x60",
+        },
+        quiet_at="9m",
+        labels={"webhook": "pager"},
+        summary="3 alert(s) of the last day did not reach pager.",
+    ),
+    Case(
         alert="HomeportConfigurationRefused",
         series={_REFUSED: "0x10 1x60"},
         quiet_at="10m",

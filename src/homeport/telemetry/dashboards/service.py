@@ -89,6 +89,11 @@ _HOUSE = (
         view=View.TABLE,
     ),
     Panel(
+        title="Alerts of the last day",
+        what="That Homeport raised itself, by kind; `homeport alerts list` has them.",
+        queries=(Query(f"max by (kind, severity) (homeport_alerts{{{HERE}}})", "{{kind}} {{severity}}"),),
+    ),
+    Panel(
         title="Not as usual",
         what="Models, keys or all traffic, by what was measured; `homeport status` says each in one sentence.",
         queries=(Query(f"max by (level, measure) (homeport_unusual{{{HERE}}})", "{{level}} {{measure}}"),),

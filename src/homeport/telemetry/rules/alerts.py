@@ -173,6 +173,13 @@ def _house() -> Iterator[Alerting]:
         action="Run: homeport status, which tells each in one sentence, and homeport alerts list.",
     )
     yield Alerting(
+        alert="HomeportAlertsUndelivered",
+        expr='max by (webhook) (homeport_alert_deliveries{state="failed"}) > 0',
+        severity=TICKET,
+        summary="{{ $value }} alert(s) of the last day did not reach {{ $labels.webhook }}.",
+        action="Run: homeport alerts list",
+    )
+    yield Alerting(
         alert="HomeportConfigurationRefused",
         expr='sum by (instance) (increase(homeport_config_reloads_total{result="refused"}[15m])) > 0',
         severity=TICKET,

@@ -1,0 +1,49 @@
+"""How many alerts there were in the last day and what became of them, as the jobs worker leaves it for the gateways."""
+
+import msgspec
+from sqlalchemy import Engine, func, select
+
+from homeport.storage.tables import alert_deliveries, alerts
+
+DAY_NS = 86_400 * 1_000_000_000
+
+
+class Raised(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts of one kind."""
+
+    kind: str
+    severity: str
+    count: int
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts for one webhook; `state` is waiting, delivered or failed."""
+
+    webhook: str
+    state: str
+    count: int
+
+
+class AlertFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Past `stale_at`, in nanoseconds since the epoch, nothing of it is to be believed."""
+
+    stale_at: int
+    raised: tuple[Raised, ...] = ()
+    deliveries: tuple[Delivered, ...] = ()
+
+
+def alert_figures(engine: Engine, now: int, stale_at: int) -> AlertFigures:
+    """Of the day before `now`, in nanoseconds since the epoch. Raises SQLAlchemyError."""
+    lately, many = alerts.c.at > now - DAY_NS, func.count().label("count")
+    kind = (alerts.c.kind, alerts.c.severity)
+    found = alerts.join(alert_deliveries, alerts.c.id == alert_deliveries.c.alert_id)
+    way = (alert_deliveries.c.webhook, alert_deliveries.c.state)
+    with engine.connect() as connection:
+        raised = connection.execute(select(*kind, many).where(lately).group_by(*kind).order_by(*kind)).mappings()
+        query = select(*way, many).select_from(found).where(lately).group_by(*way).order_by(*way)
+        deliveries = connection.execute(query).mappings()
+        return AlertFigures(
+            stale_at=stale_at,
+            raised=tuple(Raised(**row) for row in raised),
+            deliveries=tuple(Delivered(**row) for row in deliveries),
+        )

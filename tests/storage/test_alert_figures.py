@@ -1,0 +1,41 @@
+"""Alerts of a day are counted by kind, and by what became of them at each webhook."""
+
+from sqlalchemy import Engine
+
+from homeport.core.alerts import AlertsTested, LoopStopped
+from homeport.core.money import Nano
+from homeport.storage.alert_figures import DAY_NS, AlertFigures, Delivered, Raised, alert_figures
+from homeport.storage.alerts import Wanted, claim_due, list_alerts, note_delivered, note_failure, raise_alert
+
+NOW = 1_792_324_800 * 1_000_000_000
+EVERYTHING = ("info", "warning", "critical")
+
+
+def stopped(at: int, trace: str) -> LoopStopped:
+    return LoopStopped(
+        at=at, key_id="k", project="p", trace_id=trace, what="the same call", repeats=5, calls=9, cost=Nano(1)
+    )
+
+
+def test_none(engine: Engine) -> None:
+    assert alert_figures(engine, NOW, NOW + 1) == AlertFigures(stale_at=NOW + 1)
+
+
+def test_kinds_and_deliveries(engine: Engine) -> None:
+    for alert in (stopped(NOW - 5, "a"), stopped(NOW - 4, "b"), AlertsTested(at=NOW - 3), stopped(NOW - DAY_NS, "old")):
+        assert raise_alert(engine, alert)
+    for webhook in ("pager", "chat"):
+        claim_due(engine, Wanted(webhook=webhook, severities=EVERYTHING), NOW, 1)
+    [first, second] = [one.id for one in list_alerts(engine) if one.kind == LoopStopped.kind][:2]
+    note_delivered(engine, first, "pager", NOW)
+    note_failure(engine, second, "pager", "HTTP 410", None)
+    found = alert_figures(engine, NOW, NOW + 60)
+    assert found.raised == (
+        Raised(kind="alerts.tested", severity="info", count=1),
+        Raised(kind="loop.stopped", severity="warning", count=2),
+    )
+    assert found.deliveries == (
+        Delivered(webhook="chat", state="waiting", count=2),
+        Delivered(webhook="pager", state="delivered", count=1),
+        Delivered(webhook="pager", state="failed", count=1),
+    )
