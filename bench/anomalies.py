@@ -25,14 +25,13 @@ from bench.anomaly_house import FAULTS, KINDS, House, running
 from bench.anomaly_traffic import SECOND, Fault, Traffic, failing, inflated, slower
 from bench.machine import describe
 from homeport.core.unusual import Measure, Unusual
-from homeport.ledger.samples import LEAST_KNOWN_NS, is_news
+from homeport.ledger.samples import LEAST_KNOWN_NS, news_from
 from homeport.ledger.unusual import Observatory
 from homeport.storage.arrivals import Arrival
 
 MOST_SECONDS = 120.0
 _STRETCH = 10
 _HOUR = 3_600
-_MINUTE_NS = 60 * SECOND
 _NOON = 12 * _HOUR
 _BROKEN = "mid"
 _FAULTY_RUNS = 8
@@ -82,15 +81,15 @@ def _quiet(runs: int, hours: int) -> dict[str, Any]:
 
 def quiet_run(seed: int, hours: int) -> tuple[list[str], int]:
     """What is told of some quiet hours, and how many series were judged in the end."""
-    traffic, observatory, purse = Traffic(seed, rate=(1.0, 2.0, 4.0, 8.0)[seed % 4]), Observatory(0), _Purse()
-    told = []
+    traffic, observatory = Traffic(seed, rate=(1.0, 2.0, 4.0, 8.0)[seed % 4]), Observatory(0)
+    purse, told = _Purse(observatory), list[str]()
     for start in range(0, hours * _HOUR, _STRETCH):
         rows = list(traffic.between(start, start + _STRETCH))
         observatory.see(rows)
         purse.see(rows)
         changes = [change.now for change in observatory.close((start + _STRETCH) * SECOND)]
         told += [one.sentence for one in changes if one.until is None and one.measure is not Measure.SPEND]
-        told += purse.news(changes, (start + _STRETCH) * SECOND)
+        told += purse.news(changes)
     return told, observatory.judged
 
 
@@ -138,9 +137,10 @@ def _delay(seed: int, rate: float, fault: Fault) -> tuple[float | None, float]:
 class _Purse:
     """Which changes of spending are news, as the jobs worker decides it by the ledger."""
 
-    def __init__(self) -> None:
+    def __init__(self, observatory: Observatory) -> None:
+        self._observatory = observatory
         self._hours: dict[str, list[int]] = {}
-        self._since: dict[str, tuple[Unusual, int]] = {}
+        self._dear: dict[str, Unusual] = {}
 
     def see(self, rows: Sequence[Arrival]) -> None:
         for one in rows:
@@ -148,25 +148,22 @@ class _Purse:
                 hours = self._hours.setdefault(key, [])
                 hours += [0] * (one.ended_at // SECOND // _HOUR + 1 - len(hours))
                 hours[-1] += one.cost
-                if key in self._since:
-                    unusual, spent = self._since[key]
-                    self._since[key] = (unusual, spent + one.cost)
 
-    def news(self, changes: Sequence[Unusual], now: int) -> list[str]:
+    def news(self, changes: Sequence[Unusual]) -> list[str]:
         """What is told now; a change of spending that is not yet news is looked at again later."""
         for one in changes:
             if one.measure is Measure.SPEND and one.until is None:
-                self._since[one.subject] = (one, round(one.found * 1e9 * (now - one.since) / _MINUTE_NS))
+                self._dear[one.subject] = one
             elif one.measure is Measure.SPEND:
-                self._since.pop(one.subject, None)
-        told = [unusual for unusual, spent in self._since.values() if self._is_news(unusual, spent)]
+                self._dear.pop(one.subject, None)
+        told = [unusual for unusual in self._dear.values() if self._is_news(unusual)]
         for unusual in told:
-            del self._since[unusual.subject]
+            del self._dear[unusual.subject]
         return [unusual.sentence for unusual in told]
 
-    def _is_news(self, unusual: Unusual, spent: int) -> bool:
+    def _is_news(self, unusual: Unusual) -> bool:
         known = self._hours[unusual.subject][: unusual.since // SECOND // _HOUR]
-        return unusual.since >= LEAST_KNOWN_NS and is_news(spent, max(known))
+        return unusual.since >= LEAST_KNOWN_NS and self._observatory.spent(unusual) > news_from(max(known))
 
 
 async def _real(rate: float, learn: float, interval: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from homeport.core.unusual import Measure
-from homeport.ledger.samples import Costs, Shares, Sizes, Stretch, is_news
+from homeport.ledger.samples import Costs, Shares, Sizes, Stretch, news_from
 
 SECOND = 1_000_000_000
 
@@ -56,6 +56,5 @@ def test_what_is_little_or_near_is_not_judged(measure: Measure, found: float, us
     assert (stretch.judged(measure, -0.5) > -0.5) == matters
 
 
-def test_news_is_more_than_two_of_the_dearest_hours() -> None:
-    assert not is_news(200, 100)
-    assert is_news(201, 100)
+def test_news_is_what_costs_two_of_the_dearest_hours() -> None:
+    assert news_from(100) == 200

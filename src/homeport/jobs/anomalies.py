@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from homeport.core.ports import Clock
 from homeport.core.unusual import Level, Measure, Unusual, anomaly_alert
 from homeport.jobs.schedule import pause
-from homeport.ledger.samples import LEAST_KNOWN_NS, is_news
-from homeport.ledger.spending import DAY, Whose, dearest_hour, spent_in
+from homeport.ledger.samples import LEAST_KNOWN_NS, news_from
+from homeport.ledger.spending import DAY, dearest_hour
 from homeport.ledger.unusual import Observatory
 from homeport.storage.alerts import raise_alert
 from homeport.storage.arrivals import Arrival, Arrivals
@@ -33,6 +33,13 @@ _SEEN_DAYS = 14
 _Name = tuple[Level, str, Measure]
 
 
+class _Dear(msgspec.Struct, frozen=True):
+    """A change of spending that may come to be news; `enough` nano-dollars make it, None: nothing does."""
+
+    unusual: Unusual
+    enough: int | None
+
+
 class AnomalyWatch:
     """Looks again and again, and tells what began and what is over.
 
@@ -47,7 +54,7 @@ class AnomalyWatch:
         self._arrivals = Arrivals(engine)
         self._observatory: Observatory | None = None
         self._told = {_name(row.unusual): row for row in before.rows} if before else {}
-        self._dear: dict[_Name, Unusual] = {}
+        self._dear: dict[_Name, _Dear] = {}
         self._due: deque[Unusual] = deque()
 
     def look(self, now: int) -> Unusuals:
@@ -58,10 +65,11 @@ class AnomalyWatch:
             for page in self._arrivals.new():
                 self._observatory.see(page)
             self._due.extend(change.now for change in self._observatory.close(now))
-        self._due.extend(one for one in self._dear.values() if self._is_news(one, now))
         while self._due:
-            self._tell(self._due[0], now)
+            self._take(self._due[0], now)
             self._due.popleft()
+        for dear in [one for one in self._dear.values() if self._is_news(self._observatory, one)]:
+            self._tell(dear.unusual, now)
         return self._state(self._observatory, now)
 
     def _begin(self, now: int) -> Observatory:
@@ -75,33 +83,37 @@ class AnomalyWatch:
         )
         return observatory
 
-    def _tell(self, unusual: Unusual, now: int) -> None:
-        name = _name(unusual)
+    def _take(self, unusual: Unusual, now: int) -> None:
         if unusual.until is not None:
             self._tell_end(unusual, now)
-        elif unusual.measure is Measure.SPEND and not self._is_news(unusual, now):
-            self._dear[name] = unusual
+        elif unusual.measure is Measure.SPEND:
+            self._dear[_name(unusual)] = self._weighed(unusual, now)
         else:
-            self._dear.pop(name, None)
-            incident = incident_of(unusual)
-            told = raise_alert(self._engine, anomaly_alert(unusual, incident, now))
-            self._told[name] = _noticed(unusual, incident, told=told)
+            self._tell(unusual, now)
+
+    def _tell(self, unusual: Unusual, now: int) -> None:
+        incident = incident_of(unusual)
+        told = raise_alert(self._engine, anomaly_alert(unusual, incident, now))
+        self._told[_name(unusual)] = _noticed(unusual, incident, told=told)
+        self._dear.pop(_name(unusual), None)
 
     def _tell_end(self, unusual: Unusual, now: int) -> None:
         name = _name(unusual)
-        self._dear.pop(name, None)
         row = self._told.get(name)
         if row is not None and row.told:
             raise_alert(self._engine, anomaly_alert(unusual, row.incident, now))
         self._told.pop(name, None)
+        self._dear.pop(name, None)
 
-    def _is_news(self, unusual: Unusual, now: int) -> bool:
-        """Whether no hour of the last two weeks was nearly as dear as what was spent since."""
+    def _weighed(self, unusual: Unusual, now: int) -> _Dear:
+        """Beside the dearest hour of the last two weeks."""
         key = unusual.subject if unusual.level is Level.KEY else ""
         first, dearest = dearest_hour(self._engine, now - _SEEN_DAYS * DAY, unusual.since, key)
-        if first is None or unusual.since - first < LEAST_KNOWN_NS:
-            return False
-        return is_news(spent_in(self._engine, unusual.since, now, Whose(key_id=key)), dearest)
+        known = first is not None and unusual.since - first >= LEAST_KNOWN_NS
+        return _Dear(unusual, news_from(dearest) if known else None)
+
+    def _is_news(self, observatory: Observatory, dear: _Dear) -> bool:
+        return dear.enough is not None and observatory.spent(dear.unusual) > dear.enough
 
     def _state(self, observatory: Observatory, now: int) -> Unusuals:
         shown = [self._told[_name(one)] for one in observatory.unusual if _name(one) in self._told]

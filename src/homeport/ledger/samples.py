@@ -45,6 +45,7 @@ class Stretch(msgspec.Struct, frozen=True):
 
     Attributes:
         usual: what the same callers had before, where that is known from the requests themselves.
+        cost: nano-dollars, where money is what is measured.
     """
 
     since: int
@@ -52,6 +53,7 @@ class Stretch(msgspec.Struct, frozen=True):
     found: float
     samples: int
     usual: float | None = None
+    cost: int = 0
 
     def usual_beside(self, measure: Measure, middle: float) -> float:
         """What would be usual, where `middle` is the usual score."""
@@ -127,7 +129,7 @@ class Costs:
 
     def stretch(self, since: int, until: int) -> Stretch:
         rate = self._nano / 1e9 * _MINUTE_NS / max(1, until - since)
-        return Stretch(since, math.log(max(rate, _LEAST_RATE)), rate, self.count)
+        return Stretch(since, math.log(max(rate, _LEAST_RATE)), rate, self.count, cost=self._nano)
 
 
 LEAST_KNOWN_NS = 24 * 60 * _MINUTE_NS
@@ -136,6 +138,6 @@ LEAST_KNOWN_NS = 24 * 60 * _MINUTE_NS
 _TIMES_THE_DEAREST = 2
 
 
-def is_news(spent: int, dearest: int) -> bool:
-    """Whether what was spent since a change, in nano-dollars, is more than what an hour may cost now and then."""
-    return spent > _TIMES_THE_DEAREST * dearest
+def news_from(dearest: int) -> int:
+    """How much must be spent since a change to be news, where the dearest hour cost so much; nano-dollars."""
+    return _TIMES_THE_DEAREST * dearest

@@ -64,6 +64,7 @@ class _Series:
         self.waited = 0
         self.lately: deque[Stretch] = deque(maxlen=64)
         self.unusual: Unusual | None = None
+        self.spent = 0
 
     def close(self, until: int) -> Turn | None:
         """A stretch of time is over; what it showed counts once there are enough requests."""
@@ -73,7 +74,14 @@ class _Series:
         stretch = self.samples.stretch(self.since, until)
         self.samples, self.since, self.waited = _KIND[measure](), until, 0
         self.lately.append(stretch)
-        return self.detector.add(stretch.judged(measure, middle))
+        turn = self.detector.add(stretch.judged(measure, middle))
+        self.spent = sum(one.cost for one in self.run) if turn is Turn.BEGAN else self.spent + stretch.cost
+        return turn
+
+    @property
+    def run(self) -> list[Stretch]:
+        """The stretches since the change, the newest of them at most."""
+        return list(self.lately)[-self.detector.run :]
 
     def _wait(self) -> Turn | None:
         self.waited += 1
@@ -85,7 +93,7 @@ class _Series:
     def finding(self) -> Unusual:
         """What the stretches since the change show."""
         level, subject, measure = self.name
-        run = list(self.lately)[-self.detector.run :]
+        run = self.run
         middle = self.detector.median
         return Unusual(
             level=level,
@@ -126,6 +134,11 @@ class Observatory:
     def judged(self) -> int:
         """How many series are known well enough to be judged."""
         return sum(series.detector.learned for series in self._series.values())
+
+    def spent(self, unusual: Unusual) -> int:
+        """Nano-dollars that went since a change of spending that lasts; 0 of one that is forgotten."""
+        series = self._series.get((unusual.level, unusual.subject, unusual.measure))
+        return series.spent if series is not None else 0
 
     def see(self, arrivals: Iterable[Arrival]) -> None:
         """Take note of some requests."""
