@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport.core.tracing import AnswerFacts
-from homeport.protocols.answers.facts import stream_facts, whole_facts
+from homeport.protocols.answers.facts import LONGEST, stream_facts, whole_facts
 
 CHAT = {
     "id": "chatcmpl-1",
@@ -67,6 +67,17 @@ def test_a_stream_of_each_api() -> None:
         {"type": "response.completed", "response": {"id": "resp_1", "model": "gpt", "status": "completed"}},
     )
     assert stream_facts(responses) == AnswerFacts(id="resp_1", model="gpt", finish_reasons=("stop",))
+
+
+@pytest.mark.parametrize("length", [LONGEST, LONGEST + 1])
+def test_a_very_long_answer_is_not_read(length: int) -> None:
+    body = json.dumps({"id": "c", "content": ""}).encode()
+    body = body.replace(b'""', b'"' + b"x" * (length - len(body)) + b'"')
+    assert len(body) == length
+    assert whole_facts(body) == (AnswerFacts(id="c") if length == LONGEST else AnswerFacts())
+    told = b"data: " + body.replace(b"xxxxxxxx", b"", 1) + b"\n\n"
+    assert len(told) == length
+    assert stream_facts(told) == whole_facts(body)
 
 
 @given(st.binary(max_size=400))

@@ -17,6 +17,9 @@ from homeport.protocols.answers.parts import UNREADABLE, data_events, field
 _PLAIN = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}", re.ASCII)
 _REASON = re.compile(r"[a-z_]{1,40}", re.ASCII)
 _MOST_CHOICES = 16
+LONGEST = 256 << 10
+"""Bytes of what is read; of a longer answer nothing is told, for reading it would hold others up."""
+
 _COMPLETED = "completed"
 _NOTHING = AnswerFacts()
 
@@ -54,12 +57,12 @@ _SAID = msgspec.json.Decoder(_Said)
 
 def whole_facts(body: bytes) -> AnswerFacts:
     """Of a whole answer."""
-    return _read(body)
+    return _read(body) if len(body) <= LONGEST else _NOTHING
 
 
 def stream_facts(events: bytes) -> AnswerFacts:
     """Of the events of a stream, or of those at its beginning and its end."""
-    return _joined(_read(data) for data in data_events(events))
+    return _joined(_read(data) for data in data_events(events)) if len(events) <= LONGEST else _NOTHING
 
 
 def _joined(facts: Iterable[AnswerFacts]) -> AnswerFacts:
