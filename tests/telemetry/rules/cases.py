@@ -145,10 +145,10 @@ MINUTES = (
         summary="Prometheus cannot reach the gateway at g.",
     ),
     Case(
-        alert="HomeportObjectivesStale",
-        series={"homeport_slo_computed_timestamp_seconds": "0+60x5 300x15 1260+60x40"},
+        alert="HomeportJobsDown",
+        series={'homeport_unusual_judged{instance="g"}': "3x5 _x25 3x30", 'up{job="homeport",instance="g"}': "1x60"},
         quiet_at="14m",
-        summary="The objectives were counted last 15m 0s ago.",
+        summary="The jobs worker counts nothing: budgets, objectives and what is unusual are not looked at.",
     ),
     Case(
         alert="HomeportUnusual",

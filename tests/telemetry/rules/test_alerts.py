@@ -93,6 +93,16 @@ def test_thresholds_are_those_of_the_configuration(tmp_path: Path) -> None:
     assert found["HomeportBudgetNearlyGone"].endswith(">= 0.5")
 
 
+def test_where_the_jobs_worker_counts_nothing_nobody_waits_for_it(tmp_path: Path) -> None:
+    def silence(text: str) -> list[str]:
+        return [rule.expr for rule in alerts(settings(tmp_path, text)) if rule.alert == "HomeportJobsDown"]
+
+    off = "alerts: {anomalies: {enabled: false}}\n"
+    assert silence(CONFIG + off) == []
+    assert silence(PROMISING + off)[0].startswith("(absent(homeport_slo_computed_timestamp_seconds)) and ")
+    assert "absent(homeport_unusual_judged) or absent(homeport_slo_" in silence(PROMISING)[0]
+
+
 def test_promises_that_histograms_cannot_tell_of_have_no_rule(tmp_path: Path) -> None:
     late = [rule for rule in alerts(settings(tmp_path, PROMISING)) if rule.alert == "HomeportObjectiveLate"]
     assert len(late) == 2

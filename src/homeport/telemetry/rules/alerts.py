@@ -26,7 +26,7 @@ def alert_rules(settings: Settings) -> Sequence[Group]:
         Group(name="homeport-alerts-requests", rules=(*_failing(told), *_late(told, promises(settings)), *_burning())),
         Group(name="homeport-alerts-money", rules=tuple(_spending(told))),
         Group(name="homeport-alerts-engines", rules=tuple(_engines(told))),
-        Group(name="homeport-alerts-house", rules=tuple(_house())),
+        Group(name="homeport-alerts-house", rules=tuple(_house(settings))),
     )
 
 
@@ -148,7 +148,7 @@ def _engines(told: MonitoringSettings) -> Iterator[Alerting]:
     )
 
 
-def _house() -> Iterator[Alerting]:
+def _house(settings: Settings) -> Iterator[Alerting]:
     yield Alerting(
         alert="HomeportGatewayDown",
         expr=f'up{{job="{GATEWAY_JOB}"}} == 0',
@@ -157,14 +157,7 @@ def _house() -> Iterator[Alerting]:
         summary="Prometheus cannot reach the gateway at {{ $labels.instance }}.",
         action="Run: homeport status",
     )
-    yield Alerting(
-        alert="HomeportObjectivesStale",
-        expr="time() - max(homeport_slo_computed_timestamp_seconds) > 300",
-        lasting="5m",
-        severity=TICKET,
-        summary="The objectives were counted last {{ $value | humanizeDuration }} ago.",
-        action="See whether the jobs worker runs: homeport status",
-    )
+    yield from _jobs(settings)
     yield Alerting(
         alert="HomeportUnusual",
         expr="max by (level, measure) (homeport_unusual) > 0",
@@ -186,3 +179,21 @@ def _house() -> Iterator[Alerting]:
         summary="A changed configuration was refused at {{ $labels.instance }}; the old one holds.",
         action="Run: homeport check",
     )
+
+
+def _jobs(settings: Settings) -> Iterator[Alerting]:
+    """Gateways show nothing of what the jobs worker does not count any more, so silence is the sign."""
+    counted = {
+        "homeport_unusual_judged": settings.alerts.anomalies.enabled,
+        "homeport_slo_computed_timestamp_seconds": bool(settings.slo),
+    }
+    silent = " or ".join(f"absent({metric})" for metric, wanted in counted.items() if wanted)
+    if silent:
+        yield Alerting(
+            alert="HomeportJobsDown",
+            expr=f'({silent}) and max(up{{job="{GATEWAY_JOB}"}}) == 1',
+            lasting="5m",
+            severity=PAGE,
+            summary="The jobs worker counts nothing: budgets, objectives and what is unusual are not looked at.",
+            action="Run: homeport status, and read logs/jobs.log in the state folder.",
+        )
