@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from homeport.core.errors import InvalidRequest
+from homeport.storage import words_postgresql
 from homeport.storage.db import open_database
 from homeport.storage.words import MOST_CHARS, Term, Text, WordIndex, plain, read_terms
 from homeport.storage.words_postgresql import PostgresWords, kept_words
@@ -50,7 +51,7 @@ def fill(index: WordIndex) -> None:
 
 
 def found(index: WordIndex, query: str, **more: int) -> list[str]:
-    return [hit.request_id for hit in index.find(read_terms(query), **more)]
+    return [hit.request_id for hit in index.find(read_terms(query), **more).found]
 
 
 @pytest.mark.parametrize(
@@ -91,11 +92,32 @@ def test_what_is_found(index: WordIndex, query: str, ids: list[str]) -> None:
 def test_a_page_of_what_is_found(index: WordIndex) -> None:
     index.add([Text(request_id=f"r{number}", at=1_000 + number, text="same word") for number in range(7)])
     assert found(index, "word", most=3) == ["r6", "r5", "r4"]
-    place = index.find(read_terms("word"), most=3)[-1].place
+    place = index.find(read_terms("word"), most=3).next
     assert found(index, "word", before=place, most=3) == ["r3", "r2", "r1"]
     assert found(index, "word", since=1_005) == ["r6", "r5"]
     assert [hit.request_id for hit in index.oldest(0, 2)] == ["r0", "r1"]
     assert [hit.request_id for hit in index.oldest(1_001, 2)] == ["r2", "r3"]
+
+
+@pytest.mark.slow
+def test_words_are_found_however_frequent_they_are(
+    open_postgres: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a database walks, what it leaves for the next page, and what it looks up are together what there is."""
+    monkeypatch.setattr(words_postgresql, "_WALKED", 20)
+    monkeypatch.setattr(words_postgresql, "_FREQUENT", 5)
+    index = PostgresWords(open_postgres("a"), "home_a")
+    texts = [f"all {'half' * (number % 2)} {'rare' * (number % 40 == 0)}" for number in range(200)]
+    index.add([Text(request_id=f"r{number:03d}", at=1_000 + number, text=text) for number, text in enumerate(texts)])
+    for word, count in (("all", 200), ("half", 100), ("rare", 5), ("none", 0)):
+        seen: list[str] = []
+        before, looks = 0, 0
+        while looks == 0 or before:
+            hits = index.find(read_terms(word), before=before, most=15)
+            seen += [hit.request_id for hit in hits.found]
+            before, looks = hits.next, looks + 1
+        assert len(seen) == len(set(seen)) == count, word
+        assert seen == sorted(seen, reverse=True)
 
 
 def test_what_is_removed_is_not_found(index: WordIndex) -> None:
@@ -121,7 +143,7 @@ def test_what_is_private_is_not_in_a_database_elsewhere(open_postgres: Callable[
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     words = SqliteWords(tmp_path / "captured")
-    assert words.find(read_terms("a")) == []
+    assert words.find(read_terms("a")).found == ()
     assert not (tmp_path / "captured").exists(), "looking makes nothing"
     fill(words)
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "captured").iterdir()} == {0o600}

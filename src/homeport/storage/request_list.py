@@ -26,6 +26,8 @@ _TIME = "time"
 _PRIMARY = "sqlite_autoindex_requests_1"
 """What SQLite calls the index of the primary key."""
 _ROWS_AT_ONCE = 1_000
+_PROJECTS = 100
+"""So many projects below one are named to the database; of more it is told how they begin."""
 _INDEXES = {"key_id": "requests_by_key"}
 _LATEST = (1 << 63) - 1
 
@@ -92,11 +94,11 @@ def list_requests(
     with engine.connect() as connection:
         said = conditions(connection, wanted)
         within = _within(wanted, after)
-        lead = _lead(connection, said, within)
+        lead = _lead(connection, said, within, limit)
         query = _by(select(*COLUMNS), lead.index).where(*within, *[one.clause for one in said])
         if lead.since:
             query = query.where(requests.c.started_at >= lead.since)
-        newest = query.order_by(requests.c.started_at.desc(), requests.c.request_id.desc()).limit(limit + 1)
+        newest = query.order_by(*_newest_first(connection, lead)).limit(limit + 1)
         rows = tuple(row_of(row) for row in connection.execute(newest).mappings())
     return Page(rows=rows[:limit], next=_next(rows, limit, lead))
 
@@ -137,8 +139,7 @@ def conditions(connection: Connection, wanted: RequestFilter) -> tuple[Condition
     if wanted.project:
         said.append(_of_project(connection, wanted.project))
     if wanted.route:
-        begins = _begins(connection, "reason", f"{wanted.route} ")
-        said.append(Condition(clause=or_(requests.c.reason == wanted.route, begins), index="requests_by_reason"))
+        said.append(Condition(clause=_first_word(connection, wanted.route), index="requests_by_reason"))
     if wanted.min_cost:
         said.append(Condition(clause=requests.c.cost >= wanted.min_cost, index="requests_by_cost"))
     if wanted.min_latency_ns:
@@ -159,24 +160,31 @@ def _equal(name: str, value: str | int) -> Condition:
 
 def _of_project(connection: Connection, project: str) -> Condition:
     """Where there is nothing below it, or just one project that is, its rows come in order."""
-    here = or_(ledger_heads.c.project == project, _below(connection, ledger_heads.c.project, f"{project}/"))
-    names = connection.execute(select(ledger_heads.c.project).where(here).limit(2)).scalars().all()
+    heads = ledger_heads.c.project
+    here = or_(heads == project, _between(connection, heads, f"{project}/", f"{project}0"))
+    names = connection.execute(select(heads).where(here).limit(_PROJECTS + 1)).scalars().all()
     if len(names) < 2:
         clause = requests.c.project == (names[0] if names else project)
         return Condition(clause=clause, index="requests_by_project", ordered=True)
-    among = or_(requests.c.project == project, _begins(connection, "project", f"{project}/"))
+    among: ColumnElement[bool] = requests.c.project.in_(names)
+    if len(names) > _PROJECTS:
+        below = _between(connection, requests.c.project, f"{project}/", f"{project}0")
+        among = or_(requests.c.project == project, below)
     return Condition(clause=among, index="requests_by_project")
 
 
-def _begins(connection: Connection, name: str, start: str) -> ColumnElement[bool]:
-    return _below(connection, requests.c[name], start)
+def _first_word(connection: Connection, word: str) -> ColumnElement[bool]:
+    """Reasons that are this word, or go on after a blank."""
+    reason = requests.c.reason
+    goes_on = _between(connection, reason, f"{word} ", f"{word}!")
+    return and_(_between(connection, reason, word, f"{word}!"), or_(reason == word, goes_on))
 
 
-def _below(connection: Connection, column: ColumnElement[str], start: str) -> ColumnElement[bool]:
-    """Texts that begin so, in the words by which each database uses an index."""
+def _between(connection: Connection, column: ColumnElement[str], first: str, end: str) -> ColumnElement[bool]:
+    """From one text to just before another by their code points, as each database has it in an index."""
     if connection.dialect.name == "postgresql":
-        return column.startswith(start, autoescape=True)
-    return and_(column >= start, column < start[:-1] + chr(ord(start[-1]) + 1))
+        return and_(column.op("~>=~", is_comparison=True)(first), column.op("~<~", is_comparison=True)(end))
+    return and_(column >= first, column < end)
 
 
 def _within(wanted: RequestFilter, after: Cursor | None) -> list[ColumnElement[bool]]:
@@ -190,12 +198,22 @@ def _within(wanted: RequestFilter, after: Cursor | None) -> list[ColumnElement[b
     return limits
 
 
-def _lead(connection: Connection, said: Sequence[Condition], within: Sequence[ColumnElement[bool]]) -> Lead:
+def _newest_first(connection: Connection, lead: Lead) -> tuple[ColumnElement[Any], ...]:
+    """PostgreSQL would rather walk time than gather what its figures say comes soon, and may then walk all of it."""
+    began: ColumnElement[Any] = requests.c.started_at
+    if connection.dialect.name == "postgresql" and lead.index != _index(_TIME):
+        began = began + literal(0)
+    return began.desc(), requests.c.request_id.desc()
+
+
+def _lead(connection: Connection, said: Sequence[Condition], within: Sequence[ColumnElement[bool]], limit: int) -> Lead:
     """By which index a page is read."""
     if not said:
         return Lead(_index(_TIME))
     if len(said) == 1 and said[0].ordered:
-        return Lead(said[0].index)
+        # PostgreSQL is told where the page ends, so that there is nothing to guess.
+        ends = _probe(connection, said[0], within, limit) if connection.dialect.name == "postgresql" else None
+        return Lead(said[0].index, ends or 0)
     probes = {one.index: _probe(connection, one, within) for one in said if one.index}
     time = Condition(clause=literal(True), index=_index(_TIME), ordered=True)
     return choose(probes, _probe(connection, time, within))
@@ -217,13 +235,15 @@ def choose(probes: Mapping[str, int | None], time: int | None) -> Lead:
     return Lead(rarest, ordered[rarest])
 
 
-def _probe(connection: Connection, one: Condition, within: Sequence[ColumnElement[bool]]) -> int | None:
+def _probe(
+    connection: Connection, one: Condition, within: Sequence[ColumnElement[bool]], looks: int | None = None
+) -> int | None:
     began = requests.c.started_at
     if one.ordered:
         query: Select[Any] = select(began).where(one.clause, *within).order_by(began.desc())
     else:
         query = select(literal(-1)).select_from(requests).where(one.clause)
-    found: int | None = connection.execute(_by(query, one.index).limit(1).offset(LOOKS)).scalar()
+    found: int | None = connection.execute(_by(query, one.index).limit(1).offset(looks or LOOKS)).scalar()
     return found
 
 

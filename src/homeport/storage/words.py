@@ -52,6 +52,21 @@ class Hit(msgspec.Struct, frozen=True):
     place: int
 
 
+class Hits(msgspec.Struct, frozen=True):
+    """Some requests, the newest first. `next`: the place before which to look on, 0 at the end.
+
+    There may be one however few were found: an index looks for a bounded time.
+    """
+
+    found: Sequence[Hit]
+    next: int = 0
+
+    @classmethod
+    def of(cls, found: Sequence[Hit], most: int) -> "Hits":
+        """All there are, or as many as were wanted."""
+        return cls(found, found[-1].place if len(found) >= most else 0)
+
+
 class WordIndex(Protocol):
     """Which requests have which words. Any process may use it; it is not on the request path."""
 
@@ -61,8 +76,8 @@ class WordIndex(Protocol):
     def remove(self, request_ids: Sequence[str]) -> None:
         """Forget them, and every word of theirs."""
 
-    def find(self, terms: Sequence[Term], *, before: int = 0, since: int = 0, most: int = 50) -> list[Hit]:
-        """Requests that have all terms, the newest first.
+    def find(self, terms: Sequence[Term], *, before: int = 0, since: int = 0, most: int = 50) -> Hits:
+        """Requests that have all terms.
 
         Args:
             before: only places before this one; 0 for all.

@@ -6,11 +6,11 @@ What is private is not put there: the database may be on another machine, and wh
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, bindparam, delete, func, select
+from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, bindparam, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import TSVECTOR, insert
 
 from homeport.storage.db import writing
-from homeport.storage.words import Hit, Term, Text, plain
+from homeport.storage.words import Hit, Hits, Term, Text, plain
 
 kept_words = Table(
     "kept_words",
@@ -21,6 +21,9 @@ kept_words = Table(
     Column("words", TSVECTOR, nullable=False),
 )
 _CONFIG = "simple"
+_WALKED = 4_000
+_FREQUENT = 20
+"""A word that as many of the texts that were walked have is not looked for by the index of words."""
 _LAST = (1 << 63) - 1
 
 
@@ -48,11 +51,24 @@ class PostgresWords:
         with writing(self._engine) as connection:
             connection.execute(delete(kept_words).where(kept_words.c.request_id.in_(list(request_ids))))
 
-    def find(self, terms: Sequence[Term], *, before: int = 0, since: int = 0, most: int = 50) -> list[Hit]:
+    def find(self, terms: Sequence[Term], *, before: int = 0, since: int = 0, most: int = 50) -> Hits:
+        """The newest texts are walked first. Frequent words are found there, and rare ones by the index of words:
+        its figures say too little of a word to leave the choice to PostgreSQL, and a wrong one takes seconds.
+        """
         place = kept_words.c.place
         asked = func.to_tsquery(_CONFIG, " & ".join(map(_query, terms)))
-        query = self._hits.where(kept_words.c.words.op("@@")(asked), place < (before or _LAST), place >= since)
-        return self._read(query.order_by(place.desc(), kept_words.c.request_id.desc()).limit(most))
+        wanted = self._hits.where(kept_words.c.words.op("@@")(asked), place >= since)
+        within = select(place).where(place < (before or _LAST), place >= since).order_by(place.desc())
+        with self._engine.connect() as connection:
+            reached = connection.execute(within.limit(1).offset(_WALKED)).scalar() or 0
+        newest = wanted.where(place < (before or _LAST), place >= reached)
+        found = self._read(newest.order_by(place.desc()).limit(most))
+        if len(found) >= most or not reached:
+            return Hits.of(found, most)
+        if len(found) >= _FREQUENT:
+            return Hits(found, reached)
+        older = wanted.where(place < reached).order_by((place + literal(0)).desc())
+        return Hits.of([*found, *self._read(older.limit(most - len(found)))], most)
 
     def oldest(self, after: int, most: int) -> list[Hit]:
         place = kept_words.c.place

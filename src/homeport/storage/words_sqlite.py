@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from homeport.storage.db import open_database, sqlite_url, writing
-from homeport.storage.words import Hit, Term, Text, plain
+from homeport.storage.words import Hit, Hits, Term, Text, plain
 
 NAME = "words.db"
 
@@ -52,11 +52,11 @@ class SqliteWords:
                 # FTS5 notes that a text is gone, and drops its words when it merges: so it does, some pages each time.
                 _run(connection, "INSERT INTO words (words, rank) VALUES ('merge', ?)", -_PAGES_MERGED)
 
-    def find(self, terms: Sequence[Term], *, before: int = 0, since: int = 0, most: int = 50) -> list[Hit]:
+    def find(self, terms: Sequence[Term], *, before: int = 0, since: int = 0, most: int = 50) -> Hits:
         if not self._path.exists():
-            return []
+            return Hits(())
         with self._open().connect() as connection:
-            return _hits(_run(connection, _FIND, _match(terms), before or _LAST, since, most))
+            return Hits.of(_hits(_run(connection, _FIND, _match(terms), before or _LAST, since, most)), most)
 
     def oldest(self, after: int, most: int) -> list[Hit]:
         if not self._path.exists():

@@ -73,7 +73,8 @@ class Search:
         most = limit if wanted in (None, RequestFilter()) else _HITS
         rows: list[RequestRow] = []
         for _ in range(_LOOKS):
-            hits = self._index.find(terms, before=before, since=since, most=most)
+            told = self._index.find(terms, before=before, since=since, most=most)
+            hits = told.found
             admitted = {
                 row.request_id: row for row in find_requests(self._engine, [hit.request_id for hit in hits], wanted)
             }
@@ -83,7 +84,8 @@ class Search:
                     rows.append(admitted[hit.request_id])
                 if len(rows) == limit:
                     return rows, before
-            if len(hits) < most:
+            before = told.next
+            if not before:
                 return rows, 0
         return rows, before
 
