@@ -194,3 +194,27 @@ async def test_other_methods_are_refused(office: Office) -> None:
 async def test_the_first_page_is_the_first_of_the_navigation(office: Office) -> None:
     answer = await office.browser().get("/console")
     assert (answer.status, answer.headers["location"][:9]) == (303, "/console/")
+
+
+async def test_no_page_tells_a_secret(open_office: Callable[..., Office]) -> None:
+    canary = "sk-canary-5f2c1d"
+    providers = {
+        "p": {"provider": "simulated"},
+        "q": {"provider": "openai_compatible", "base_url": "https://a.example/v1", "api_key": canary},
+    }
+    oidc = {"issuer": "https://id.example", "client_id": "homeport", "client_secret": canary}
+    office = open_office(providers=providers, console={"oidc": oidc})
+    issued = office.keys.create(KeyFields(name="a key"))
+    browser = await office.enter(Role.ADMIN)
+    token = browser.cookie.partition("=")[2]
+    user = office.users.find("admin")
+    assert user is not None
+    for path in PAGES:
+        if "oidc" not in path and not path.endswith("/tail"):
+            body = (await browser.get(path)).body.decode()
+            told = [
+                secret
+                for secret in (canary, issued.token, issued.stored.digest, token, user.password)
+                if secret in body
+            ]
+            assert told == [], path

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from homeport.console.figures.overview import advice, latest_times, overview, quantile
+from homeport.console.figures.overview import Overviews, advice, latest_times, overview, quantile
 from homeport.core.alerts import AlertsTested
 from homeport.core.budgets import Budget, ScopeKind, Window
 from homeport.core.money import Nano
@@ -34,6 +34,16 @@ def test_the_figures_are_those_of_the_reports() -> None:
     assert figures.forecast.expected >= figures.month.cost
     assert [(row.group, row.requests) for row in figures.tiers] == [("mid", 3), ("local", 1)]
     assert figures.times.of == 4
+
+
+def test_the_month_is_held_for_a_minute_and_today_is_not() -> None:
+    engine = ledger(request(NOW - HOUR, cost=USD))
+    overviews = Overviews(engine)
+    assert overviews.at(NOW) == overview(engine, NOW)
+    add(engine, request(NOW - 5, cost=USD))
+    assert (overviews.at(NOW + 59 * SECOND).today.cost, overviews.at(NOW + 59 * SECOND).month.cost) == (2 * USD, USD)
+    assert overviews.at(NOW + 60 * SECOND).month.cost == 2 * USD
+    assert overviews.at(NOW).month.cost == 2 * USD, "a clock that was set back holds nothing"
 
 
 def test_times_are_of_the_newest_and_failures_count() -> None:

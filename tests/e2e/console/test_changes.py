@@ -115,3 +115,13 @@ def test_a_form_that_is_sent_from_another_page_is_refused(site: Site, browser: B
         other.wait_for_load_state()
         assert "planted" not in [one["name"] for one in json.loads(site.program.run("keys", "list", "--json"))]
         other.close()
+
+
+def test_up_says_where_it_is_and_keeps_the_password_to_itself(site: Site) -> None:
+    said = "".join(site.program.output().split())
+    assert f"Console:{site.url}/console,useradmin,passwordin" in said
+    file = site.program.home / "console.password"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().strip() not in said
+    for log in (site.program.home / "logs").glob("*.log"):
+        assert file.read_text().strip() not in log.read_text()

@@ -9,7 +9,7 @@ from homeport.core.budgets import ScopeKind, Window
 from homeport.core.told import Severity
 from homeport.ledger.forecast import Forecast, forecast_month
 from homeport.ledger.months import Month
-from homeport.ledger.reports import Spend, spend
+from homeport.ledger.reports import Spend, breakdown, spend
 from homeport.storage.alerts import StoredAlert, list_alerts
 from homeport.storage.budgets import Standing, standings
 from homeport.storage.rollups import DAY, HOUR
@@ -19,6 +19,7 @@ from homeport.storage.unusual import Unusuals, headline
 LATEST = 5_000
 """Times are of so many requests at most, the newest of the last day: what people feel now, at a bounded price."""
 
+_HELD_NS = 60 * 1_000_000_000
 _ALERTS = 5
 _BUDGETS = 3
 _FAILED = ("failed",)
@@ -63,17 +64,32 @@ class OverviewFigures(msgspec.Struct, frozen=True, kw_only=True):
     alerts: Sequence[StoredAlert]
 
 
-def overview(engine: Engine, now: int) -> OverviewFigures:
-    """The figures at a time, in nanoseconds since the epoch."""
+class Overviews:
+    """Works the figures out. Those of the month, which take longest and change least, are held for a minute."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._month: tuple[int, Spend, Forecast] | None = None
+
+    def at(self, now: int) -> OverviewFigures:
+        """The figures at a time, in nanoseconds since the epoch."""
+        held = self._month
+        if held is None or not 0 <= now - held[0] < _HELD_NS:
+            (month,) = spend(self._engine, since_ns=Month.at(now).start_ns, until_ns=now + 1)
+            held = self._month = now, month, forecast_month(self._engine, now)
+        return overview(self._engine, now, held[1], held[2])
+
+
+def overview(engine: Engine, now: int, month: Spend | None = None, forecast: Forecast | None = None) -> OverviewFigures:
+    """The figures at a time, in nanoseconds since the epoch; of the month those that are given."""
     today = now // DAY * DAY
-    (of_today,) = spend(engine, since_ns=today, until_ns=now + 1)
-    (of_month,) = spend(engine, since_ns=Month.at(now).start_ns, until_ns=now + 1)
+    day = breakdown(engine, by=("tier",), since_ns=today, until_ns=now + 1)
     return OverviewFigures(
-        today=of_today,
-        month=of_month,
-        forecast=forecast_month(engine, now),
+        today=day.total,
+        month=month or spend(engine, since_ns=Month.at(now).start_ns, until_ns=now + 1)[0],
+        forecast=forecast or forecast_month(engine, now),
         times=latest_times(engine, now - DAY),
-        tiers=[row for row in spend(engine, by="tier", since_ns=today, until_ns=now + 1) if row.group],
+        tiers=[row for row in day.groups["tier"] if row.group],
         budgets=sorted(standings(engine, now), key=lambda one: -used(one))[:_BUDGETS],
         alerts=[alert for alert in list_alerts(engine, _ALERTS) if alert.at > now - DAY],
     )

@@ -4,7 +4,7 @@ from functools import partial
 
 from homeport.api.admin import off_the_loop
 from homeport.console.answers import Answer, Html
-from homeport.console.figures.overview import advice, overview, used
+from homeport.console.figures.overview import Overviews, advice, used
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
@@ -12,8 +12,10 @@ from homeport.storage.unusual import read_unusual
 
 
 def page(parts: Parts) -> Page:
+    overviews = Overviews(parts.engine)
+
     async def show(visit: Visit) -> Answer:
-        figures = await off_the_loop(partial(overview, parts.engine, visit.now))
+        figures = await off_the_loop(partial(overviews.at, visit.now))
         values = {
             "title": "Overview",
             "figures": figures,
