@@ -16,6 +16,7 @@ from homeport.config.schema import Settings
 from homeport.console import passwords
 from homeport.console.app import Console
 from homeport.console.attempts import Attempts
+from homeport.console.given import Given
 from homeport.console.parts import Parts
 from homeport.console.render import Skin
 from homeport.console.sessions import Lifetime, Sessions
@@ -113,6 +114,7 @@ class Office:
             record=Recorder(self.engine, self.clock.wall_ns),
             targets=lambda: self.targets,
             works=self.behind.works,
+            given=Given(),
             secure=(self.settings.console.public_url or "").startswith("https://"),
         )
         self.console = Console(self.parts)

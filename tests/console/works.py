@@ -1,5 +1,6 @@
 """What is behind a console's pages, where nothing real is: all of it can be set, and what was asked is noted."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ class Behind:
     Attributes:
         said: orders and purges, in order.
         refuses: what an order is refused with.
+        hold: orders wait for it.
     """
 
     def __init__(self, store: RequestStore) -> None:
@@ -30,6 +32,7 @@ class Behind:
         self.said: list[Any] = []
         self.told = Engines(why="nobody takes orders here")
         self.refuses: HomeportError | None = None
+        self.hold: asyncio.Event | None = None
         self.rendered: str | None = None
         self.ask: Callable[[Exchange], Any] | None = None
         self.lend: Callable[[str], str | None] = lambda _: None
@@ -63,12 +66,14 @@ class Behind:
         return self.told
 
     async def drain(self, engine: str) -> None:
-        self._note("drain", engine)
+        await self._note("drain", engine)
 
     async def restart(self, engine: str) -> None:
-        self._note("restart", engine)
+        await self._note("restart", engine)
 
-    def _note(self, *said: str) -> None:
+    async def _note(self, *said: str) -> None:
+        if self.hold is not None:
+            await self.hold.wait()
         if self.refuses is not None:
             raise self.refuses
         self.said.append(said)

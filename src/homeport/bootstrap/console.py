@@ -16,6 +16,7 @@ from homeport.config.schema import Settings
 from homeport.console import passwords
 from homeport.console.app import Console
 from homeport.console.attempts import Attempts
+from homeport.console.given import Given
 from homeport.console.parts import Parts
 from homeport.console.render import Skin
 from homeport.console.sessions import Lifetime, Sessions
@@ -32,6 +33,7 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
 
     attempts: Attempts
     skin: Skin
+    given: Given
 
 
 def build_console(
@@ -62,6 +64,7 @@ def build_console(
         record=recorder(engine),
         targets=targets,
         works=works,
+        given=lasting.given,
         secure=(said.public_url or "").startswith("https://"),
     )
     return Console(parts)

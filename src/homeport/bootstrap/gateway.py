@@ -41,6 +41,7 @@ from homeport.config.file import ConfigFile
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.console.attempts import Attempts
+from homeport.console.given import Given
 from homeport.console.render import Skin
 from homeport.storage.alert_figures import AlertFigures
 from homeport.storage.batches import BatchStore
@@ -91,7 +92,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
         lambda: read_published(home.alerts, AlertFigures, clock.wall_ns()),
     )
     path = RequestPath(settings, home, keys, metrics, engine)
-    lasting = Lasting(attempts=Attempts(clock.monotonic_ns), skin=Skin())
+    lasting = Lasting(attempts=Attempts(clock.monotonic_ns), skin=Skin(), given=Given())
     tail = Tail(home.journal)
     house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path, lasting=lasting, tail=tail)
     reloader: Reloader

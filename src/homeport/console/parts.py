@@ -11,6 +11,7 @@ from homeport.api.keys import KeyRegistry
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.console.attempts import Attempts
+from homeport.console.given import Given
 from homeport.console.render import Skin
 from homeport.console.sessions import Sessions, write_cookie
 from homeport.console.users import UserRegistry
@@ -26,6 +27,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         record: writes down what a page changes in no registry: `record(visit.actor, "cache.purge", subject, {...})`.
         refresh: makes this process know a change of keys at once; other processes follow within a second.
         secure: browsers send the cookie over https alone.
+        given: orders to engines.
         works: the policy, the cache, the engines and the request path.
         targets: what requests can be sent to, and how it is, as `GET /admin/v1/targets` tells it.
     """
@@ -44,6 +46,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     record: Recorder
     targets: Callable[[], Sequence[Mapping[str, Any]]]
     works: Works
+    given: Given
     secure: bool = False
 
     def cookie(self, token: str) -> str:

@@ -1,10 +1,12 @@
 """The page Models & engines: what answers and how it stands, orders, and who may give them."""
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
+from homeport.console import given
 from homeport.console.figures.machines import Engines, Package, Replica
 from homeport.core.errors import EngineError
 from homeport.core.people import Role
@@ -77,6 +79,23 @@ async def test_an_order_that_is_refused_is_told(house: Office) -> None:
     browser = await house.enter(Role.OPERATOR)
     await browser.post("/console/models/own/drain")
     check_hostile((await browser.get("/console/models")).body)
+
+
+async def test_an_order_goes_on_while_nobody_looks(house: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given, "_SOON_S", 0.01)
+    house.behind.hold = asyncio.Event()
+    browser = await house.enter(Role.OPERATOR)
+    assert (await browser.post("/console/models/own/restart")).status == 303
+    page = (await browser.get("/console/models")).body
+    assert b"an order is under way" in page
+    assert page.count(b"disabled") == 2
+    second = await browser.post("/console/models/own/drain")
+    assert (second.status, b"engine_busy" in second.body) == (503, True)
+    house.behind.hold.set()
+    while house.parts.given.running:
+        await asyncio.sleep(0)
+    assert house.behind.said == [("restart", "own")]
+    assert "own : restart: done" in words((await browser.get("/console/models")).body)
 
 
 async def test_an_engine_of_another_name_is_no_order(house: Office) -> None:

@@ -32,9 +32,9 @@ Scheme = Literal["light", "dark"]
 class Site:
     """The program, and who may sign in: `admin`, and one user for each other role, named like it."""
 
-    def __init__(self, home: Path) -> None:
-        home.mkdir(mode=0o700)
-        (home / "homeport.yaml").write_text(CONFIG)
+    def __init__(self, home: Path, config: str = CONFIG) -> None:
+        home.mkdir(mode=0o700, exist_ok=True)
+        (home / "homeport.yaml").write_text(config)
         self.program = Program(home)
         self._states: dict[str, StorageState] = {}
         self._passwords: dict[str, str] = {}
