@@ -297,6 +297,10 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     fields: Mapping[str, msgspec.Raw]
 
 
+def _nothing() -> Nano:
+    return Nano(0)
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call of one upstream, or why it was not called.
 
@@ -313,7 +317,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str
     started_ns: int
     ended_ns: int
-    cost: Nano = Nano(0)
+    cost: Nano = msgspec.field(default_factory=_nothing)  # a factory's value is written also where it is 0
     span_id: str = ""
     upstream: str = ""
     hedge: bool = False
