@@ -89,7 +89,13 @@ class Context:
         return Actor(name=_user_name(), origin=Origin.CLI)
 
     def note(self, action: str, subject: str = "", **said: object) -> None:
-        """Write down in the audit log what was done to what. Raises StorageError."""
+        """Write down in the audit log what was done to what; nowhere while no configuration names a database.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        if self.config is None:
+            return
         engine = bootstrap.open_storage(self.settings, self.home)
         Recorder(engine, time.time_ns)(self.actor, action, subject[:160], said)
 

@@ -215,4 +215,4 @@ class Home:
     @property
     def unusual(self) -> Path:
         """What is unusual in the traffic, as the jobs worker saw last. It stays, for the next one to go on from."""
-        return self.run / "unusual.json"
+        return self.root / "unusual.json"

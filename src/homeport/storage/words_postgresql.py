@@ -6,7 +6,20 @@ What is private is not put there: the database may be on another machine, and wh
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, bindparam, delete, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Index,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR, insert
 
 from homeport.storage.db import writing
@@ -19,6 +32,9 @@ kept_words = Table(
     Column("home", String(40), nullable=False),
     Column("place", BigInteger, nullable=False),
     Column("words", TSVECTOR, nullable=False),
+    Index("kept_words_by_place", "place"),
+    Index("kept_words_by_home", "home", "place"),
+    Index("kept_words_by_word", "words", postgresql_using="gin"),
 )
 _CONFIG = "simple"
 _WALKED = 4_000
