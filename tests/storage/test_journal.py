@@ -43,7 +43,7 @@ def test_rows_are_the_events(tmp_path: Path, engine: Engine) -> None:
         row = connection.execute(select(requests).where(requests.c.request_id == "a")).mappings().one()
         assert connection.execute(select(func.count()).select_from(journal_offsets)).scalar_one() == 0
     assert (row["cost"], row["outcome"], row["tier"], row["local"]) == (7, "completed", "local", True)
-    assert row["attempts"] == '[{"target":"smollm2","error":"","started_ns":0,"ended_ns":9}]'
+    assert row["attempts"] == '[{"target":"smollm2","error":"","started_ns":0,"ended_ns":9,"cost":0}]'
     assert segments(tmp_path / "journal") == []
 
 
