@@ -202,6 +202,6 @@ build/model-signing/ready: requirements/model-signing.txt
 .venv-engines/ready: requirements/engines.txt
 	@echo "Installing vLLM and transformers for CPUs (about 2 GB) ..."
 	@test -x .venv-engines/bin/python || $(PYTHON) -m venv .venv-engines
-	@.venv-engines/bin/python -m pip --disable-pip-version-check -qq install --no-deps torch==2.13.0
-	@.venv-engines/bin/python tools/install.py requirements/engines.txt --no-deps
+	@.venv-engines/bin/python -m pip --disable-pip-version-check -qq install --no-compile --no-deps torch==2.13.0
+	@.venv-engines/bin/python tools/install.py requirements/engines.txt --no-deps --no-compile
 	@touch $@
