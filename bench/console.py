@@ -2,28 +2,39 @@
 
 A real gateway's application answers in this process, to somebody who is signed in as admin; no network is between.
 What is measured is from the request to the last byte of its answer, and beside it the CPU time, which other programs
-change less. Parts that a page fetches by itself are measured as pages.
+change less. Parts that a page fetches by itself are measured as pages. Meanwhile requests go on coming into the
+ledger, from another process.
+
+Each page is asked for cold, of a gateway that has just been made, holds nothing, and has no connection to its
+database; and warm, of one that goes on running and was asked for every other page since. On SQLite it is told, too,
+how long it takes where no page of the file is in memory.
 """
 
 import argparse
 import asyncio
-import random
+import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from rich.console import Console as Terminal
+from rich.table import Table
 from sqlalchemy import Engine
 from tests.fakes.wire import Caller
 
 from bench import results
-from bench.ledger import events
+from bench.console_house import Traffic, fill
+from bench.console_pages import pages, places
 from bench.machine import describe
+from bench.postgres_server import PostgresServer
 from bench.targets import Target, all_met, judge, number
 from homeport import bootstrap
 from homeport.api.auth import read_pepper
@@ -34,17 +45,12 @@ from homeport.config.load import Environment
 from homeport.config.schema import Settings
 from homeport.console.sessions import Lifetime, Sessions
 from homeport.core.audit import Actor, Origin
-from homeport.core.events import RequestFinished
 from homeport.core.people import Role
-from homeport.ledger.months import Month
-from homeport.storage.db import writing
-from homeport.storage.ingest import insert_events
+from homeport.storage.db import sqlite_url
 
 MOST_MS = 200
-_ROUNDS = 25
-_ROWS_AT_ONCE = 20_000
-_HOURS = 31 * 24
-_HOUR = 3_600 * 10**9
+_ROUNDS, _FROM_DISK = 25, 3
+_WAYS = ("warm", "cold")
 _CONFIG = """\
 providers:
   p: {provider: simulated}
@@ -55,115 +61,173 @@ tiers:
 routing: {policy: complexity}
 cache: {exact: true}
 """
-PAGES = {
-    "overview": "/overview",
-    "requests": "/requests",
-    "requests_of_project": "/requests?project=acme/team1&window=7d",
-    "requests_failed": "/requests?outcome=failed&window=24h",
-    "requests_slow": "/requests?min_latency_ms=8000",
-    "requests_of_user": "/requests?user=user-7",
-    "costs_by_project": "/costs?window=7d&by=project",
-    "costs_by_model_of_a_month": "/costs?window=30d&by=model",
-    "costs_by_key_of_a_project": "/costs?window=30d&by=key&project=acme",
-    "costs_by_user": "/costs?window=24h&by=user",
-    "costs_by_route": "/costs?window=24h&by=route",
-    "costs_forecast": "/costs/forecast",
-    "routing": "/routing?window=24h",
-    "routing_of_a_month": "/routing?window=30d",
-    "routing_what_if": "/routing/what-if?share:local=50&share:mid=30&share:frontier=20",
-    "models": "/models",
-    "cache": "/cache?window=24h",
-    "cache_of_a_month": "/cache?window=30d",
-    "keys": "/keys",
-    "budgets": "/budgets",
-    "audit": "/audit",
-}
+
+Application = Any
+
+
+class Took(msgspec.Struct, frozen=True):
+    """One answer: milliseconds until its last byte, and of CPU time."""
+
+    wall: float
+    cpu: float
+
+
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """A database, and the state folder of the gateways over it."""
+
+    kind: str
+    url: str
+    root: str
+
+    @property
+    def home(self) -> Home:
+        return Home(Path(self.root))
+
+    @property
+    def file(self) -> ConfigFile:
+        home = self.home
+        return ConfigFile(Environment(home=home.root, variables={}), home.config, home.adopted)
+
+    def gateway(self) -> Application:
+        file = self.file
+        return bootstrap.build_gateway(file.read(), self.home, file, 1).app
 
 
 def main(arguments: Sequence[str]) -> int:
     """0 if every page is fast enough."""
     options = _options(arguments)
     console = results.make_console()
-    with tempfile.TemporaryDirectory() as name:
-        home = Home(Path(options.home or name).absolute())
-        file, settings = _configured(home)
-        engine = bootstrap.open_storage(settings, home)
-        _fill(engine, options.rows, console)
-        figures = asyncio.run(_measured(settings, home, file, engine, options.rounds, console))
-        engine.dispose()
-    verdicts = judge([Target(figure=f"{name}_p95_ms", bound=MOST_MS) for name in PAGES], figures)
-    results.show_verdicts(console, verdicts)
-    told = {"machine": describe(), "rows": options.rows, "rounds": options.rounds, "figures": figures}
+    figures: dict[str, float] = {}
+    for kind in options.databases.split(","):
+        with ExitStack() as stack:
+            house = _house(stack, kind, options.home)
+            settings = house.file.read()
+            engine = bootstrap.open_storage(settings, house.home)
+            fill(settings, house.home, engine, options.rows, options.texts, console)
+            found = _measured(house, settings, engine, options)
+            engine.dispose()
+        _show(console, kind, found)
+        figures |= {f"{kind}_{name}": value for name, value in figures_of(found).items()}
+    verdicts = judge([Target(figure=name, bound=MOST_MS) for name in figures if name.endswith("_p95_ms")], figures)
+    results.show_verdicts(console, [verdict for verdict in verdicts if not verdict.met])
+    told = {"machine": describe(), **vars(options), "figures": figures}
     results.write("console.json", {**told, "verdicts": verdicts})
+    console.print(f"{sum(verdict.met for verdict in verdicts)} of {len(verdicts)} within {MOST_MS} ms")
     return 0 if all_met(verdicts) else 1
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.console", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="how many requests are stored")
-    parser.add_argument("--rounds", type=int, default=_ROUNDS, help="how often each page is asked for")
-    parser.add_argument("--home", default="", help="a state folder to fill, and to use again as it is the next time")
+    parser.add_argument("--rounds", type=int, default=_ROUNDS, help="how often each page is asked for, each way")
+    parser.add_argument("--rps", type=int, default=20, help="requests a second that come meanwhile")
+    parser.add_argument("--databases", default="sqlite,postgresql", help="one of them, or both")
+    parser.add_argument("--only", default="", help="pages whose name begins so")
+    parser.add_argument("--no-texts", dest="texts", action="store_false", help="index no texts, and search none")
+    parser.add_argument("--home", default="", help="a state folder to fill, and to use again as it is (SQLite)")
     return parser.parse_args(arguments)
 
 
-def _configured(home: Home) -> tuple[ConfigFile, Settings]:
-    home.create()
-    home.config.write_text(_CONFIG)
-    file = ConfigFile(Environment(home=home.root, variables={}), home.config, home.adopted)
-    return file, file.read()
+def _house(stack: ExitStack, kind: str, home: str) -> House:
+    folder = home if home and kind == "sqlite" else stack.enter_context(tempfile.TemporaryDirectory())
+    state = Home(Path(folder).absolute())
+    state.create()
+    url = sqlite_url(state.database)
+    if kind == "postgresql":
+        url = stack.enter_context(PostgresServer(durable=True)).new_database()
+    state.config.write_text(f"{_CONFIG}storage: {{url: '{url}'}}\n")
+    return House(kind=kind, url=url, root=str(state.root))
 
 
-def _fill(engine: Engine, count: int, console: Terminal) -> None:
-    with engine.connect() as connection:
-        there = connection.exec_driver_sql("SELECT count(*) FROM requests").scalar_one()
-    source, begun = requests(count, random.Random(2)), time.perf_counter()
-    while there < count and (part := list(islice(source, _ROWS_AT_ONCE))):
-        with writing(engine) as connection:
-            there += insert_events(connection, part)
-        console.print(f"{there:,} requests in {time.perf_counter() - begun:.0f} s", end="\r")
-    console.print()
+def _measured(
+    house: House, settings: Settings, engine: Engine, options: argparse.Namespace
+) -> Mapping[str, Mapping[str, list[Took]]]:
+    """Name of a page -> way of asking -> what it took."""
+    there = places(settings, house.home, engine)
+    asked = {name: path for name, path in pages(there).items() if name.startswith(options.only)}
+    cookie = _signed_in(house.home, engine)
+    found: dict[str, dict[str, list[Took]]] = {name: {way: [] for way in (*_WAYS, "disk")} for name in asked}
 
+    def note(way: str, told: Mapping[str, Took]) -> None:
+        for name, took in told.items():
+            found[name][way].append(took)
 
-def requests(count: int, dice: random.Random) -> Iterator[RequestFinished]:
-    """Those of `bench.ledger` in the month until now; a router has scored them, and the cache was asked."""
-    shift = time.time_ns() // _HOUR * _HOUR - Month(2026, 11).start_ns
-    for event in events(count, dice, _HOURS):
-        hit = dice.random() < 0.2
-        yield msgspec.structs.replace(
-            event,
-            started_at=event.started_at + shift,
-            reason=f"complexity:{event.tier}",
-            score=dice.gauss(0, 1),
-            decided=event.tier,
-            escalation="low_confidence" if dice.random() < 0.05 else "",
-            cache="hit" if hit else "miss",
-            cost=0 if hit else event.cost,
-            saved_cost=event.cost if hit else 0,
-            end_user=f"user-{dice.getrandbits(10)}",
-        )
-
-
-async def _measured(
-    settings: Settings, home: Home, file: ConfigFile, engine: Engine, rounds: int, console: Terminal
-) -> dict[str, float]:
-    """The 95th percentile of each page, and the median of the CPU time it took, in milliseconds."""
-    cookie = _signed_in(home, engine)
-    app = bootstrap.build_gateway(settings, home, file, 1).app
-    found = {}
-    for name, path in PAGES.items():
-        took, worked = [], []
-        for _ in range(rounds + 1):
-            caller = Caller(f"/console{path}", method="GET", headers=[("host", "127.0.0.1:8080"), ("cookie", cookie)])
-            begun, cpu = time.perf_counter(), time.process_time()
-            await caller.call(app)
-            took.append((time.perf_counter() - begun) * 1e3)
-            worked.append((time.process_time() - cpu) * 1e3)
-            assert caller.status in (200, 303), f"{path}: {caller.status}"
-        ranked = sorted(took[1:])  # the first one also loads what the pages are made of
-        found[f"{name}_p95_ms"] = ranked[max(0, -(-95 * len(ranked) // 100) - 1)]
-        middle, cpu = ranked[len(ranked) // 2], found.setdefault(f"{name}_cpu_ms", statistics.median(worked[1:]))
-        console.print(f"{name}: median {number(middle)} ms, CPU {number(cpu)} ms, first {number(took[0])} ms")
+    with Traffic(house.url, options.rps), asyncio.Runner() as runner:
+        running = house.gateway()
+        runner.run(_each(lambda: running, asked, cookie))  # what is held from the first look on is not there before
+        for turn in range(options.rounds):
+            note("cold", _elsewhere(house, asked, cookie))
+            note("warm", runner.run(_each(lambda: running, asked, cookie)))
+            if turn < _FROM_DISK and house.kind == "sqlite":
+                note("disk", _elsewhere(house, asked, cookie, forget=True))
     return found
+
+
+def _elsewhere(house: House, asked: Mapping[str, str], cookie: str, *, forget: bool = False) -> Mapping[str, Took]:
+    """Each page once, of a gateway of its own, in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_cold, house, asked, cookie, forget).result()
+
+
+def _cold(house: House, asked: Mapping[str, str], cookie: str, forget: bool) -> Mapping[str, Took]:
+    def gateway() -> Application:
+        if forget:
+            _forget(house.home)
+        return house.gateway()
+
+    async def all_of_them() -> Mapping[str, Took]:
+        await _ask(house.gateway(), "/account", cookie)  # which imports what pages are made of
+        return await _each(gateway, asked, cookie)
+
+    return asyncio.run(all_of_them())
+
+
+async def _each(gateway: Callable[[], Application], asked: Mapping[str, str], cookie: str) -> Mapping[str, Took]:
+    return {name: await _ask(gateway(), path, cookie) for name, path in asked.items()}
+
+
+async def _ask(app: Application, path: str, cookie: str) -> Took:
+    caller = Caller(f"/console{path}", method="GET", headers=[("host", "127.0.0.1:8080"), ("cookie", cookie)])
+    begun, cpu = time.perf_counter(), time.process_time()
+    await caller.call(app)
+    took = Took((time.perf_counter() - begun) * 1e3, (time.process_time() - cpu) * 1e3)
+    assert caller.status == 200, f"{path}: {caller.status}"
+    return took
+
+
+def _forget(home: Home) -> None:
+    """Let the system drop what it has of the database in memory."""
+    for path in (home.database, home.database.with_name(f"{home.database.name}-wal")):
+        if path.exists():
+            with path.open("rb") as file:
+                os.fdatasync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def figures_of(found: Mapping[str, Mapping[str, Sequence[Took]]]) -> dict[str, float]:
+    """By page and way: the median, the 95th percentile and the worst, and the median of the CPU time."""
+    told: dict[str, float] = {}
+    for name, ways in found.items():
+        for way, took in ways.items():
+            if took:
+                walls = sorted(one.wall for one in took)
+                told[f"{name}_{way}_p50_ms"] = statistics.median(walls)
+                if way in _WAYS:
+                    told[f"{name}_{way}_p95_ms"] = walls[-(-95 * len(walls) // 100) - 1]
+                told[f"{name}_{way}_worst_ms"] = walls[-1]
+                told[f"{name}_{way}_cpu_ms"] = statistics.median(one.cpu for one in took)
+    return told
+
+
+def _show(console: Terminal, kind: str, found: Mapping[str, Mapping[str, Sequence[Took]]]) -> None:
+    told = figures_of(found)
+    kinds = [(way, figure) for way in _WAYS for figure in ("p50", "p95", "worst", "cpu")]
+    table = Table(kind, *(f"{way} {figure}" for way, figure in kinds), "from disk p50", title="milliseconds")
+    for name in found:
+        cells = [number(told[f"{name}_{way}_{figure}_ms"]) for way, figure in kinds]
+        disk = told.get(f"{name}_disk_p50_ms")
+        table.add_row(name, *cells, "" if disk is None else number(disk))
+    console.print(table)
 
 
 def _signed_in(home: Home, engine: Engine) -> str:

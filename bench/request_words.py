@@ -54,13 +54,13 @@ def search_figures(engine: Engine, folder: Path, rounds: int, console: Console) 
     """Milliseconds of a page of what was found, snippets included, among one text for each request there is."""
     index: WordIndex = SqliteWords(folder) if engine.dialect.name == "sqlite" else PostgresWords(engine, "bench")
     begun = time.perf_counter()
-    count = _fill(engine, index, console)
+    count = fill_words(engine, index, console)
     console.print(f"{count:,} texts indexed in {time.perf_counter() - begun:.0f} s")
     bodies = BodyStore(folder, keep_days=3_650, most_bytes=1 << 40)
     search, slowest, times = Search(engine, index, bodies), {}, []
     for query, wanted in _QUERIES:
         for found in search.page(query, wanted).found:
-            bodies.put(_kept(found.row.request_id, found.row.started_at))
+            bodies.put(kept(found.row.request_id, found.row.started_at))
         took = [_took_ms(search, query, wanted) for _ in range(rounds)]
         times += took
         slowest[f"{query} {wanted.key_id}{wanted.outcome}{wanted.tier}"] = max(took)
@@ -70,7 +70,8 @@ def search_figures(engine: Engine, folder: Path, rounds: int, console: Console) 
     return {"search_p50_ms": statistics.median(times), "search_p95_ms": p95, "slowest_search_ms": slowest[worst]}
 
 
-def _fill(engine: Engine, index: WordIndex, console: Console) -> int:
+def fill_words(engine: Engine, index: WordIndex, console: Console) -> int:
+    """A text of sixty words for each request there is; how many."""
     dice, count = random.Random(4), 0
     with engine.connect() as connection:
         query = select(requests.c.request_id, requests.c.started_at)
@@ -90,7 +91,8 @@ def _text(dice: random.Random, request_id: str, at: int, number: int) -> Text:
     return Text(request_id=request_id, at=at, text=" ".join(words) + (f" {_RARE}" if number % 50_000 == 7 else ""))
 
 
-def _kept(request_id: str, at: int) -> Captured:
+def kept(request_id: str, at: int) -> Captured:
+    """A request as `capture` keeps it: a page of a contract, and an answer."""
     said = "w0 w1 and so on, as long as a page of a contract is. " * 60
     choice = {"index": 0, "message": {"role": "assistant", "content": said[:400]}, "finish_reason": "stop"}
     return Captured(
