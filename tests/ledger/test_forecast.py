@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from homeport.ledger.forecast import Forecast, Method, forecast_month
 from homeport.ledger.months import Month
+from homeport.ledger.spending import spent_in
 from tests.ledger.requests import DAY, HOUR, ledger, request
 
 NOVEMBER = Month(2026, 11).start_ns
@@ -90,3 +91,10 @@ def test_the_bill_is_never_less_than_what_is_spent(costs: list[int], day: int, w
     assert found.expected >= found.spent
     if found.low is not None and found.high is not None:
         assert found.spent <= found.low <= found.expected <= found.high
+
+
+@given(st.integers(-40, 28), st.integers(0, 30), st.integers(0, 30 * DAY - 1))
+@settings(max_examples=25, deadline=None)
+def test_what_is_spent_is_what_the_ledger_has_of_the_month(start: int, days: int, now: int) -> None:
+    engine, at = each_day(NOVEMBER + start * DAY + HOUR // 3, days), NOVEMBER + now
+    assert forecast(engine, at).spent == spent_in(engine, NOVEMBER, at)

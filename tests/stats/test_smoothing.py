@@ -98,3 +98,19 @@ def test_futures_are_finite_sorted_and_not_below_zero(series: list[float], horiz
     sums = futures(fit_all(series, 7), horizon, first, Random(1), 20)
     assert sums == sorted(sums)
     assert all(math.isfinite(value) and value >= 0 for value in sums)
+
+
+@given(AMOUNTS, st.integers(1, 31), st.floats(0, 1))
+def test_a_future_takes_the_steps_of_its_model(series: list[float], horizon: int, first: float) -> None:
+    """The plain numbers that futures are made of, against `State`, to the last bit."""
+    for model in (Model(speed=0.0), Model(speed=0.35, slope_speed=0.3, season=(0.5, 1.0, 1.5))):
+        fitted, rng = fit(series, model, level=series[0]), Random(5)
+        rng.choices([fitted], [1.0], k=1)
+        state = State(fitted.states[-1].level + rng.gauss(0.0, fitted.level_deviation()), fitted.states[-1].slope)
+        total, place, share = 0.0, 0, first
+        for ahead in range(horizon):
+            place = (place + 1) % fitted.steps if ahead % 5 else rng.randrange(fitted.steps)
+            error = fitted.errors[place] * math.sqrt(fitted.steps / max(fitted.steps - 2, 1))
+            total += share * (state.next_level * fitted.factor(fitted.steps + ahead) + error)
+            state, share = state.after(error, model), 1.0
+        assert futures([fitted], horizon, first, Random(5), 1) == [max(0.0, total)]

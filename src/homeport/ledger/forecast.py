@@ -100,9 +100,12 @@ def forecast_month(engine: Engine, now: int, project: str = "", *, remote: bool 
 
 def _position(engine: Engine, now: int, first: int | None, whose: Whose) -> Position:
     month, today = Month.at(now), now // DAY * DAY
+    since = _first_day(now, first)
+    days = spent_each(engine, DAY, since, today, whose)
+    in_month = days[max(0, (month.start_ns - since) // DAY) :]
     return Position(
-        days=spent_each(engine, DAY, _first_day(now, first), today, whose),
-        spent=spent_in(engine, month.start_ns, now, whose),
+        days=days,
+        spent=sum(in_month) + spent_in(engine, today, now, whose),
         days_left=(month.plus(1).start_ns - today) // DAY,
         today_left=1 - (now - today) / DAY,
     )

@@ -6,11 +6,25 @@ Whole hours and days are read from the sums, what is left from the rows.
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Engine, Select, Table, and_, case, cast, func, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Engine,
+    Select,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from homeport.ledger.periods import Stretch, split
 from homeport.storage.rollups import DAY, HOUR
-from homeport.storage.tables import requests, rollups
+from homeport.storage.tables import ledger_heads, requests, rollups
 
 __all__ = [
     "DAY",
@@ -50,9 +64,15 @@ _ALL = Whose()
 
 def first_request(engine: Engine, project: str = "") -> int | None:
     """When the first request of a project and of those below it began; nanoseconds since the epoch."""
+    query = select(func.min(requests.c.started_at))
+    if project:
+        # Of each project by itself: one look into an index each, however many requests others have.
+        mine = select(func.min(requests.c.started_at)).where(requests.c.project == ledger_heads.c.project)
+        firsts = select(mine.scalar_subquery().label("first")).where(below(ledger_heads, project)).subquery()
+        query = select(func.min(firsts.c.first))
     with engine.connect() as connection:
-        found = connection.execute(select(func.min(requests.c.started_at)).where(below(requests, project))).scalar()
-        return None if found is None else int(found)
+        found = connection.execute(query).scalar()
+    return None if found is None else int(found)
 
 
 def spent_each(engine: Engine, span: int, start: int, until: int, whose: Whose = _ALL) -> list[int]:
@@ -63,7 +83,7 @@ def spent_each(engine: Engine, span: int, start: int, until: int, whose: Whose =
         start, until: nanoseconds since the epoch; `start` is where a span begins.
     """
     series = [0] * max(0, -(-(until - start) // span))
-    for (_, bucket), cost in _sums(engine, span, start, until, whose).items():
+    for (_, bucket), cost in _sums(engine, span, start, until, whose, in_all=True).items():
         series[bucket - start // span] += cost
     return series
 
@@ -78,7 +98,7 @@ def hourly_by_project(engine: Engine, start: int, until: int) -> Mapping[str, Se
 
 def spent_in(engine: Engine, since: int, until: int, whose: Whose = _ALL) -> int:
     """Nano-dollars from `since` to just before `until`, nanoseconds since the epoch."""
-    return sum(_sums(engine, DAY, since, until, whose).values())
+    return sum(_sums(engine, DAY, since, until, whose, in_all=True).values())
 
 
 def dearest_hour(engine: Engine, since: int, until: int, key_id: str = "") -> tuple[int | None, int]:
@@ -103,29 +123,40 @@ def below(table: Table, project: str) -> ColumnElement[bool]:
     return or_(table.c.project == project, table.c.project.startswith(f"{project}/", autoescape=True))
 
 
-def _sums(engine: Engine, span: int, since: int, until: int, whose: Whose) -> dict[tuple[str, int], int]:
-    """Nano-dollars by project and by number of the span since the epoch."""
+def _sums(
+    engine: Engine, span: int, since: int, until: int, whose: Whose, *, in_all: bool = False
+) -> dict[tuple[str, int], int]:
+    """Nano-dollars by project, or under the name "" `in_all`, and by number of the span since the epoch."""
     periods = split(since, until, by_hour=span == HOUR)
     cells = ((DAY, periods.days), (HOUR, periods.hours)) if whose.is_summed else ()
-    queries = [_of_cells(kept, stretch, span, whose) for kept, stretches in cells for stretch in stretches]
     rows = periods.rows if whose.is_summed else ((since, until),)
-    queries += [_of_rows(stretch, span, whose) for stretch in rows]
+    sources = [_of_cells(kept, stretch, whose) for kept, stretches in cells for stretch in stretches]
+    sources += [_of_rows(stretch, whose) for stretch in rows]
     found: dict[tuple[str, int], int] = {}
     with engine.connect() as connection:
-        for query in queries:
-            for project, bucket, cost in connection.execute(query):
+        for source in sources:
+            for project, bucket, cost in connection.execute(_grouped(source, span, in_all=in_all)):
                 key = (project, int(bucket))
                 found[key] = found.get(key, 0) + int(cost)
     return found
 
 
-def _of_cells(kept: int, stretch: Stretch, span: int, whose: Whose) -> Select[str, int, int]:
+class _Source(msgspec.Struct, frozen=True):
+    """Where costs are read: a table, when what is in its rows began, what it cost, and which rows."""
+
+    table: Table
+    time: ColumnElement[int]
+    cost: ColumnElement[int]
+    on: ColumnElement[bool]
+
+
+def _of_cells(kept: int, stretch: Stretch, whose: Whose) -> _Source:
     within = and_(rollups.c.span == kept, rollups.c.start >= stretch[0], rollups.c.start < stretch[1])
     cost = rollups.c.cost - rollups.c.local_cost if whose.remote else rollups.c.cost
-    return _grouped(rollups, rollups.c.start, cost, span, and_(within, _of(rollups, whose)))
+    return _Source(rollups, rollups.c.start, cost, and_(within, _of(rollups, whose)))
 
 
-def _of_rows(stretch: Stretch, span: int, whose: Whose) -> Select[str, int, int]:
+def _of_rows(stretch: Stretch, whose: Whose) -> _Source:
     began = requests.c.started_at
     within = and_(began >= stretch[0], began < stretch[1], _of(requests, whose))
     if whose.end_user:
@@ -133,7 +164,7 @@ def _of_rows(stretch: Stretch, span: int, whose: Whose) -> Select[str, int, int]
     if whose.trace_id:
         within = and_(within, requests.c.trace_id == whose.trace_id)
     cost = case((requests.c.local, 0), else_=requests.c.cost) if whose.remote else requests.c.cost
-    return _grouped(requests, began, cost, span, within)
+    return _Source(requests, began, cost, within)
 
 
 def _of(table: Table, whose: Whose) -> ColumnElement[bool]:
@@ -141,10 +172,10 @@ def _of(table: Table, whose: Whose) -> ColumnElement[bool]:
     return and_(below(table, whose.project), key)
 
 
-def _grouped(
-    table: Table, time: ColumnElement[int], cost: ColumnElement[int], span: int, on: ColumnElement[bool]
-) -> Select[str, int, int]:
+def _grouped(source: _Source, span: int, *, in_all: bool) -> Select[str, int, int]:
     # A subquery, because PostgreSQL does not take two equal expressions with parameters for the same.
-    rows = select(table.c.project, (time // span).label("bucket"), cost.label("cost")).where(on).subquery()
+    project = literal("") if in_all else source.table.c.project
+    bucket, cost = (source.time // span).label("bucket"), source.cost.label("cost")
+    rows = select(project.label("project"), bucket, cost).where(source.on).subquery()
     total = cast(func.sum(rows.c.cost), BigInteger)
     return select(rows.c.project, rows.c.bucket, total).group_by(rows.c.project, rows.c.bucket)

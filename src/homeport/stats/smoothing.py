@@ -128,8 +128,8 @@ def futures(fits: Sequence[Fit], horizon: int, first: float, rng: Random, count:
     Args:
         first: share of the first step that is still to come, from 0 to 1.
     """
-    drawn = rng.choices(fits, weights(fits), k=count)
-    return sorted(max(0.0, _future(fit, horizon, first, rng)) for fit in drawn)
+    drawn = rng.choices([_start(fit) for fit in fits], weights(fits), k=count)
+    return sorted(max(0.0, _future(start, horizon, first, rng)) for start in drawn)
 
 
 def sum_expected(fit: Fit, step: int, horizon: int) -> float:
@@ -172,14 +172,30 @@ def _score(errors: Sequence[float], parameters: int) -> float:
     return steps * math.log(max(variance, 1e-9)) + spent
 
 
-def _future(fit: Fit, horizon: int, first: float, rng: Random) -> float:
+class _Start(msgspec.Struct, frozen=True):
+    """What all futures of a fit begin with: its errors as large as they would be in a long series, and how well its
+    last level is known."""
+
+    fit: Fit
+    errors: tuple[float, ...]
+    level_deviation: float
+
+
+def _start(fit: Fit) -> _Start:
     grown = math.sqrt(fit.steps / max(fit.steps - _LOST, 1))
-    last = fit.states[-1]
-    state = State(last.level + rng.gauss(0.0, fit.level_deviation()), last.slope)
+    return _Start(fit, tuple(error * grown for error in fit.errors), fit.level_deviation())
+
+
+def _future(start: _Start, horizon: int, first: float, rng: Random) -> float:
+    """Steps as `State` takes them, in plain numbers: there are ten thousands of them."""
+    fit, errors, steps = start.fit, start.errors, start.fit.steps
+    speed, slope_speed, season = fit.model.speed, fit.model.slope_speed, fit.model.season
+    level, slope = fit.states[-1].level + rng.gauss(0.0, start.level_deviation), fit.states[-1].slope
     total, place, share = 0.0, 0, first
     for ahead in range(horizon):
-        place = (place + 1) % fit.steps if ahead % _BLOCK else rng.randrange(fit.steps)
-        error = fit.errors[place] * grown
-        total += share * (state.next_level * fit.factor(fit.steps + ahead) + error)
-        state, share = state.after(error, fit.model), 1.0
+        place = (place + 1) % steps if ahead % _BLOCK else rng.randrange(steps)
+        expected = max(level + DAMPING * slope, 0.0)
+        total += share * (expected * season[(steps + ahead) % len(season)] + errors[place])
+        moved = speed * errors[place]
+        level, slope, share = max(expected + moved, 0.0), DAMPING * slope + slope_speed * moved, 1.0
     return total
