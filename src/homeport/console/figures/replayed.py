@@ -6,8 +6,9 @@ version learned of each tier at that score, so it is as good as the labels it wa
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Engine, and_, select
@@ -98,8 +99,16 @@ def _replayed(row: Mapping[str, Any]) -> Replayed:
     )
 
 
+class Part(NamedTuple):
+    """Rows of a sample, from a place to just before another, that one tier gets."""
+
+    tier: str
+    start: int
+    end: int
+
+
 class Counterfactual:
-    """A sample, decided again and again by other splits.
+    """A sample, decided again and again by other splits: what every tier costs is worked out and added up once.
 
     Args:
         rows: at least one.
@@ -113,25 +122,26 @@ class Counterfactual:
         self.tiers = tuple(ladder)
         self._rows = sorted(rows, key=lambda row: row.score)
         speed = _ns_per_token(rows)
-        self._costs = [
-            {tier: pricing.cost(target, row.usage, _elapsed(row, target, speed)) for tier, target in ladder.items()}
-            for row in self._rows
-        ]
+        self._costs = {
+            tier: [0, *accumulate(pricing.cost(target, row.usage, _elapsed(row, target, speed)) for row in self._rows)]
+            for tier, target in ladder.items()
+        }
         self._good = None if chances is None else [chances(row.score) for row in self._rows]
 
     def as_it_was(self) -> Replay:
         """By the tiers that were decided, for what they would cost by the same reckoning."""
-        places = [row.decided if row.decided in self.tiers else self.tiers[-1] for row in self._rows]
-        return self._told(places)
+        decided = (row.decided if row.decided in self.tiers else self.tiers[-1] for row in self._rows)
+        return self._told([Part(tier, place, place + 1) for place, tier in enumerate(decided)])
 
     def split(self, shares: Mapping[str, float]) -> Replay:
         """The requests with the lowest scores for the first tier, and so on; `shares` add up to 1."""
-        places: list[str] = []
-        reached = 0.0
+        parts: list[Part] = []
+        count, reached, end = len(self._rows), 0.0, 0
         for tier in self.tiers:
             reached += shares.get(tier, 0.0)
-            places += [tier] * (round(reached * len(self._rows)) - len(places))
-        return self._told([*places, *[self.tiers[-1]] * (len(self._rows) - len(places))][: len(self._rows)])
+            start, end = end, min(max(end, round(reached * count)), count)
+            parts.append(Part(tier, start, end))
+        return self._told([*parts, Part(self.tiers[-1], end, count)])
 
     def curve(self, shares: Mapping[str, float]) -> list[Replay]:
         """As ever more goes to the last tier, while the others keep their proportion."""
@@ -141,17 +151,21 @@ class Counterfactual:
         """Dollars a query that the sample did cost."""
         return fmean(row.cost for row in self._rows) / NANO_PER_USD
 
-    def _told(self, places: Sequence[str]) -> Replay:
-        count = len(places)
+    def _told(self, parts: Sequence[Part]) -> Replay:
+        count, sizes = len(self._rows), dict.fromkeys(self.tiers, 0)
+        for tier, start, end in parts:
+            sizes[tier] += end - start
+        cost = sum(self._costs[tier][end] - self._costs[tier][start] for tier, start, end in parts)
         return Replay(
-            shares={tier: places.count(tier) / count for tier in self.tiers},
-            usd=sum(costs[tier] for costs, tier in zip(self._costs, places, strict=True)) / count / NANO_PER_USD,
-            good=None if self._good is None else self._mean_good(self._good, places),
+            shares={tier: size / count for tier, size in sizes.items()},
+            usd=cost / count / NANO_PER_USD,
+            good=None if self._good is None else _mean_good(self._good, parts),
         )
 
-    def _mean_good(self, good: Sequence[Mapping[str, float]], places: Sequence[str]) -> float | None:
-        known = [chances[tier] for chances, tier in zip(good, places, strict=True) if tier in chances]
-        return fmean(known) if known else None
+
+def _mean_good(good: Sequence[Mapping[str, float]], parts: Sequence[Part]) -> float | None:
+    known = [chances[tier] for tier, start, end in parts for chances in good[start:end] if tier in chances]
+    return fmean(known) if known else None
 
 
 def _scaled(tiers: Sequence[str], shares: Mapping[str, float], last: float) -> dict[str, float]:
