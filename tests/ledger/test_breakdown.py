@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from homeport.ledger.reports import breakdown, spend
+from homeport.ledger.reports import breakdown, label, series, spend
 from homeport.ledger.sources import Only
 from tests.ledger.requests import HOUR, NOW, ledger, request
 
@@ -37,3 +37,18 @@ def test_without_the_spread_all_but_the_spread_is_the_same() -> None:
     assert whole.total.query.p95 is not None
     known = msgspec.structs.replace(whole.total.query, low=None, high=None, p50=None, p95=None, p99=None)
     assert bare.total == msgspec.structs.replace(whole.total, query=known)
+
+
+@pytest.mark.parametrize("by", ["model", "user"])
+@pytest.mark.parametrize("width", ["hour", "day"])
+def test_the_same_requests_by_time_too(by: str, width: str) -> None:
+    engine = ledger(*(request(NOW - place * HOUR, cost=place, target="ab"[place % 2]) for place in range(60)))
+    since, until, only = NOW - 50 * HOUR - 5, NOW + 1, Only(model="a")
+    found = breakdown(engine, by=(by,), since_ns=since, until_ns=until, only=only, width=width)
+    times = series(engine, width=width, by=None, since_ns=since, until_ns=until, only=only, spread=False)
+    assert list(found.times) == list(times)
+    for start, row in found.times.items():
+        assert [row] == [msgspec.structs.replace(one, group=label(width, start)) for one in times[start]]
+    assert found.groups[by] == spend(engine, by=by, since_ns=since, until_ns=until, only=only)
+    assert sum(row.cost for row in found.times.values()) == found.total.cost > 0
+    assert found.total.query.p95 is not None

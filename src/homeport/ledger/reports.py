@@ -1,17 +1,20 @@
 """What was spent, by whatever a person asks for: from the sums where they suffice, else from the rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
+from operator import add as add_numbers
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, RowMapping
+from sqlalchemy import Engine
 
 from homeport.core.histogram import merge, read_packed
 from homeport.ledger.periods import END, Periods, split
 from homeport.ledger.query_cost import QueryCost, query_cost
-from homeport.ledger.sources import Group, Only, from_cells, from_rows, row_costs
-from homeport.storage.rollups import COUNTED, DAY, HOUR
+from homeport.ledger.sources import SUMS, Group, Only, from_cells, from_rows, row_costs
+from homeport.storage.rollups import DAY, HOUR
 
 GROUPS: Mapping[str, Group] = {
     "tier": Group(column="tier"),
@@ -72,27 +75,26 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
         return self.cache_hits / self.cache_asked if self.cache_asked else None
 
 
-class _Total:
-    """Sums of one group while they are added up."""
+_TOLD = tuple(name for name in Spend.__struct_fields__ if name in SUMS)
+_NOTHING = (0,) * len(SUMS)
 
-    __slots__ = ("completed", "costs", "sums")
+
+class _Total:
+    """Sums of one group, in the order of `SUMS`, while they are added up, and how often each bucket of cost was met."""
+
+    __slots__ = ("costs", "sums")
 
     def __init__(self) -> None:
-        self.completed = 0
-        self.sums = dict.fromkeys(COUNTED, 0)
+        self.sums: Sequence[int] = _NOTHING
         self.costs: dict[int, int] = {}
 
-    def add(self, row: RowMapping) -> None:
-        self.completed += row["completed"]
-        for name in COUNTED:
-            self.sums[name] += row[name]
+    def add(self, sums: Iterable[int], costs: Iterable[int] = ()) -> None:
+        """Add sums of the same order, and pairs of bucket and count."""
+        self.sums = list(map(add_numbers, self.sums, sums))
+        merge(self.costs, costs)
 
     def join(self, other: "_Total") -> None:
-        self.completed += other.completed
-        for name in COUNTED:
-            self.sums[name] += other.sums[name]
-        for place, count in other.costs.items():
-            self.costs[place] = self.costs.get(place, 0) + count
+        self.add(other.sums, chain.from_iterable(other.costs.items()))
 
 
 def spend(
@@ -107,17 +109,23 @@ def spend(
     names = () if by is None else (by,)
     totals = _totals(engine, names, since_ns, until_ns, only)
     if by is None:
-        return [_spend("all", totals.get((), _Total()))]
-    rows = [_spend(label(by, key[0]), total) for key, total in totals.items()]
+        return [_spend("all", totals[()])]
+    rows = list(_spends(by, {key[0]: total for key, total in totals.items()}))
     in_time = GROUPS[by].span is not None
     return sorted(rows, key=lambda row: row.group) if in_time else sorted(rows, key=_by_cost)
 
 
 class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
-    """The same requests in all, and by each of some of `GROUPS`, the largest cost first."""
+    """The same requests in all, by each of some of `GROUPS`, the largest cost first, and by the time they began.
+
+    Attributes:
+        times: by the first nanosecond of each hour or day that had any, in order, without a spread; empty where no
+            width was asked for.
+    """
 
     total: Spend
     groups: Mapping[str, Sequence[Spend]]
+    times: Mapping[int, Spend] = {}
 
 
 def breakdown(
@@ -127,27 +135,40 @@ def breakdown(
     since_ns: int = 0,
     until_ns: int | None = None,
     only: Only | None = None,
+    width: str = "",
     spread: bool = True,
 ) -> Breakdown:
-    """What `spend` says in all and by each of some groups, in one look at the sums.
+    """What `spend` says in all and by each of some groups, in one look at the sums where there are sums by them.
 
     Args:
-        by: none of them a time.
+        by: at least one, and none of them a time.
+        width: "hour" or "day", for the same by time; "" for none.
         spread: with quantiles and intervals of the cost of one query, which take most of the time.
     """
+    summed = all(GROUPS[name].summed for name in by)
+    names = (*by, width) if width and summed else by
+    folded: list[dict[Any, _Total]] = [defaultdict(_Total) for _ in names]
+    for key, sums, costs in _pieces(engine, names, since_ns, until_ns, only, spread=spread):
+        for name, value, totals in zip(names, key, folded, strict=True):
+            totals[value].add(sums, () if name == width else costs)
+    times = folded.pop() if width and summed else _times(engine, width, since_ns, until_ns, only) if width else {}
     every = _Total()
-    folded: dict[str, dict[str, _Total]] = {name: {} for name in by}
-    for key, total in _totals(engine, by, since_ns, until_ns, only, spread=spread).items():
+    for total in folded[0].values():
         every.join(total)
-        for name, value in zip(by, key, strict=True):
-            folded[name].setdefault(label(name, value), _Total()).join(total)
     return Breakdown(
         total=_spend("all", every),
-        groups={
-            name: sorted((_spend(group, total) for group, total in totals.items()), key=_by_cost)
-            for name, totals in folded.items()
-        },
+        groups={name: sorted(_spends(name, totals), key=_by_cost) for name, totals in zip(by, folded, strict=True)},
+        times={start: _spend(label(width, start), times[start]) for start in sorted(times)},
     )
+
+
+def _times(engine: Engine, width: str, since: int, until: int | None, only: Only | None) -> dict[Any, _Total]:
+    """From the sums, where the groups are read from the rows: hours of many groups would be many."""
+    return {key[0]: total for key, total in _totals(engine, (width,), since, until, only, spread=False).items()}
+
+
+def _spends(by: str, totals: Mapping[Any, _Total]) -> Iterator[Spend]:
+    return (_spend(label(by, value), total) for value, total in totals.items())
 
 
 def _by_cost(row: Spend) -> tuple[int, str]:
@@ -181,22 +202,27 @@ def label(by: str, value: Any) -> str:
 
 def _totals(
     engine: Engine, by: Sequence[str], since: int, until: int | None, only: Only | None, *, spread: bool = True
-) -> dict[tuple[Any, ...], _Total]:
+) -> defaultdict[tuple[Any, ...], _Total]:
+    totals: defaultdict[tuple[Any, ...], _Total] = defaultdict(_Total)
+    for key, sums, costs in _pieces(engine, by, since, until, only, spread=spread):
+        totals[key].add(sums, costs)
+    return totals
+
+
+def _pieces(
+    engine: Engine, by: Sequence[str], since: int, until: int | None, only: Only | None, *, spread: bool
+) -> Iterator[tuple[tuple[Any, ...], Sequence[int], Sequence[int]]]:
+    """What groups have, from each place that figures come from; either the sums or the pairs may be empty."""
     groups = [GROUPS[name] for name in by]
     periods = _periods(groups, since, END if until is None else until)
     which = only or Only()
-    totals: dict[tuple[Any, ...], _Total] = {}
     with engine.connect() as connection:
-        for key, row in from_cells(connection, groups, periods, which, spread=spread):
-            total = totals.setdefault(key, _Total())
-            total.add(row)
-            if spread:
-                merge(total.costs, read_packed(row["costs"]))
-        for key, row in from_rows(connection, groups, periods.rows, which):
-            totals.setdefault(key, _Total()).add(row)
+        for key, sums in from_cells(connection, groups, periods, which, spread=spread):
+            yield key, sums[: len(SUMS)], read_packed(sums[-1]) if spread else ()
+        for key, sums in from_rows(connection, groups, periods.rows, which):
+            yield key, sums, ()
         for key, pair in row_costs(connection, groups, periods.rows, which) if spread else ():
-            merge(totals.setdefault(key, _Total()).costs, pair)
-    return totals
+            yield key, _NOTHING, pair
 
 
 def _periods(groups: Iterable[Group], since: int, until: int) -> Periods:
@@ -208,26 +234,13 @@ def _periods(groups: Iterable[Group], since: int, until: int) -> Periods:
 
 
 def _spend(group: str, total: _Total) -> Spend:
-    sums = total.sums
+    sums = dict(zip(SUMS, total.sums, strict=True))
     return Spend(
         group=group,
-        requests=sums["requests"],
-        completed=total.completed,
-        input_tokens=sums["input_tokens"],
-        cached_input_tokens=sums["cached_input_tokens"],
-        cache_write_tokens=sums["cache_write_tokens"],
-        output_tokens=sums["output_tokens"],
-        reasoning_tokens=sums["reasoning_tokens"],
-        cost=sums["cost"],
-        local_cost=sums["local_cost"],
-        baseline_cost=sums["baseline_cost"],
-        compared_cost=sums["compared_cost"],
-        cache_asked=sums["cache_asked"],
-        cache_hits=sums["cache_hits"],
-        saved_cost=sums["saved_cost"],
+        **{name: sums[name] for name in _TOLD},
         mean_latency_ns=_mean(sums["latency_ns"], sums["requests"]),
         mean_ttft_ns=_mean(sums["ttft_ns"], sums["ttft_requests"]),
-        query=query_cost(sums["requests"], total.completed, sums["cost"], total.costs),
+        query=query_cost(sums["requests"], sums["completed"], sums["cost"], total.costs),
     )
 
 

@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    RowMapping,
     Select,
     Table,
     and_,
@@ -30,8 +29,10 @@ from homeport.ledger.periods import Periods, Stretch
 from homeport.storage.rollups import COUNTED, DAY, HOUR, SUMMED, route_of
 from homeport.storage.tables import requests, rollups
 
-Found = tuple[tuple[Any, ...], RowMapping]
-"""The values that a sum is grouped by, and the sum."""
+SUMS = (*COUNTED, "completed")
+
+Found = tuple[tuple[Any, ...], Sequence[Any]]
+"""The values that sums are grouped by, and the sums in the order of `SUMS`."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +66,7 @@ class Only(msgspec.Struct, frozen=True, kw_only=True):
 def from_cells(
     connection: Connection, groups: Sequence[Group], periods: Periods, only: Only, *, spread: bool = True
 ) -> Iterator[Found]:
-    """`COUNTED`, `completed`, and, for the spread, `costs` as joined histograms, of whole hours and days."""
+    """`SUMS` and, for the spread, joined histograms of the costs, of whole hours and days."""
     stretches = [_of_span(DAY, stretch) for stretch in periods.days]
     stretches += [_of_span(HOUR, stretch) for stretch in periods.hours]
     if not stretches:
@@ -83,7 +84,7 @@ def from_cells(
 def from_rows(
     connection: Connection, groups: Sequence[Group], stretches: Sequence[Stretch], only: Only
 ) -> Iterator[Found]:
-    """`COUNTED` and `completed` of the requests that began in some stretches of time."""
+    """`SUMS` of the requests that began in some stretches of time."""
     columns: dict[str, ColumnElement[Any]] = {name: requests.c[name] for name in SUMMED}
     columns["local_cost"] = case((requests.c.local, requests.c.cost), else_=0)
     columns["ttft_requests"] = case((requests.c.ttft_ns > 0, 1), else_=0)
@@ -93,8 +94,8 @@ def from_rows(
     columns["cache_hits"] = case((requests.c.cache.not_in(("", Kind.MISS.value)), 1), else_=0)
     columns["saved_cost"] = requests.c.saved_cost
     columns["completed"] = case((requests.c.outcome == Outcome.COMPLETED.value, 1), else_=0)
-    sums = [_sum(column).label(name) for name, column in columns.items()]
-    yield from _of_rows(connection, groups, stretches, only, func.count().label("requests"), *sums)
+    sums = [func.count() if name == "requests" else _sum(columns[name]) for name in SUMS]
+    yield from _of_rows(connection, groups, stretches, only, *sums)
 
 
 def row_costs(
@@ -102,8 +103,8 @@ def row_costs(
 ) -> Iterator[tuple[tuple[Any, ...], tuple[int, int]]]:
     """Buckets of cost, and how many requests are in them, of the same requests; a bucket may come again."""
     counted = (requests.c.cost.label("each"), func.count().label("requests"))
-    for key, row in _of_rows(connection, groups, stretches, only, *counted, also=("each",)):
-        yield key, (bucket(row["each"]), row["requests"])
+    for key, (cost, count) in _of_rows(connection, groups, stretches, only, *counted, also=("each",)):
+        yield key, (bucket(cost), count)
 
 
 def _of_rows(
@@ -129,8 +130,8 @@ def _read(
     by = [*names, *also]
     # By the names of the columns: PostgreSQL does not take two equal expressions with parameters for the same.
     grouped = query.group_by(*by) if by else query.having(func.count() > 0)
-    for row in connection.execute(grouped).mappings():
-        yield tuple(_value(group, row[name]) for group, name in zip(groups, names, strict=True)), row
+    for row in connection.execute(grouped):
+        yield tuple(map(_value, groups, row)), row[len(groups) :]
 
 
 def _grouped(table: Table, time: str, groups: Sequence[Group]) -> list[ColumnElement[Any]]:

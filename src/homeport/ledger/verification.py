@@ -174,7 +174,7 @@ def _compare_sums(connection: Connection, project: str) -> Iterator[Finding]:
     try:
         rows = _sums(from_rows(connection, _BY_PROJECT, (_ALWAYS,), Only(project=project)))
         for name, periods in (("hours", Periods(hours=(_ALWAYS,))), ("days", Periods(days=(_ALWAYS,)))):
-            cells = _sums(from_cells(connection, _BY_PROJECT, periods, Only(project=project)))
+            cells = _sums(from_cells(connection, _BY_PROJECT, periods, Only(project=project), spread=False))
             for each in sorted(set(rows) | set(cells)):
                 if project in ("", each) and rows.get(each, _NOTHING) != cells.get(each, _NOTHING):
                     yield Finding(what=What.SUMS, project=each, note=f"the sums of its {name} differ from its rows")
@@ -189,4 +189,4 @@ _NOTHING = (0,) * len(COUNTED)
 
 
 def _sums(found: Iterable[Found]) -> dict[str, tuple[int, ...]]:
-    return {_shown(key[0]): tuple(row[name] for name in COUNTED) for key, row in found}
+    return {_shown(key[0]): tuple(sums[: len(COUNTED)]) for key, sums in found}

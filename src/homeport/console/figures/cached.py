@@ -8,8 +8,7 @@ from sqlalchemy import Engine
 from homeport.api.cache_admin import CacheStats, stats
 from homeport.cache.guard import Terms
 from homeport.console.figures.windows import Window
-from homeport.ledger.reports import Spend, breakdown, label, series
-from homeport.ledger.sources import Only
+from homeport.ledger.reports import Spend, breakdown
 from homeport.storage.rollups import DAY
 
 
@@ -47,23 +46,17 @@ class CacheView(msgspec.Struct, frozen=True, kw_only=True):
 def cache_view(engine: Engine, terms: Terms, window: Window, now: int) -> CacheView:
     """The figures at a time (nanoseconds since the epoch)."""
     since, until = window.since_ns, window.until_ns
-    found = breakdown(engine, by=("model",), since_ns=since, until_ns=until, spread=False)
+    found = breakdown(engine, by=("model",), since_ns=since, until_ns=until, width=window.width, spread=False)
     models = [row for row in found.groups["model"] if row.cache_asked]
     return CacheView(
         window=window,
         stats=stats(engine, terms, now, now - DAY),
         total=found.total,
         models=sorted(models, key=lambda row: (-row.saved_cost, row.group)),
-        rates=_rates(engine, window),
+        rates=[_rate(row) for row in found.times.values() if row.cache_asked],
         terms=terms,
     )
 
 
-def _rates(engine: Engine, window: Window) -> Sequence[Rate]:
-    since, until = window.since_ns, window.until_ns
-    found = series(engine, width=window.width, by=None, since_ns=since, until_ns=until, only=Only(), spread=False)
-    return [
-        Rate(when=label(window.width, start), asked=row.cache_asked, hits=row.cache_hits, saved=row.saved_cost)
-        for start, (row,) in found.items()
-        if row.cache_asked
-    ]
+def _rate(row: Spend) -> Rate:
+    return Rate(when=row.group, asked=row.cache_asked, hits=row.cache_hits, saved=row.saved_cost)

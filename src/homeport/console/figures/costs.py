@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from homeport.console.figures.windows import Window
 from homeport.core.errors import InvalidRequest
 from homeport.ledger.engine_report import hour_bill
-from homeport.ledger.reports import Spend, breakdown, label, series
+from homeport.ledger.reports import Spend, breakdown
 from homeport.ledger.sources import Only
 from homeport.storage.engine_hours import read_hours
 from homeport.storage.rollups import DAY
@@ -75,7 +75,9 @@ def cost_figures(engine: Engine, window: Window, by: str, only: Only) -> CostFig
         )
     since, until = window.since_ns, window.until_ns
     # Users are read from rows, one by one: what is between the mean and the dearest query would take as long again.
-    found = breakdown(engine, by=(by,), since_ns=since, until_ns=until, only=only, spread=by != "user")
+    found = breakdown(
+        engine, by=(by,), since_ns=since, until_ns=until, only=only, width=window.width, spread=by != "user"
+    )
     groups = found.groups[by]
     return CostFigures(
         window=window,
@@ -84,25 +86,13 @@ def cost_figures(engine: Engine, window: Window, by: str, only: Only) -> CostFig
         total=found.total,
         groups=groups[:MOST_GROUPS],
         further=max(0, len(groups) - MOST_GROUPS),
-        moments=moments(engine, window, only),
+        moments=[_moment(row) for row in found.times.values()],
         bills=bills(engine, window),
     )
 
 
-def moments(engine: Engine, window: Window, only: Only) -> Sequence[Moment]:
-    """Each hour or day of a window that had requests, in order."""
-    since, until = window.since_ns, window.until_ns
-    found = series(engine, width=window.width, by=None, since_ns=since, until_ns=until, only=only, spread=False)
-    return [
-        Moment(
-            when=label(window.width, start),
-            cost=row.cost,
-            own=row.local_cost,
-            requests=row.requests,
-            mean=row.query.mean,
-        )
-        for start, (row,) in found.items()
-    ]
+def _moment(row: Spend) -> Moment:
+    return Moment(when=row.group, cost=row.cost, own=row.local_cost, requests=row.requests, mean=row.query.mean)
 
 
 def bills(engine: Engine, window: Window) -> Sequence[Bill]:
