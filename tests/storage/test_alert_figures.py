@@ -39,3 +39,16 @@ def test_kinds_and_deliveries(engine: Engine) -> None:
         Delivered(webhook="pager", state="delivered", count=1),
         Delivered(webhook="pager", state="failed", count=1),
     )
+
+
+def test_what_was_tried_in_vain_is_late_long_before_it_is_given_up(engine: Engine) -> None:
+    wanted, states = Wanted(webhook="pager", severities=EVERYTHING), list[str]()
+    raise_alert(engine, AlertsTested(at=NOW - 3))
+    raise_alert(engine, stopped(NOW, "a"))
+    for place in range(4):
+        [due] = claim_due(engine, wanted, NOW + 10 * place, 10)
+        states += [one.state for one in alert_figures(engine, NOW, NOW).deliveries]
+        note_failure(engine, due.alert.id, "pager", "HTTP 503", NOW + 10 * (place + 1))
+    assert states == ["waiting", "waiting", "late", "late"]
+    note_delivered(engine, due.alert.id, "pager", NOW + 40)
+    assert [one.state for one in alert_figures(engine, NOW, NOW).deliveries] == ["delivered"]

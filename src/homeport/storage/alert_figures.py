@@ -1,11 +1,16 @@
 """How many alerts there were in the last day and what became of them, as the jobs worker leaves it for the gateways."""
 
 import msgspec
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Label, and_, case, func, select
 
+from homeport.storage.alerts import WAITING
 from homeport.storage.tables import alert_deliveries, alerts
 
 DAY_NS = 86_400 * 1_000_000_000
+
+_LATE = "late"
+_TRIES = 3
+"""A receiver that stumbles once or twice is nothing to be told."""
 
 
 class Raised(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +22,7 @@ class Raised(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """Alerts for one webhook; `state` is waiting, delivered or failed."""
+    """Alerts for one webhook; `state` is waiting, late, delivered or failed. Late ones wait and were tried in vain."""
 
     webhook: str
     state: str
@@ -37,13 +42,19 @@ def alert_figures(engine: Engine, now: int, stale_at: int) -> AlertFigures:
     lately, many = alerts.c.at > now - DAY_NS, func.count().label("count")
     kind = (alerts.c.kind, alerts.c.severity)
     found = alerts.join(alert_deliveries, alerts.c.id == alert_deliveries.c.alert_id)
-    way = (alert_deliveries.c.webhook, alert_deliveries.c.state)
+    each = select(alert_deliveries.c.webhook, _state()).select_from(found).where(lately).subquery()
+    way = (each.c.webhook, each.c.state)
     with engine.connect() as connection:
         raised = connection.execute(select(*kind, many).where(lately).group_by(*kind).order_by(*kind)).mappings()
-        query = select(*way, many).select_from(found).where(lately).group_by(*way).order_by(*way)
-        deliveries = connection.execute(query).mappings()
+        deliveries = connection.execute(select(*way, many).group_by(*way).order_by(*way)).mappings()
         return AlertFigures(
             stale_at=stale_at,
             raised=tuple(Raised(**row) for row in raised),
             deliveries=tuple(Delivered(**row) for row in deliveries),
         )
+
+
+def _state() -> Label[str]:
+    row = alert_deliveries.c
+    is_late = and_(row.state == WAITING, row.tries >= _TRIES, row.error != "")
+    return case((is_late, _LATE), else_=row.state).label("state")
