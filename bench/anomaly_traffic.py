@@ -159,6 +159,15 @@ def inflated(times: float) -> Fault:
     return changed
 
 
+def emptied(share: float, dice: Random) -> Fault:
+    """So many answers have nothing in them, and count as answers."""
+
+    def changed(one: Arrival) -> Arrival:
+        return msgspec.structs.replace(one, output_tokens=0) if one.target and dice.random() < share else one
+
+    return changed
+
+
 def dearer(times: float) -> Fault:
     def changed(one: Arrival) -> Arrival:
         return msgspec.structs.replace(one, cost=int(times * one.cost))

@@ -122,6 +122,65 @@ def test_what_began_while_nobody_looked_is_told(house: House) -> None:
     assert house.states == [("anomaly.errors", "began")]
 
 
+def test_what_begins_anew_a_moment_later_is_told_as_soon_as_it_may_be(house: House) -> None:
+    """Its end was told, so who was told thinks that it is well."""
+    house.go(120, failing(0.6, Random(1)), "mid")
+    house.go(120)
+    assert house.states == [("anomaly.errors", "began"), ("anomaly.errors", "over")]
+    house.go(200, failing(0.6, Random(1)), "mid")
+    assert [row.told for row in house.state.rows] == [False]
+    assert len(house.told) == 2
+    house.go(600, failing(0.18, Random(1)), "mid")
+    first, _, again = house.told
+    assert again.at - first.at in range(600 * SECOND, 640 * SECOND)
+    assert again.incident == house.state.rows[0].incident != first.incident
+    assert again.since < again.at - 200 * SECOND
+    house.go(300)
+    assert [state for _, state in house.states] == ["began", "over", "began", "over"]
+
+
+def test_two_workers_of_one_database_tell_it_once(house: House) -> None:
+    other = House.__new__(House)
+    other.__dict__.update(house.__dict__)
+    other.worker = AnomalyWatch(house.engine, STRETCH * SECOND)
+    other.state = other.worker.look(START + house.now * SECOND)
+    for place in range(100):
+        house.go(STRETCH, failing(0.6, Random(place)), "mid")
+        other.state = other.worker.look(START + house.now * SECOND + SECOND)
+    assert house.states == [("anomaly.errors", "began")]
+    assert house.state.rows[0].incident == other.state.rows[0].incident == house.told[0].incident
+    for _ in range(30):
+        house.go(STRETCH)
+        other.state = other.worker.look(START + house.now * SECOND + SECOND)
+    assert house.states == [("anomaly.errors", "began"), ("anomaly.errors", "over")]
+
+
+def test_what_becomes_critical_is_told_as_that_of_the_same_incident(house: House) -> None:
+    while not house.told:
+        house.go(60, failing(0.15, Random(house.now)), "mid")
+    [first] = house.told
+    assert first.severity == "warning"
+    house.start_again()
+    house.go(180, failing(0.9, Random(1)), "mid")
+    [_, second] = house.told
+    assert [(one.severity, one.incident, one.lasts) for one in house.told] == [
+        ("warning", first.incident, True),
+        ("critical", first.incident, True),
+    ]
+    assert [row.sentence for row in house.state.rows] == [second.summary]
+    house.start_again()
+    house.go(300)
+    assert [(one.severity, one.data["state"]) for one in house.told[2:]] == [("critical", "over")]
+
+
+def test_what_fails_for_hours_is_not_over_because_the_worker_starts_again(house: House) -> None:
+    for start in range(house.now, house.now + 2 * 3_600, 60):
+        house.go(60, failing(1.0, Random(start)), "mid")
+    house.start_again()
+    assert house.states == [("anomaly.errors", "began")]
+    assert [row.incident for row in house.state.rows] == [house.told[0].incident]
+
+
 def of_old(house: House, nano_an_hour: int, hours: int = 40) -> None:
     """What was spent in the hours before."""
     with house.engine.begin() as connection:

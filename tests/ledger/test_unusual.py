@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
-from bench.anomaly_traffic import SECOND, Fault, Traffic, attempt, dearer, failing, inflated, slower
+from bench.anomaly_traffic import SECOND, Fault, Traffic, attempt, dearer, emptied, failing, inflated, slower
 from homeport.core.unusual import Level, Measure, Unusual
 from homeport.ledger.unusual import Observatory
 from homeport.storage.arrivals import Arrival
@@ -68,10 +68,11 @@ def watcher(learned: Watcher) -> Watcher:
     ("fault", "measures", "words"),
     [
         (failing(0.5, Random(1)), {Measure.ERRORS}, "Model mid has failed"),
+        (emptied(0.5, Random(1)), {Measure.EMPTY}, "Model mid has answered"),
         (slower(4), {Measure.LATENCY, Measure.TTFT}, "Model mid has taken"),
         (inflated(2), {Measure.OUTPUT_TOKENS}, "Model mid has answered with"),
     ],
-    ids=["errors", "latency", "tokens"],
+    ids=["errors", "empty", "latency", "tokens"],
 )
 def test_a_fault_of_a_model_is_told_within_two_minutes_and_its_end(
     watcher: Watcher, fault: Fault, measures: set[Measure], words: str
@@ -108,6 +109,58 @@ def test_few_requests_are_no_evidence() -> None:
     watcher.go(LEARNED)
     watcher.go(300, failing(1.0, Random(1)))
     assert watcher.changes == []
+
+
+def test_what_fails_for_hours_does_not_become_the_usual() -> None:
+    watcher = Watcher(rate=3.0)
+    watcher.go(600)
+    watcher.go(3 * 3_600, failing(1.0, Random(1)), "mid")
+    assert watcher.told == [(Level.MODEL, "mid", Measure.ERRORS, False)]
+
+
+def test_what_fails_from_its_first_request_on_is_told() -> None:
+    watcher = Watcher(rate=6.0)
+    watcher.go(200, failing(0.9, Random(1)), "mid")
+    assert watcher.told == [(Level.MODEL, "mid", Measure.ERRORS, False)]
+    assert watcher.observatory.judged == 0, "what is presumed is not known"
+
+
+def test_what_answers_a_few_failing_requests_is_not_silent() -> None:
+    """Two requests in ten seconds are too few for a stretch, and enough to know that it lasts."""
+    watcher = Watcher(rate=6.0)
+    watcher.go(200, failing(1.0, Random(1)), "mid")
+    row = msgspec.structs.replace(next(watcher.traffic.between(0, 100)), outcome="failed", target="")
+    for _ in range(2_000):
+        watcher.now += STRETCH
+        failed = msgspec.structs.replace(row, attempts=(attempt("mid", "upstream_failed"),))
+        watcher.observatory.see([failed] * (watcher.now % 20 == 0))
+        watcher.changes += [change.now for change in watcher.observatory.close(watcher.now * SECOND)]
+    assert watcher.told == [(Level.MODEL, "mid", Measure.ERRORS, False)]
+
+
+def test_what_becomes_critical_is_told_once_more() -> None:
+    watcher = Watcher(rate=12.0)
+    watcher.go(600)
+    watcher.go(300, failing(0.15, Random(1)), "mid")
+    [first] = watcher.unexplained
+    assert str(first.severity) == "warning"
+    watcher.go(300, failing(0.9, Random(1)), "mid")
+    [_, second] = watcher.unexplained
+    assert str(second.severity) == "critical"
+    assert (second.since, second.until) == (first.since, None)
+    assert watcher.observatory.unusual == (second,)
+    watcher.go(300)
+    assert str(watcher.unexplained[-1].severity) == "critical"
+    assert not watcher.observatory.unusual
+
+
+def test_what_never_says_a_word_is_not_empty() -> None:
+    observatory = Observatory(0)
+    rows = [msgspec.structs.replace(one, output_tokens=0) for one in Traffic(1, 20.0).between(0, 900)]
+    for start in range(0, 900, STRETCH):
+        observatory.see(one for one in rows if start <= one.ended_at // SECOND < start + STRETCH)
+        observatory.close((start + STRETCH) * SECOND)
+    assert not any(name[2] is Measure.EMPTY for name in observatory._series)
 
 
 def test_a_crowd_with_long_prompts_is_no_change(watcher: Watcher) -> None:

@@ -94,6 +94,20 @@ def test_what_lasts_becomes_the_usual() -> None:
     assert detector.median == 2.0
 
 
+def test_where_nothing_settles_it_lasts_until_it_is_over() -> None:
+    detector = ChangeDetector(0.5, settles=None)
+    found = turns(detector, [0.0] * 100 + [2.0] * 2_000 + [0.0] * 20)
+    assert found[1] == (2_105, Turn.OVER)
+    assert len(found) == 2
+
+
+def test_what_is_presumed_is_usual_before_anything_came() -> None:
+    detector = ChangeDetector(0.05, presumed=(0.0,) * 30, false_alarms=1e-9)
+    ((began, turn),) = turns(detector, [1.0] * 20)
+    assert turn is Turn.BEGAN
+    assert began < 12
+
+
 def test_a_change_does_not_hide_itself() -> None:
     """What came with a change is not learned: the same change is seen again."""
     detector = ChangeDetector(0.5)

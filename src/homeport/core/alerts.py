@@ -8,7 +8,14 @@ from typing import ClassVar
 
 from homeport.core.money import Nano, format_usd
 from homeport.core.told import Severity, Told
-from homeport.core.unusual import ErrorsUnusual, FirstTokenUnusual, LatencyUnusual, SpendUnusual, TokensUnusual
+from homeport.core.unusual import (
+    AnswersEmpty,
+    ErrorsUnusual,
+    FirstTokenUnusual,
+    LatencyUnusual,
+    SpendUnusual,
+    TokensUnusual,
+)
 
 _HOUR = 3_600 * 1_000_000_000
 _DAY = 24 * _HOUR
@@ -273,6 +280,7 @@ Alert = (
     | LoopStopped
     | CacheSwitchedOff
     | ErrorsUnusual
+    | AnswersEmpty
     | LatencyUnusual
     | FirstTokenUnusual
     | TokensUnusual
@@ -291,6 +299,7 @@ KINDS: tuple[str, ...] = tuple(
         LoopStopped,
         CacheSwitchedOff,
         ErrorsUnusual,
+        AnswersEmpty,
         LatencyUnusual,
         FirstTokenUnusual,
         TokensUnusual,

@@ -31,11 +31,16 @@ class Measure(StrEnum):
     """What is measured, causes before what follows from them."""
 
     ERRORS = "errors"
+    EMPTY = "empty"
     OUTPUT_TOKENS = "output_tokens"
     INPUT_TOKENS = "input_tokens"
     LATENCY = "latency"
     TTFT = "ttft"
     SPEND = "spend"
+
+
+SHARES = frozenset({Measure.ERRORS, Measure.EMPTY})
+"""Those that are a share of the requests which got nothing."""
 
 
 class Unusual(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +49,7 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         subject: the model's name or the key's id; "" for all requests.
         since: nanoseconds since the epoch, as is `until`; that is None while it lasts.
-        usual, found: shares for errors, seconds for times, tokens a request, dollars a minute.
+        usual, found: shares for errors and empty answers, seconds for times, tokens a request, dollars a minute.
         samples: how many requests it was found by.
         settled: it has lasted so long that it counts as usual now.
     """
@@ -61,7 +66,7 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def severity(self) -> Severity:
-        failing = self.measure is Measure.ERRORS and self.found >= _CRITICAL_SHARE
+        failing = self.measure in SHARES and self.found >= _CRITICAL_SHARE
         return Severity.CRITICAL if failing else Severity.WARNING
 
     @property
@@ -84,7 +89,7 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
         return self.level, self.measure
 
     def _amount(self, value: float) -> str:
-        if self.measure is Measure.ERRORS:
+        if self.measure in SHARES:
             return f"{100 * value:.1f} %"
         if self.measure is Measure.SPEND:
             return f"${value:.4f}"
@@ -95,6 +100,10 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
 
 _WORDS = {
     Measure.ERRORS: ("has failed {} of its requests", "see its errors in the log, and let another model go first"),
+    Measure.EMPTY: (
+        "has answered {} of its requests with nothing",
+        "look at one of them, and let another model go first",
+    ),
     Measure.OUTPUT_TOKENS: (
         "has answered with {} tokens a request",
         "compare answers of before and after, for the model may be another",
@@ -125,6 +134,7 @@ class _Anomaly(Told, frozen=True, kw_only=True):
         until: when it was over, 0 before.
         usual, found, samples: see `Unusual`.
         urgent: what `severity` says, at the end too, so that who was told of the begin is told of the end.
+        worse: it was told of before, as less severe.
     """
 
     incident: str
@@ -138,6 +148,7 @@ class _Anomaly(Told, frozen=True, kw_only=True):
     found: float
     samples: int
     urgent: bool
+    worse: bool = False
     sentence: str
 
     @property
@@ -146,12 +157,14 @@ class _Anomaly(Told, frozen=True, kw_only=True):
 
     @property
     def quiet_ns(self) -> int:
-        return _QUIET_NS if self.state == BEGAN else 0
+        return _QUIET_NS if self.state == BEGAN and not self.worse else 0
 
     @property
     def dedupe_key(self) -> str:
         if self.state == OVER:
             return f"{self.kind}:{self.incident}:{OVER}"
+        if self.worse:
+            return f"{self.kind}:{self.incident}:{self.severity}"
         return f"{self.kind}:{self.level}:{self.measure}:{self.subject}"
 
     @property
@@ -163,6 +176,12 @@ class ErrorsUnusual(_Anomaly, frozen=True, kw_only=True):
     """More requests fail than usual."""
 
     kind: ClassVar[str] = "anomaly.errors"
+
+
+class AnswersEmpty(_Anomaly, frozen=True, kw_only=True):
+    """Requests succeed, and more answers than usual have nothing in them."""
+
+    kind: ClassVar[str] = "anomaly.empty"
 
 
 class LatencyUnusual(_Anomaly, frozen=True, kw_only=True):
@@ -189,10 +208,11 @@ class SpendUnusual(_Anomaly, frozen=True, kw_only=True):
     kind: ClassVar[str] = "anomaly.spend"
 
 
-Anomaly = ErrorsUnusual | LatencyUnusual | FirstTokenUnusual | TokensUnusual | SpendUnusual
+Anomaly = ErrorsUnusual | AnswersEmpty | LatencyUnusual | FirstTokenUnusual | TokensUnusual | SpendUnusual
 
 _KINDS: dict[Measure, type[Anomaly]] = {
     Measure.ERRORS: ErrorsUnusual,
+    Measure.EMPTY: AnswersEmpty,
     Measure.OUTPUT_TOKENS: TokensUnusual,
     Measure.INPUT_TOKENS: TokensUnusual,
     Measure.LATENCY: LatencyUnusual,
@@ -201,8 +221,12 @@ _KINDS: dict[Measure, type[Anomaly]] = {
 }
 
 
-def anomaly_alert(unusual: Unusual, incident: str, at: int) -> Anomaly:
-    """The alert of a finding's begin, or of its end where it has one; `at` is in nanoseconds since the epoch."""
+def anomaly_alert(unusual: Unusual, incident: str, at: int, *, worse: bool = False) -> Anomaly:
+    """The alert of a finding's begin, or of its end where it has one; `at` is in nanoseconds since the epoch.
+
+    Args:
+        worse: the begin was told already, as less severe.
+    """
     return _KINDS[unusual.measure](
         at=at,
         incident=incident,
@@ -216,6 +240,7 @@ def anomaly_alert(unusual: Unusual, incident: str, at: int) -> Anomaly:
         found=unusual.found,
         samples=unusual.samples,
         urgent=unusual.severity is Severity.CRITICAL,
+        worse=worse,
         sentence=unusual.sentence,
     )
 

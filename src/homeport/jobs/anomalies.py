@@ -11,12 +11,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.core.ports import Clock
+from homeport.core.told import Severity
 from homeport.core.unusual import Level, Measure, Unusual, anomaly_alert
 from homeport.jobs.schedule import pause
 from homeport.ledger.samples import LEAST_KNOWN_NS, news_from
 from homeport.ledger.spending import DAY, dearest_hour
 from homeport.ledger.unusual import Observatory
-from homeport.storage.alerts import raise_alert
+from homeport.storage.alerts import open_incident, raise_alert
 from homeport.storage.arrivals import Arrival, Arrivals
 from homeport.storage.unusual import Noticed, Unusuals, worst_first
 
@@ -68,6 +69,8 @@ class AnomalyWatch:
         while self._due:
             self._take(self._due[0], now)
             self._due.popleft()
+        for row in [row for row in self._told.values() if not row.told]:
+            self._tell(row.unusual, now)
         for dear in [one for one in self._dear.values() if self._is_news(self._observatory, one)]:
             self._tell(dear.unusual, now)
         return self._state(self._observatory, now)
@@ -77,7 +80,7 @@ class AnomalyWatch:
         rows = self._arrivals.begin(now - _HISTORY * self._interval_ns, _MOST_ROWS)
         observatory = replayed(rows, self._interval_ns, now)
         lasting = {_name(one): one for one in observatory.unusual}
-        self._due.extend(one for name, one in lasting.items() if name not in self._told)
+        self._due.extend(one for name, one in lasting.items() if name not in self._told or self._is_worse(one))
         self._due.extend(
             msgspec.structs.replace(row.unusual, until=now) for name, row in self._told.items() if name not in lasting
         )
@@ -86,16 +89,32 @@ class AnomalyWatch:
     def _take(self, unusual: Unusual, now: int) -> None:
         if unusual.until is not None:
             self._tell_end(unusual, now)
+        elif self._is_worse(unusual):
+            self._tell_worse(unusual, now)
         elif unusual.measure is Measure.SPEND:
             self._dear[_name(unusual)] = self._weighed(unusual, now)
         else:
             self._tell(unusual, now)
 
     def _tell(self, unusual: Unusual, now: int) -> None:
+        """What was told a moment ago is not told again; if it ended meanwhile, it is as soon as it may be."""
         incident = incident_of(unusual)
-        told = raise_alert(self._engine, anomaly_alert(unusual, incident, now))
+        alert = anomaly_alert(unusual, incident, now)
+        told = raise_alert(self._engine, alert)
+        if not told and (standing := open_incident(self._engine, alert)):
+            incident, told = standing, True
         self._told[_name(unusual)] = _noticed(unusual, incident, told=told)
         self._dear.pop(_name(unusual), None)
+
+    def _is_worse(self, unusual: Unusual) -> bool:
+        row = self._told.get(_name(unusual))
+        was_less = row is not None and row.told and row.severity != Severity.CRITICAL
+        return was_less and unusual.severity is Severity.CRITICAL
+
+    def _tell_worse(self, unusual: Unusual, now: int) -> None:
+        incident = self._told[_name(unusual)].incident
+        raise_alert(self._engine, anomaly_alert(unusual, incident, now, worse=True))
+        self._told[_name(unusual)] = _noticed(unusual, incident, told=True)
 
     def _tell_end(self, unusual: Unusual, now: int) -> None:
         name = _name(unusual)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from homeport.core.unusual import Measure
+from homeport.core.unusual import SHARES, Measure
 
 LEAST_SAMPLES = 10
 """A stretch of fewer requests says nothing; it goes on until it has them."""
@@ -21,6 +21,7 @@ _LEAST_RATE = 1e-12
 
 TOLERANCE: Mapping[Measure, float] = {
     Measure.ERRORS: 0.05,
+    Measure.EMPTY: 0.05,
     Measure.LATENCY: math.log(2),
     Measure.TTFT: math.log(2),
     Measure.INPUT_TOKENS: math.log(1.3),
@@ -31,6 +32,7 @@ TOLERANCE: Mapping[Measure, float] = {
 
 _FLOOR: Mapping[Measure, float] = {
     Measure.ERRORS: 0.0,
+    Measure.EMPTY: 0.0,
     Measure.LATENCY: 0.1,
     Measure.TTFT: 0.1,
     Measure.INPUT_TOKENS: 10,
@@ -59,7 +61,7 @@ class Stretch(msgspec.Struct, frozen=True):
         """What would be usual, where `middle` is the usual score."""
         if self.usual is not None:
             return self.usual
-        return middle if measure is Measure.ERRORS else math.exp(middle)
+        return middle if measure in SHARES else math.exp(middle)
 
     def judged(self, measure: Measure, middle: float) -> float:
         """The score; not above the usual one where the difference is too small to matter."""
@@ -80,7 +82,7 @@ class Samples(Protocol):
 
 
 class Shares:
-    """How many requests failed."""
+    """How many requests failed, or got an empty answer."""
 
     def __init__(self) -> None:
         self.count = 0

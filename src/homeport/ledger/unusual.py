@@ -8,8 +8,9 @@ from statistics import median
 import msgspec
 
 from homeport.core.caching import Kind
+from homeport.core.told import Severity
 from homeport.core.types import Outcome
-from homeport.core.unusual import Level, Measure, Unusual
+from homeport.core.unusual import SHARES, Level, Measure, Unusual
 from homeport.ledger.samples import LEAST_SAMPLES, TOLERANCE, Costs, Samples, Shares, Sizes, Stretch
 from homeport.ledger.usual import Usual
 from homeport.stats.change import ChangeDetector, Turn
@@ -21,7 +22,14 @@ at the model."""
 
 _MOST_SERIES = 2_000
 _SILENT = 60
-"""After so many stretches of time without enough requests an alarm ends: nobody knows whether it lasts."""
+"""After so many stretches of time without a request an alarm ends: nobody knows whether it lasts."""
+
+_LATELY = 6
+"""So many stretches say how bad it is now."""
+
+_LEAST_KNOWN = 30
+_NOTHING_FAILS = (0.0,) * _LEAST_KNOWN
+"""What fails from its first request on is not usual by that, nor does it become so."""
 
 _EVIDENCE = 1_000.0
 """A model with so much against it explains what its callers see, though it is not told of yet."""
@@ -31,6 +39,7 @@ _NO_FAULT = "upstream_rejected_request"
 
 _KIND: Mapping[Measure, type[Shares] | type[Sizes] | type[Costs]] = {
     Measure.ERRORS: Shares,
+    Measure.EMPTY: Shares,
     Measure.LATENCY: Sizes,
     Measure.TTFT: Sizes,
     Measure.INPUT_TOKENS: Sizes,
@@ -58,10 +67,10 @@ class _Series:
 
     def __init__(self, name: Name, since: int) -> None:
         self.name = name
-        self.detector = ChangeDetector(TOLERANCE[name[2]], false_alarms=FALSE_ALARMS[name[0]])
+        self.detector = _detector(name)
         self.samples: Samples = _KIND[name[2]]()
         self.since = since
-        self.waited = 0
+        self.closed = self.silent = self.waiting = 0
         self.lately: deque[Stretch] = deque(maxlen=64)
         self.unusual: Unusual | None = None
         self.spent = 0
@@ -72,7 +81,8 @@ class _Series:
             return self._wait()
         measure, middle = self.name[2], self.detector.median
         stretch = self.samples.stretch(self.since, until)
-        self.samples, self.since, self.waited = _KIND[measure](), until, 0
+        self.samples, self.since = _KIND[measure](), until
+        self.closed, self.silent, self.waiting = self.closed + 1, 0, 0
         self.lately.append(stretch)
         turn = self.detector.add(stretch.judged(measure, middle))
         self.spent = sum(one.cost for one in self.run) if turn is Turn.BEGAN else self.spent + stretch.cost
@@ -83,9 +93,15 @@ class _Series:
         """The stretches since the change, the newest of them at most."""
         return list(self.lately)[-self.detector.run :]
 
+    @property
+    def is_known(self) -> bool:
+        """What is usual has been seen, and not only presumed."""
+        return self.detector.learned and self.closed >= _LEAST_KNOWN
+
     def _wait(self) -> Turn | None:
-        self.waited += 1
-        if self.detector.alarmed and self.waited > _SILENT:
+        self.silent = self.silent + 1 if self.samples.count == self.waiting else 0
+        self.waiting = self.samples.count
+        if self.detector.alarmed and self.silent > _SILENT:
             self.detector.end()
             return Turn.OVER
         return None
@@ -105,9 +121,27 @@ class _Series:
             samples=sum(stretch.samples for stretch in run),
         )
 
+    def worse(self) -> Unusual | None:
+        """What is critical by now, and was not when it was found; None where that is not so."""
+        was = self.unusual
+        if was is None or self.name[2] not in SHARES or was.severity is Severity.CRITICAL:
+            return None
+        lately = list(self.lately)[-_LATELY:]
+        samples = sum(stretch.samples for stretch in lately)
+        now = msgspec.structs.replace(was, found=median(stretch.found for stretch in lately), samples=samples)
+        return now if now.severity is Severity.CRITICAL else None
+
+
+def _detector(name: Name) -> ChangeDetector:
+    level, _, measure = name
+    tolerance, rate = TOLERANCE[measure], FALSE_ALARMS[level]
+    if measure in SHARES:
+        return ChangeDetector(tolerance, least=_LEAST_KNOWN, false_alarms=rate, settles=None, presumed=_NOTHING_FAILS)
+    return ChangeDetector(tolerance, least=_LEAST_KNOWN, false_alarms=rate)
+
 
 class Change(msgspec.Struct, frozen=True):
-    """Something began to be unusual, or is so no longer: then `now.until` says since when."""
+    """Something began to be unusual, became critical, or is unusual no longer: then `now.until` says since when."""
 
     now: Unusual
 
@@ -123,6 +157,7 @@ class Observatory:
         self._series: OrderedDict[Name, _Series] = OrderedDict()
         self._usual = Usual()
         self._met: dict[tuple[str, ...], list[float]] = {}
+        self._speaking: OrderedDict[str, None] = OrderedDict()
         self._opened = began
 
     @property
@@ -133,7 +168,7 @@ class Observatory:
     @property
     def judged(self) -> int:
         """How many series are known well enough to be judged."""
-        return sum(series.detector.learned for series in self._series.values())
+        return sum(series.is_known for series in self._series.values())
 
     def spent(self, unusual: Unusual) -> int:
         """Nano-dollars that went since a change of spending that lasts; 0 of one that is forgotten."""
@@ -148,7 +183,10 @@ class Observatory:
                 for level, subject in ((Level.ALL, ""), (Level.KEY, one.key_id)):
                     self._costs(level, subject).add(one.cost)
             answered = one.outcome == Outcome.COMPLETED.value and one.target
-            if answered and one.cache in ("", Kind.MISS.value) and len(one.attempts) == 1:
+            if not answered or one.cache not in ("", Kind.MISS.value):
+                continue
+            self._see_empty(one)
+            if len(one.attempts) == 1:
                 for measure, value in _sizes(one):
                     self._see_size(one, measure, log(value))
 
@@ -173,6 +211,9 @@ class Observatory:
             if turn is Turn.BEGAN and not self._explained(series.name):
                 series.unusual = series.finding()
                 yield Change(series.unusual)
+            elif turn is None and (worse := series.worse()) is not None:
+                series.unusual = worse
+                yield Change(worse)
             elif turn in (Turn.OVER, Turn.SETTLED) and series.unusual is not None:
                 was, series.unusual = series.unusual, None
                 yield Change(msgspec.structs.replace(was, until=until, settled=turn is Turn.SETTLED))
@@ -221,6 +262,16 @@ class Observatory:
             elif attempt.error.startswith(_FAULTS) and attempt.error != _NO_FAULT:
                 self._shares(Level.MODEL, attempt.target).add(True)
 
+    def _see_empty(self, one: Arrival) -> None:
+        """Models that never say a word, such as those of embeddings, have nothing to be empty."""
+        if one.output_tokens:
+            self._speaking[one.target] = None
+            self._speaking.move_to_end(one.target)
+            if len(self._speaking) > _MOST_SERIES:
+                self._speaking.popitem(last=False)
+        if one.target in self._speaking:
+            self._shares(Level.MODEL, one.target, Measure.EMPTY).add(not one.output_tokens)
+
     def _see_size(self, one: Arrival, measure: Measure, value: float) -> None:
         caller = (measure, one.key_id, one.target)
         self._met.setdefault(caller, []).append(value)
@@ -237,8 +288,8 @@ class Observatory:
             series = self._series[name] = _Series(name, self._opened)
         return series.samples
 
-    def _shares(self, level: Level, subject: str) -> Shares:
-        found = self._of((level, subject, Measure.ERRORS))
+    def _shares(self, level: Level, subject: str, measure: Measure = Measure.ERRORS) -> Shares:
+        found = self._of((level, subject, measure))
         assert isinstance(found, Shares)
         return found
 

@@ -12,6 +12,7 @@ most once in so many scores.
 
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Sequence
 from enum import Enum
 
 _GREATEST = 0.05
@@ -47,7 +48,8 @@ class ChangeDetector:
         most: scores that are remembered.
         false_alarms: an unchanged series is alarmed at most once in 1 / false_alarms scores.
         calm: so many usual scores in a row end an alarm.
-        settles: after so many scores an alarm ends in any case.
+        settles: after so many scores an alarm ends in any case; None: it does not.
+        presumed: scores that count as usual before any came.
     """
 
     def __init__(
@@ -58,7 +60,8 @@ class ChangeDetector:
         most: int = 360,
         false_alarms: float = 1e-7,
         calm: int = 6,
-        settles: int = 360,
+        settles: int | None = 360,
+        presumed: Sequence[float] = (),
     ) -> None:
         self._tolerance = tolerance
         self._least = least
@@ -75,6 +78,8 @@ class ChangeDetector:
         self._above = 0
         self._quiet = 0
         self.alarmed = False
+        for score in presumed:
+            self._learn(score)
 
     @property
     def learned(self) -> bool:
@@ -135,7 +140,7 @@ class ChangeDetector:
         self._quiet = 0 if score > self._line else self._quiet + 1
         if self._quiet >= self._calm:
             return self._end(Turn.OVER)
-        if self._above >= self._settles:
+        if self._settles is not None and self._above >= self._settles:
             self._usual.clear()
             self._sorted.clear()
             return self._end(Turn.SETTLED)

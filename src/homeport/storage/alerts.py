@@ -187,6 +187,15 @@ def is_over(engine: Engine, alert: StoredAlert) -> bool:
         return connection.execute(select(alerts.c.id).where(alerts.c.dedupe_key == ended)).first() is not None
 
 
+def open_incident(engine: Engine, alert: Alert) -> str:
+    """The incident that was told last of what an alert is about, where its end was not told; else ""."""
+    newest = select(alerts).where(alerts.c.dedupe_key == _short(alert.dedupe_key)).order_by(alerts.c.at.desc()).limit(1)
+    with engine.connect() as connection:
+        row = connection.execute(newest).mappings().first()
+    told = None if row is None else _stored(row)
+    return told.incident if told is not None and told.lasts and not is_over(engine, told) else ""
+
+
 def send_again(engine: Engine, alert_id: str, webhooks: Sequence[str], now: int) -> bool:
     """Begin anew at these webhooks, whatever became of it there; False if there is no such alert."""
     with writing(engine) as connection:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -122,6 +123,18 @@ def test_one_that_is_not_told_of_again_lasts_until_its_end() -> None:
     assert lasting["endsAt"] == "1970-01-02T00:16:40.000000Z"
     assert single["endsAt"] == "1970-01-01T01:16:40.000000Z"
     assert "generatorURL" not in lasting
+
+
+@pytest.mark.slow
+def test_what_became_critical_is_shown_as_that_alone(running: Alertmanager) -> None:
+    now = time.time_ns()
+    said: dict[str, Any] = {"incident": "inc_8", "since": now - 90 * SECOND}
+    assert running.post(msgspec.structs.replace(begun(**said), severity="warning")) == 200
+    eventually(lambda: len(running.active("inc_8")) == 1, str)
+    assert running.post(begun(**said, worse=True)) == 200
+    eventually(lambda: [one["labels"]["severity"] for one in running.active("inc_8")] == ["critical"], str)
+    assert running.post(begun(**said, state="over", until=now)) == 200
+    eventually(lambda: running.active("inc_8") == [], str)
 
 
 def test_a_token_is_sent_and_none_is_not() -> None:

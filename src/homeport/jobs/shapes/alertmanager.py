@@ -6,10 +6,12 @@ Alertmanager may think that it lasts.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from pydantic import SecretStr
 
+from homeport.core.told import Severity
 from homeport.jobs.post import Post
 from homeport.storage.alerts import StoredAlert
 
@@ -22,25 +24,30 @@ _LABELS = ("level", "subject", "measure", "budget", "project")
 
 
 def write(alert: StoredAlert, secret: SecretStr, at: int, link: str) -> Post:
-    """A list of one alert; the secret is a bearer token, where Alertmanager is behind something that wants one."""
-    known = {name: str(alert.data[name]) for name in _LABELS if alert.data.get(name)}
-    told = {
-        "labels": {
-            "alertname": alert.kind,
-            "severity": alert.severity,
-            "service": "homeport",
-            "incident": alert.incident,
-            **known,
-        },
-        "annotations": {"summary": alert.summary},
-        "startsAt": _time(alert.since),
-        "endsAt": _time(_ends(alert, at * _NS_PER_SECOND)),
-        **({"generatorURL": link} if link else {}),
-    }
+    """A list of one alert; the secret is a bearer token, where Alertmanager is behind something that wants one.
+
+    What has become more severe is another alert there, by its labels: the former ends.
+    """
+    now = at * _NS_PER_SECOND
+    told = [_told(alert, alert.severity, _ends(alert, now), link)]
+    if alert.data.get("worse"):
+        told.append(_told(alert, Severity.WARNING, now, link))
     headers = {"content-type": "application/json"}
     if token := secret.get_secret_value():
         headers["authorization"] = f"Bearer {token}"
-    return Post(headers=headers, body=msgspec.json.encode([told]))
+    return Post(headers=headers, body=msgspec.json.encode(told))
+
+
+def _told(alert: StoredAlert, severity: str, ends: int, link: str) -> dict[str, Any]:
+    known = {name: str(alert.data[name]) for name in _LABELS if alert.data.get(name)}
+    labels = {"alertname": alert.kind, "severity": severity, "service": "homeport", "incident": alert.incident}
+    return {
+        "labels": {**labels, **known},
+        "annotations": {"summary": alert.summary},
+        "startsAt": _time(alert.since),
+        "endsAt": _time(ends),
+        **({"generatorURL": link} if link else {}),
+    }
 
 
 def _ends(alert: StoredAlert, now: int) -> int:
