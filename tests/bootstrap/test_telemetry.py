@@ -139,6 +139,7 @@ def test_upstreams_are_where_the_configuration_and_the_engines_say(home: Home) -
     )
     atlas = ConfiguredAtlas(asked, home)
     assert (atlas.model("public"), atlas.model("gone")) == ("m", "gone")
+    assert [atlas.upstream(target) for target in ("public", "o", "gone")] == ["p", "own", ""]
     assert atlas.place("azure") == Place("azure.ai.openai", "one.example", 443)
     assert atlas.place("p") == Place("simulated", "", 0)
     assert atlas.place("own") == Place("llamacpp", "", 0)

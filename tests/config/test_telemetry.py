@@ -40,6 +40,7 @@ def test_the_variables_fill_what_is_left_out() -> None:
             "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
             "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20hp-secret,x-team=a",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "2500",
+            "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
             "OTEL_SERVICE_NAME": "gate",
             "OTEL_RESOURCE_ATTRIBUTES": "service.name=other,deployment.environment.name=prod",
             "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
@@ -49,6 +50,7 @@ def test_the_variables_fill_what_is_left_out() -> None:
     )
     export, traces = told.export, told.traces
     assert (export.address, export.protocol, export.timeout_seconds) == ("https://collector.example:4317", "grpc", 2.5)
+    assert export.compression == "gzip"
     headers = {name: value.get_secret_value() for name, value in export.headers.items()}
     assert headers == {"authorization": "Bearer hp-secret", "x-team": "a"}
     assert (traces.enabled, traces.sample_ratio, traces.follow_caller) == (True, 0.25, True)
@@ -79,6 +81,7 @@ def test_all_of_it_can_be_switched_off() -> None:
         (ENDPOINT, "collector"),
         (ENDPOINT, "https://user:password@collector"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "-1"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "a b=1"),

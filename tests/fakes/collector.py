@@ -1,5 +1,6 @@
 """A receiver of OTLP: it keeps what it is sent, over HTTP or gRPC, read with OpenTelemetry's own schema."""
 
+import gzip
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,6 +73,8 @@ class HttpCollector(Received):
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
+                if self.headers["content-encoding"] == "gzip":
+                    body = gzip.decompress(body)
                 received.late.wait(30)
                 if received.status == 200:
                     received.take(self.path, dict(self.headers.items()), body)

@@ -3,23 +3,26 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from pydantic import SecretStr
 
 from homeport.config.telemetry import ExportSettings, TelemetrySettings
-from homeport.core.errors import ConfigError
+from homeport.core.errors import ConfigError, UpstreamRefused
+from homeport.core.types import Attempt, Outcome
 from homeport.pipeline.trail import TracePolicy
 from homeport.telemetry import semconv as names
 from homeport.telemetry.meters import OtlpMeters
-from homeport.telemetry.otlp import OtlpSender
+from homeport.telemetry.otlp import OtlpSender, Sender
 from homeport.telemetry.spans import Span, spans_of
 from tests.fakes.cascading import sure
 from tests.fakes.collector import GrpcCollector, HttpCollector, attributes
 from tests.fakes.house import CHAT, MID, STREAM, House
 from tests.fakes.upstream import spoken
-from tests.telemetry.test_spans import Map
+from tests.telemetry.test_spans import REPEATING, Map
 
+SENT_BY = Sender(version="9.9", instance="home_1")
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -49,7 +52,7 @@ async def spans() -> list[Span]:
 
 async def test_they_arrive_as_they_are(collector: Any) -> None:
     protocol = "http" if isinstance(collector, HttpCollector) else "grpc"
-    sender = OtlpSender(settings(collector.url, protocol), "9.9")
+    sender = OtlpSender(settings(collector.url, protocol), SENT_BY)
     try:
         sent = await spans()
         assert sender.send(sent)
@@ -59,6 +62,7 @@ async def test_they_arrive_as_they_are(collector: Any) -> None:
     assert collector.resource == {
         "service.name": "homeport",
         "service.version": "9.9",
+        "service.instance.id": "home_1",
         "deployment.environment.name": "test",
     }
     request, call = collector.spans
@@ -72,9 +76,22 @@ async def test_they_arrive_as_they_are(collector: Any) -> None:
         assert attributes(came.attributes) == dict(span.attributes)
 
 
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+async def test_they_are_packed_where_that_is_wanted(collector: Any, compression: str) -> None:
+    protocol = "http" if isinstance(collector, HttpCollector) else "grpc"
+    told = settings(collector.url, protocol)
+    packed = told.export.model_copy(update={"compression": compression})
+    sender = OtlpSender(told.model_copy(update={"export": packed}), SENT_BY)
+    assert sender.send(await spans())
+    sender.close()
+    assert len(collector.spans) == 2
+    if protocol == "http":
+        assert collector.headers[0].get("content-encoding", "none") == compression
+
+
 async def test_newer_names_are_sent_where_they_are_wanted() -> None:
     with HttpCollector() as collector:
-        sender = OtlpSender(settings(collector.url, latest_names=True), "9.9")
+        sender = OtlpSender(settings(collector.url, latest_names=True), SENT_BY)
         span = (await spans())[1]
         told = {**span.attributes, names.CACHE_WRITE_TOKENS: 7}
         sender.send([Span(**{name: getattr(span, name) for name in span.__struct_fields__} | {"attributes": told})])
@@ -86,7 +103,7 @@ async def test_newer_names_are_sent_where_they_are_wanted() -> None:
 
 async def test_a_collector_that_refuses_or_is_gone_costs_the_spans(caplog: pytest.LogCaptureFixture) -> None:
     with HttpCollector() as collector:
-        sender = OtlpSender(settings(collector.url), "9.9")
+        sender = OtlpSender(settings(collector.url), SENT_BY)
         collector.status = 400
         assert not sender.send(await spans())
     assert not sender.send(await spans())
@@ -100,7 +117,7 @@ def test_without_opentelemetry_it_says_what_to_install(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("importlib.import_module", missing)
     with pytest.raises(ConfigError) as caught:
-        OtlpSender(settings("http://127.0.0.1:1"), "9.9")
+        OtlpSender(settings("http://127.0.0.1:1"), SENT_BY)
     assert (caught.value.code, "homeport[otlp]" in caught.value.hint) == ("telemetry_missing", True)
 
 
@@ -118,7 +135,7 @@ def points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
 @pytest.mark.parametrize("latest", [False, True])
 async def test_figures_of_a_stream_have_the_names_of_the_conventions(latest: bool) -> None:
     reader = InMemoryMetricReader()
-    meters = OtlpMeters(settings("http://127.0.0.1:1", latest_names=latest), "9.9", Map(), reader)
+    meters = OtlpMeters(settings("http://127.0.0.1:1", latest_names=latest), SENT_BY, Map(), reader)
     meters.observe((await asked(STREAM)).event)
     found = points(reader)
     meters.close()
@@ -146,9 +163,30 @@ async def test_figures_of_a_stream_have_the_names_of_the_conventions(latest: boo
     assert any(name.endswith("time_per_output_chunk") for name in found)
 
 
+async def test_each_call_counts_by_itself_and_so_does_each_failure() -> None:
+    """As its spans do: a retry that saves the request hides no failure of the upstream's."""
+    house = House(MID, traces=TracePolicy(), resilience=REPEATING)
+    house.upstreams["mid"].script(UpstreamRefused("no", status=503, retryable=True), sure())
+    await house.ask()
+    untraced = tuple(msgspec.structs.replace(one, span_id="", upstream="") for one in house.event.attempts)
+    skipped = Attempt(target="mid", error="circuit_open", started_ns=1, ended_ns=1)
+    failed = msgspec.structs.replace(
+        house.event, outcome=Outcome.FAILED, target="", upstream="", attempts=(skipped, untraced[0])
+    )
+    reader = InMemoryMetricReader()
+    meters = OtlpMeters(settings("http://127.0.0.1:1"), SENT_BY, Map(), reader)
+    meters.observe(house.event)
+    meters.observe(failed)
+    found = {point.attributes.get(names.ERROR, ""): point for point in points(reader)[names.DURATION]}
+    meters.close()
+    assert {error: point.count for error, point in found.items()} == {"": 1, house.event.attempts[0].error: 2}
+    assert {point.attributes[names.PROVIDER] for point in found.values()} == {"openai"}
+    assert {point.attributes[names.SERVER_ADDRESS] for point in found.values()} == {"at-mid.example"}
+
+
 async def test_figures_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     with HttpCollector() as collector:
-        meters = OtlpMeters(settings(collector.url), "9.9", Map())
+        meters = OtlpMeters(settings(collector.url), SENT_BY, Map())
         meters.observe((await asked()).event)
         meters.close()
         sent = {

@@ -30,6 +30,9 @@ class Map:
     def model(self, target: str) -> str:
         return f"{target}-1"
 
+    def upstream(self, target: str) -> str:
+        return f"at-{target}"
+
     def place(self, upstream: str) -> Place:
         return Place("openai", f"{upstream}.example", 443)
 

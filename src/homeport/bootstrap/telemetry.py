@@ -17,10 +17,11 @@ from homeport.core.events import RequestFinished
 from homeport.core.types import DataClass
 from homeport.engines.base import Endpoint
 from homeport.privacy.recognize import load_recognizers
+from homeport.storage.holders import read_home_id
 from homeport.storage.published import publish
 from homeport.telemetry.content import Redactor, content_of
 from homeport.telemetry.meters import OtlpMeters
-from homeport.telemetry.otlp import OtlpSender, exporter
+from homeport.telemetry.otlp import OtlpSender, Sender, exporter
 from homeport.telemetry.semconv import PROVIDERS
 from homeport.telemetry.spans import Place, Span, Value, spans_of
 from homeport.telemetry.traces import TraceExport
@@ -57,13 +58,16 @@ class Telemetry:
         self._meters: OtlpMeters | None = None
         try:
             self._set_up(settings)
-        except ConfigError as error:
+        except (ConfigError, StorageError) as error:
             logger.error("nothing is sent to a collector: %s; %s", error.message, error.hint)
 
     def _set_up(self, settings: Settings) -> None:
         telemetry, atlas = settings.telemetry, ConfiguredAtlas(settings, self._home)
+        if not telemetry.is_on:
+            return
+        sent_by = Sender(version=__version__, instance=read_home_id(self._home.identity))
         if telemetry.traces.enabled:
-            self._sender = OtlpSender(telemetry, __version__)
+            self._sender = OtlpSender(telemetry, sent_by)
             look = _content(settings, self._home)
 
             def make(event: RequestFinished) -> list[Span]:
@@ -73,7 +77,7 @@ class Telemetry:
             most = telemetry.traces.max_waiting
             self._export = TraceExport(make, self._sender.send, most=most, settle_s=settle)
         if telemetry.metrics.enabled:
-            self._meters = OtlpMeters(telemetry, __version__, atlas)
+            self._meters = OtlpMeters(telemetry, sent_by, atlas)
 
     def seen(self, events: Sequence[RequestFinished]) -> None:
         """Requests that are in the ledger now."""
@@ -120,6 +124,7 @@ class ConfiguredAtlas:
     def __init__(self, settings: Settings, home: Home) -> None:
         self._home = home
         self._models = {one.public_name: one.model for tier in settings.tiers for one in tier.targets}
+        self._upstreams = {one.public_name: one.upstream for tier in settings.tiers for one in tier.targets}
         self._engines = {name: engine.engine for name, engine in settings.engines.items()}
         self._places = {
             name: _place(PROVIDERS.get(one.provider, one.provider), one.base_url or "")
@@ -130,6 +135,9 @@ class ConfiguredAtlas:
 
     def model(self, target: str) -> str:
         return self._models.get(target, target)
+
+    def upstream(self, target: str) -> str:
+        return self._upstreams.get(target, "")
 
     def place(self, upstream: str) -> Place:
         found = self._places.get(upstream)

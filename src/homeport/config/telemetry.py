@@ -15,10 +15,12 @@ from homeport.config.section import Section
 from homeport.core.errors import ConfigError
 
 Protocol = Literal["http", "grpc"]
+Compression = Literal["none", "gzip"]
 Share = Annotated[Finite, Field(ge=0, le=1)]
 
 _ADDRESSES = {"http": "http://127.0.0.1:4318", "grpc": "http://127.0.0.1:4317"}
 _PROTOCOLS = {"grpc": "grpc", "http/protobuf": "http"}
+_COMPRESSIONS = ("none", "gzip")
 _SAMPLERS: Mapping[str, tuple[bool, float | None]] = {
     "always_on": (False, 1.0),
     "always_off": (False, 0.0),
@@ -53,6 +55,9 @@ class ExportSettings(Section):
         description="Base URL of a collector, without /v1/traces. Left out: this machine, port 4318, or 4317 for gRPC.",
     )
     protocol: Protocol = Field(default="http", description="`http` (protobuf over HTTP) or `grpc`.")
+    compression: Compression = Field(
+        default="none", description="`gzip` takes less of the network, and more of the processor."
+    )
     headers: Headers = Field(
         default_factory=dict,
         repr=False,
@@ -166,6 +171,7 @@ def _export(said: Mapping[str, str]) -> dict[str, Any]:
     readers: Mapping[str, Callable[[str], Any]] = {
         "endpoint": str,
         "protocol": _protocol,
+        "compression": _compression,
         "headers": lambda text: {name.lower(): SecretStr(value) for name, value in _pairs(text).items()},
         "timeout_seconds": _seconds,
     }
@@ -208,6 +214,12 @@ def _protocol(text: str) -> str:
     if text not in _PROTOCOLS:
         raise _wrong("OTEL_EXPORTER_OTLP_PROTOCOL")
     return _PROTOCOLS[text]
+
+
+def _compression(text: str) -> str:
+    if text not in _COMPRESSIONS:
+        raise _wrong("OTEL_EXPORTER_OTLP_COMPRESSION")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -5,7 +5,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from homeport.config.telemetry import TelemetrySettings
+import msgspec
+
+from homeport.config.telemetry import ExportSettings, TelemetrySettings
 from homeport.core.errors import ConfigError
 from homeport.telemetry.semconv import Naming
 from homeport.telemetry.spans import Span
@@ -17,6 +19,17 @@ _OWN_LOGGERS = ("opentelemetry.exporter", "opentelemetry.sdk")
 _SCOPE = "homeport"
 
 
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """Which program sends.
+
+    Attributes:
+        instance: an id of its own: without it the figures of two would be taken for those of one.
+    """
+
+    version: str
+    instance: str
+
+
 class OtlpSender:
     """Sends spans to one collector.
 
@@ -24,15 +37,15 @@ class OtlpSender:
         ConfigError: telemetry_missing, where OpenTelemetry's packages are not installed.
     """
 
-    def __init__(self, settings: TelemetrySettings, version: str) -> None:
+    def __init__(self, settings: TelemetrySettings, sent_by: Sender) -> None:
         sdk = load("opentelemetry.sdk.trace")
         self._trace = load("opentelemetry.trace")
         self._span: Any = sdk.ReadableSpan
         self._event: Any = sdk.Event
         self._naming = Naming(settings.latest_names)
         self._exporter = exporter("trace", "OTLPSpanExporter", settings)
-        self._resource = resource_of(settings, version)
-        self._scope = load("opentelemetry.sdk.util.instrumentation").InstrumentationScope(_SCOPE, version)
+        self._resource = resource_of(settings, sent_by)
+        self._scope = load("opentelemetry.sdk.util.instrumentation").InstrumentationScope(_SCOPE, sent_by.version)
         self._done: Any = load("opentelemetry.sdk.trace.export").SpanExportResult.SUCCESS
         hush()
 
@@ -74,9 +87,10 @@ class OtlpSender:
         return {self._naming.of(name): value for name, value in attributes.items()}
 
 
-def resource_of(settings: TelemetrySettings, version: str) -> Any:
+def resource_of(settings: TelemetrySettings, sent_by: Sender) -> Any:
     """Who sends: what the configuration says, and nothing of this machine or its environment."""
-    about = {**settings.resource, "service.name": settings.service_name, "service.version": version}
+    named = {"service.name": settings.service_name, "service.version": sent_by.version}
+    about = {"service.instance.id": sent_by.instance, **settings.resource, **named}
     return load("opentelemetry.sdk.resources").Resource(about)
 
 
@@ -89,6 +103,7 @@ def hush() -> None:
 def exporter(signal: str, name: str, settings: TelemetrySettings, **more: Any) -> Any:
     """OpenTelemetry's exporter of a signal, `trace` or `metric`, by its name in their modules. Raises ConfigError."""
     export = settings.export
+    more["compression"] = _compression(export)
     headers = {header: value.get_secret_value() for header, value in export.headers.items()}
     if export.protocol == "grpc":
         module = load(f"opentelemetry.exporter.otlp.proto.grpc.{signal}_exporter")
@@ -98,6 +113,15 @@ def exporter(signal: str, name: str, settings: TelemetrySettings, **more: Any) -
     path = {"trace": "v1/traces", "metric": "v1/metrics"}[signal]
     more |= {"endpoint": f"{export.address}/{path}"}
     return getattr(module, name)(headers=headers, timeout=export.timeout_seconds, **more)
+
+
+def _compression(export: ExportSettings) -> Any:
+    """In the words of the exporter."""
+    if export.protocol == "grpc":
+        words = load("grpc").Compression
+        return words.Gzip if export.compression == "gzip" else words.NoCompression
+    words = load("opentelemetry.exporter.otlp.proto.http").Compression
+    return words.Gzip if export.compression == "gzip" else words.NoCompression
 
 
 def load(name: str) -> Any:

@@ -82,6 +82,9 @@ class Atlas(Protocol):
     def model(self, target: str) -> str:
         """What its upstream calls a target; the target's own name where it is not known."""
 
+    def upstream(self, target: str) -> str:
+        """Which engine or provider has a target; "" where it is not known."""
+
     def place(self, upstream: str) -> Place:
         """Where an upstream or one of its replicas is."""
 
