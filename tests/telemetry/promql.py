@@ -24,7 +24,14 @@ LLAMACPP = {
     *("llamacpp:prompt_tokens_total", "llamacpp:tokens_predicted_total"),
     *("llamacpp:requests_processing", "llamacpp:requests_deferred"),
 }
-"""What rules may take from the engines; tests/e2e/test_prometheus.py finds them at real ones."""
+"""What rules may take from the engines; tests/e2e/test_prometheus.py, and for vLLM tests/conformance, find them."""
+OF_VLLM = {
+    *("engines: Memory for what it has read", "engines: Found in the prefix cache"),
+    "engines: First token, as the engine sees it",
+}
+"""Panels that vLLM alone has something for."""
+RECORDS = ("tokens_read:rate5m", "tokens_written:rate5m", "requests_running", "requests_waiting")
+"""What every engine that counts is recorded as, after `homeport:engine_`."""
 
 _FILLED = {"$__rate_interval": "1m", "$__interval": "1m", "$instance": ".*"}
 

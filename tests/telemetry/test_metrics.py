@@ -50,6 +50,15 @@ def test_a_request() -> None:
     assert found[f"homeport_time_to_first_byte_seconds_sum{{{of}}}"] == pytest.approx(0.001)
 
 
+def test_the_first_refused_configuration_is_an_increase() -> None:
+    """Of a series that begins with 1 Prometheus says that it never increased."""
+    metrics = Metrics()
+    for result in ("adopted", "refused"):
+        assert values(metrics)[f'homeport_config_reloads_total{{result="{result}"}}'] == 0
+    metrics.reloads.labels("refused").inc()
+    assert values(metrics)['homeport_config_reloads_total{result="refused"}'] == 1
+
+
 def test_what_the_cache_answered() -> None:
     hit = msgspec.structs.replace(finished("r1", cost=0), cache="hit", saved_cost=700)
     found = observed(hit, msgspec.structs.replace(hit, cache="miss", saved_cost=0, cost=5), hit, finished("r2"))

@@ -74,6 +74,8 @@ class Metrics:
             ("result",),
             registry=registry,
         )
+        for result in ("adopted", "refused"):
+            self.reloads.labels(result)  # Prometheus sees no increase in a series that begins with 1.
         self.tasks = Gauge("homeport_tasks", "Tasks of the event loop", registry=registry)
         self.upstream_connections = Gauge(
             "homeport_upstream_connections", "Open connections to upstreams, idle ones included", registry=registry

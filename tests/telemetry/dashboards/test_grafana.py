@@ -111,3 +111,15 @@ def test_legends_are_labels_of_the_query(boards: dict[str, dict[str, Any]]) -> N
 
 def test_dashboards_are_linked_and_described() -> None:
     assert all(one.what.endswith(".") and one.rows for one in DASHBOARDS)
+
+
+def test_what_may_be_below_nothing_is_drawn_there(boards: dict[str, dict[str, Any]]) -> None:
+    """More than all of an error budget can be spent."""
+    lows = {
+        panel["title"]: panel["fieldConfig"]["defaults"].get("min")
+        for board in boards.values()
+        for panel in board["panels"]
+        if panel["type"] != "row"
+    }
+    assert lows.pop("Error budget left") is None
+    assert set(lows.values()) == {0.0}

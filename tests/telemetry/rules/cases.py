@@ -163,12 +163,24 @@ MINUTES = (
     Case(
         alert="HomeportAlertsUndelivered",
         series={
-            'homeport_alert_deliveries{instance="g",webhook="pager",state="failed"}': "0x9 3x20 0x30",
+            'homeport_alert_deliveries{instance="g",webhook="pager",state="failed"}': "0x9 2x20 0x30",
+            'homeport_alert_deliveries{instance="h",webhook="pager",state="failed"}': "0x9 2x20 0x30",
+            'homeport_alert_deliveries{instance="g",webhook="pager",state="late"}': "_x10 1x20 _x30",
             'homeport_alert_deliveries{instance="g",webhook="pager",state="waiting"}': "5x60",
         },
         quiet_at="9m",
         labels={"webhook": "pager"},
-        summary="3 alert(s) of the last day did not reach pager.",
+        summary="3 alert(s) of the last day have not reached pager.",
+    ),
+    Case(
+        alert="HomeportSpansLost",
+        series={
+            'homeport_traced_requests_total{instance="g",result="failed"}': "0+120x30 3600x40",
+            'homeport_traced_requests_total{instance="h",result="failed"}': "0+120x30 3600x40",
+            'homeport_traced_requests_total{instance="g",result="sent"}': "0+600x70",
+        },
+        labels={"result": "failed"},
+        summary="Spans of 2 requests a second do not reach the collector (failed).",
     ),
     Case(
         alert="HomeportConfigurationRefused",

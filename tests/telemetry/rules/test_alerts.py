@@ -14,7 +14,7 @@ from homeport.telemetry.export import Places, export
 from homeport.telemetry.rules.alerts import BURN_RULES, alert_rules
 from homeport.telemetry.rules.engines import engine_rules
 from homeport.telemetry.rules.requests import request_rules
-from homeport.telemetry.rules.rule import Alerting, quoted
+from homeport.telemetry.rules.rule import RUNBOOKS, Alerting, quoted
 from tests.e2e.prometheus import installed, promtool
 from tests.telemetry.promql import selectors
 from tests.telemetry.rules.cases import CONFIG, HOURS, MINUTES, PROMISED, PROMISING, Case
@@ -33,9 +33,10 @@ def alerts(found: Settings) -> list[Alerting]:
 def story(case: Case, rules: Sequence[Alerting], interval: str) -> dict[str, Any]:
     """One test of promtool's: nothing, the alert with its words, nothing."""
     rule = next(one for one in rules if one.alert == case.alert and one.labels.get("of") == case.labels.get("of"))
+    description = rule.action.replace("{{ $labels.upstream }}", "smol")
     fired = {
         "exp_labels": {"severity": rule.severity, **case.labels},
-        "exp_annotations": {"summary": case.summary, "action": rule.action.replace("{{ $labels.upstream }}", "smol")},
+        "exp_annotations": {"summary": case.summary, "description": description, "runbook_url": rule.runbook},
     }
     times: Mapping[str, list[Any]] = {case.quiet_at: [], case.fires_at: [fired], case.clears_at: []}
     return {
@@ -76,6 +77,14 @@ def test_every_alert_has_a_case(tmp_path: Path) -> None:
     told = {rule.alert for rule in alerts(settings(tmp_path))}
     assert told == {case.alert for case in (*MINUTES, *HOURS)}
     assert {rule.alert for rule in alerts(settings(tmp_path, PROMISING))} - told == {case.alert for case in PROMISED}
+
+
+def test_every_alert_has_its_place_in_the_runbook(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / RUNBOOKS.rpartition("/docs/")[2]).read_text(encoding="utf-8")
+    headings = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
+    told = [*alerts(settings(tmp_path)), *alerts(settings(tmp_path, PROMISING))]
+    assert {rule.alert for rule in told} == set(headings)
+    assert {rule.runbook.partition("#")[2] for rule in told} == {heading.lower() for heading in headings}
 
 
 def test_burn_rates_are_those_of_the_ledger() -> None:

@@ -92,7 +92,9 @@ def _target(query: Query, letter: str, panel: Panel) -> dict[str, Any]:
 
 
 def _field(panel: Panel) -> dict[str, Any]:
-    field: dict[str, Any] = {"unit": panel.unit.value, "thresholds": _thresholds(panel), "min": 0}
+    field: dict[str, Any] = {"unit": panel.unit.value, "thresholds": _thresholds(panel)}
+    if panel.least is not None:
+        field["min"] = panel.least
     if panel.view is View.LINES:
         drawn: dict[str, Any] = {"fillOpacity": 20 if panel.stacked else 5, "showPoints": "never", "lineWidth": 1}
         drawn["stacking"] = {"mode": "normal" if panel.stacked else "none", "group": "A"}

@@ -48,6 +48,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
         warn, alarm: values from which it is yellow and red; None for no colour. Where `warn` is the higher one,
             it is red below `alarm`.
         stacked: its series are parts of a whole.
+        least: where the scale begins; None: where the figures do.
     """
 
     title: str
@@ -60,6 +61,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     warn: float | None = None
     alarm: float | None = None
     stacked: bool = False
+    least: float | None = 0.0
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ _PROMISED = (
         unit=Unit.SHARE,
         warn=0.5,
         alarm=0.1,
+        least=None,
     ),
     Panel(
         title="Kept",
@@ -97,6 +98,14 @@ _HOUSE = (
         title="Not as usual",
         what="Models, keys or all traffic, by what was measured; `homeport status` says each in one sentence.",
         queries=(Query(f"max by (level, measure) (homeport_unusual{{{HERE}}})", "{{level}} {{measure}}"),),
+    ),
+    Panel(
+        title="Spans",
+        what="Requests whose spans were sent, dropped because too many waited, or lost on the way.",
+        queries=(
+            Query(f"max by (result) (rate(homeport_traced_requests_total{{{HERE}}}[$__rate_interval]))", "{{result}}"),
+        ),
+        unit=Unit.PER_SECOND,
     ),
     Panel(
         title="Configurations",

@@ -167,10 +167,19 @@ def _house(settings: Settings) -> Iterator[Alerting]:
     )
     yield Alerting(
         alert="HomeportAlertsUndelivered",
-        expr='max by (webhook) (homeport_alert_deliveries{state="failed"}) > 0',
+        expr='sum by (webhook) (max by (webhook, state) (homeport_alert_deliveries{state=~"failed|late"})) > 0',
         severity=TICKET,
-        summary="{{ $value }} alert(s) of the last day did not reach {{ $labels.webhook }}.",
+        summary="{{ $value }} alert(s) of the last day have not reached {{ $labels.webhook }}.",
         action="Run: homeport alerts list",
+    )
+    yield Alerting(
+        alert="HomeportSpansLost",
+        expr="sum by (result) (max without (instance) "
+        '(rate(homeport_traced_requests_total{result=~"dropped|failed"}[5m]))) > 0',
+        lasting="10m",
+        severity=TICKET,
+        summary="Spans of {{ $value | humanize }} requests a second do not reach the collector ({{ $labels.result }}).",
+        action="See whether the collector of telemetry.export answers, and how fast. No request is slower by it.",
     )
     yield Alerting(
         alert="HomeportConfigurationRefused",

@@ -9,6 +9,9 @@ from typing import Any
 import msgspec
 import yaml
 
+RUNBOOKS = "https://github.com/homeport/homeport/blob/main/docs/how-to/answer-an-alert.md"
+"""A heading for each alert."""
+
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """The value of an expression, kept under a name.
@@ -30,7 +33,7 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
         lasting: so long it must hold before the alert fires, such as 10m.
         severity: `page`: get up now; `ticket`: look at it this week.
         summary: one sentence; `{{ $value }}` and `{{ $labels.NAME }}` are Prometheus' templates.
-        action: what to do next.
+        action: what to do next; Alertmanager's templates know it as the description.
         labels: besides the severity.
     """
 
@@ -41,6 +44,11 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     action: str
     labels: Mapping[str, str] = {}
+
+    @property
+    def runbook(self) -> str:
+        """Where it is written what it means, what to look at and when it ends."""
+        return f"{RUNBOOKS}#{self.alert.lower()}"
 
 
 Rule = Recording | Alerting
@@ -77,5 +85,5 @@ def _plain(rule: Rule) -> dict[str, Any]:
         "expr": rule.expr,
         "for": rule.lasting,
         "labels": {"severity": rule.severity, **rule.labels},
-        "annotations": {"summary": rule.summary, "action": rule.action},
+        "annotations": {"summary": rule.summary, "description": rule.action, "runbook_url": rule.runbook},
     }
