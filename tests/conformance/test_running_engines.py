@@ -10,12 +10,16 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+import yaml
 
 import homeport
 from homeport.bootstrap.engine_api import Engine
+from homeport.config.schema import Settings
 from homeport.core.errors import ConfigError, EngineError
 from homeport.engines.base import Endpoint
 from homeport.engines.children.folder import FOLDER
@@ -24,7 +28,13 @@ from homeport.engines.interpreter import find_interpreter
 from homeport.packages.base import FileRole, Lineage, PackageFacts, PackageSpec, SourceFile, StoredPackage
 from homeport.packages.digest import hex_of
 from homeport.packages.layout import Store
+from homeport.telemetry.export import Places
 from tests.e2e.program import Program
+from tests.e2e.prometheus import Prometheus, installed
+from tests.telemetry.dashboards.test_grafana import documents
+from tests.telemetry.promql import LLAMACPP, OF_VLLM, RECORDS, VLLM, filled
+from tests.telemetry.rules.test_alerts import settings
+from tests.telemetry.test_export import write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -128,6 +138,47 @@ def test_the_fingerprint_says_what_runs(model: Engine) -> None:
     assert fingerprint is not None
     assert fingerprint.build
     assert fingerprint.package.startswith("sha256:")
+
+
+@installed
+def test_prometheus_scrapes_it_and_the_rules_give_what_it_counts_one_name(model: Engine, tmp_path: Path) -> None:
+    """As the gateway scrapes it: by its endpoint, with its token."""
+    endpoint, told = model.endpoint, model.endpoint.fingerprint
+    assert told is not None
+    if not endpoint.metrics_url:
+        assert told.engine == "transformers", "it counts nothing"
+        return
+    is_vllm = told.engine == "vllm"
+    found = settings(tmp_path)
+    write(tmp_path, places=Places(gateways=("127.0.0.1:1",), prometheus="http://127.0.0.1:1"))
+    scrape(tmp_path / "prometheus" / "prometheus.yml", endpoint)
+    with Prometheus(tmp_path / "prometheus", tmp_path / "data" / "tsdb") as server:
+        server.eventually('up{job="homeport-engines"} == 1')
+        model.generate(PROMPT, max_tokens=8)
+        server.eventually("homeport:engine_tokens_written:rate5m > 0")
+        for name in VLLM if is_vllm else LLAMACPP:
+            assert server.query(name), name
+        for record in RECORDS:
+            [one] = server.query(f"homeport:engine_{record}")
+            assert (one["metric"]["upstream"], one["metric"]["runtime"]) == ("one", told.engine)
+        shown = {f"{name}: {panel['title']}" for name, panel, expr in panels(found) if server.query(expr)}
+        assert shown & OF_VLLM == (OF_VLLM if is_vllm else set())
+
+
+def scrape(path: Path, endpoint: Endpoint) -> None:
+    """Have Prometheus ask the engine itself."""
+    config, url = yaml.safe_load(path.read_text()), urlsplit(endpoint.metrics_url)
+    target = {"targets": [url.netloc], "labels": {"pool": "one", "upstream": "one"}}
+    job = {"job_name": "homeport-engines", "metrics_path": url.path, "static_configs": [target]}
+    config["scrape_configs"] = [{**job, "authorization": {"credentials": endpoint.api_key}}]
+    path.write_text(yaml.safe_dump(config))
+
+
+def panels(found: Settings) -> Iterator[tuple[str, dict[str, Any], str]]:
+    for name, board in documents(found).items():
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                yield Path(name).stem, panel, filled(target["expr"])
 
 
 _ADAPTER = """
