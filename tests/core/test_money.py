@@ -66,7 +66,22 @@ def test_parse(text: str | int, nanos: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "1,5", "$1", "0x1", "NaN", "sNaN", "Infinity", "-inf", "1e16", "1e999999999", "0.0000000001", "1e-10", "1 2"],
+    [
+        "",
+        "1,5",
+        "$1",
+        "0x1",
+        "NaN",
+        "sNaN",
+        "Infinity",
+        "-inf",
+        "1e16",
+        "1e999999999",
+        "0.0000000001",
+        "1e-10",
+        "1 2",
+        "1e-999999999",
+    ],
 )
 def test_what_is_not_an_exact_amount(text: str) -> None:
     with pytest.raises(ValueError):

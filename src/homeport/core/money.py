@@ -19,7 +19,7 @@ PicoRate = NewType("PicoRate", int)
 NANO_PER_USD = 1_000_000_000
 PICO_PER_NANO = 1_000
 _PICO_PER_USD = NANO_PER_USD * PICO_PER_NANO
-_MAX_EXPONENT = 15
+_MAX_EXPONENT, _LEAST_EXPONENT = 15, -9
 _NANOSECONDS_PER_HOUR = 3_600 * 1_000_000_000
 
 
@@ -38,6 +38,8 @@ def parse_usd(amount: str | int | Decimal) -> Nano:
         raise ValueError("this is not a dollar amount") from error
     if not dollars.is_finite() or dollars.adjusted() > _MAX_EXPONENT:
         raise ValueError(f"a dollar amount has at most {_MAX_EXPONENT} digits before the point")
+    if dollars and dollars.adjusted() < _LEAST_EXPONENT:
+        raise ValueError("this is not a whole number of nano-dollars")  # 1E-999999999 is a fraction of a gigabyte
     numerator, denominator = dollars.as_integer_ratio()
     nanos, rest = divmod(numerator * NANO_PER_USD, denominator)
     if rest:
