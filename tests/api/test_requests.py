@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from homeport.api import requests as requests_api
 from homeport.api.request_content import ContentActions, Forgotten
 from homeport.api.requests import RequestPaths, RequestStore
 from homeport.core.audit import Asker
@@ -58,7 +59,8 @@ class Office:
             search=Search(engine, self.index, self.bodies),
             tail=self.tail,
         )
-        self.house = House(MID, keys=FixedKeyRing(KEYS), families=[RequestPaths(FixedKeyRing(KEYS), store)])
+        self.ring = FixedKeyRing(KEYS)
+        self.house = House(MID, keys=self.ring, families=[RequestPaths(self.ring, store)])
 
     def caller(self, query: str = "", *, path: str = "", token: str | None = ADMIN, method: str = "GET") -> Caller:
         headers = [("authorization", f"Bearer {token}")] if token is not None else []
@@ -156,12 +158,14 @@ async def test_who_may_not_ask(office: Office, path: str) -> None:
         ("min_latency_ms=nan", "min_latency_ms"),
         ("min_latency_ms=-1", "min_latency_ms"),
         ("after=x", "after"),
-        ("after=1.%00", "after"),
+        ("after=1.%0a", "after"),
+        ("key=%00", None),
+        ("min_cost_usd=1e-999999999", "min_cost_usd"),
         ("key=" + "k" * 41, "key"),
         ("user=" + "u" * 161, "user"),
     ],
 )
-async def test_what_cannot_be_asked(office: Office, query: str, param: str) -> None:
+async def test_what_cannot_be_asked(office: Office, query: str, param: str | None) -> None:
     refused = await office.get(query)
     assert (refused.status, refused.json["error"]["param"]) == (400, param), refused.json
 
@@ -245,6 +249,34 @@ async def test_requests_as_they_end(office: Office) -> None:
     assert json.loads(told)["end_user"] == HOSTILE
     assert b"r101" not in caller.body
     office.journal.close()
+
+
+async def test_a_key_that_is_revoked_is_told_nothing_more(office: Office) -> None:
+    caller = office.caller(path="/tail")
+    task = caller.start(office.house.app)
+    async with asyncio.timeout(10):
+        while not caller.pieces:
+            await asyncio.sleep(0.01)
+        office.ring.revoke(ADMIN)
+        office.journal.record(request(NOW, request_id="r100"))
+        await task
+    assert caller.finished
+    assert b"r100" not in caller.body
+    office.journal.close()
+
+
+async def test_an_export_is_cut_where_its_key_is_revoked(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests_api, "_LINES_AT_ONCE", 2)
+    caller = office.caller(path="/export")
+    caller.slow = True
+    task = caller.start(office.house.app)
+    await caller.writing.wait()
+    office.ring.revoke(ADMIN)
+    caller.read()
+    async with asyncio.timeout(5):
+        await task
+    assert not caller.finished
+    assert len(caller.body.splitlines()) == 2
 
 
 async def test_watching_ends_with_the_process(office: Office) -> None:

@@ -15,3 +15,6 @@ class FixedKeyRing:
     def find(self, token: str) -> Key | None:
         self.asked.append(token)
         return self._keys.get(token)
+
+    def revoke(self, token: str) -> None:
+        del self._keys[token]

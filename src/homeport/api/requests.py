@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from homeport.api.admin import off_the_loop
 from homeport.api.connection import Connection
 from homeport.api.routes import JSON, Handler, Methods, read_query, token_of
-from homeport.core.errors import InvalidRequest
+from homeport.core.errors import InvalidRequest, RequestError
 from homeport.core.money import parse_usd
 from homeport.core.ports import KeyRing
 from homeport.core.types import Scope
@@ -190,6 +190,7 @@ class RequestPaths:
             while some:
                 await connection.send(some)
                 some = await off_the_loop(lines.next)
+                self._permit(connection)  # a key that is revoked meanwhile gets no more
             await connection.finish()
         finally:
             await asyncio.to_thread(lines.close)
@@ -201,10 +202,18 @@ class RequestPaths:
         async with self._store.tail.watch(wanted) as watcher:
             await connection.start(200, _EVENTS)
             await connection.send(b": requests as they end\n\n")
-            while (rows := await watcher.next(_PING_S)) is not None:
+            while (rows := await watcher.next(_PING_S)) is not None and self._still_may(connection):
                 dropped, watcher.dropped = watcher.dropped, 0
                 await connection.send(events_of(rows, dropped))
             await connection.finish()
+
+    def _still_may(self, connection: Connection) -> bool:
+        """Whether the key that began this is as good as it was."""
+        try:
+            self._permit(connection)
+        except RequestError:
+            return False
+        return True
 
     def _permit(self, connection: Connection) -> None:
         permit(authenticate(self._keys, token_of(connection)), Scope.ADMIN)

@@ -65,6 +65,8 @@ def read_query(connection: Connection, kind: type[Asked]) -> Asked:
     """
     try:
         text = connection.query.decode("ascii")
+        if "%00" in text:
+            raise ValueError("NUL")  # it is in no name, and PostgreSQL takes none
         said = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="strict"))
         return msgspec.convert(said, kind, strict=False)
     except msgspec.ValidationError as error:

@@ -121,7 +121,7 @@ class DetailReader:
         Raises:
             NotFound: request_unknown.
         """
-        row = find_request(self._engine, name) or self._of_trace(name)
+        row = None if "\0" in name else find_request(self._engine, name) or self._of_trace(name)
         if row is None:
             raise NotFound(
                 f"there is no request {ascii(name)[:80]}",

@@ -175,5 +175,53 @@ async def test_of_too_many_the_latest_are_shown_and_the_others_counted(open_offi
     assert lost + len(listed(caller.body)) == 500
 
 
+async def following(caller: Caller, office: Office) -> asyncio.Task[Caller]:
+    """A list that has begun to be followed."""
+    task = caller.start(office.house.app)
+    async with asyncio.timeout(10):
+        while not caller.pieces:
+            await asyncio.sleep(0.01)
+    return task
+
+
+@pytest.mark.parametrize("how", ["signs out", "is removed", "waits too long"])
+async def test_who_is_signed_in_no_more_is_told_nothing_more(open_office: Callable[..., Office], how: str) -> None:
+    office = open_office(live=True)
+    browser = await office.enter(Role.VIEWER)
+    caller = browser.caller("GET", "/console/requests/tail")
+    task = await following(caller, office)
+    if how == "signs out":
+        await browser.post("/console/sign-out")
+    elif how == "is removed":
+        office.users.remove("viewer")
+    office.clock.advance((31 * 60 if how == "waits too long" else 6) * 10**9)
+    journal = Journal(office.home.journal)
+    journal.record(finished("r0", started_at=NOW))
+    async with asyncio.timeout(10):
+        await task
+    journal.close()
+    assert caller.finished
+    assert listed(caller.body) == []
+
+
+async def test_nobody_takes_all_places(open_office: Callable[..., Office]) -> None:
+    office = open_office(live=True)
+    viewer, operator = await office.enter(Role.VIEWER), await office.enter(Role.OPERATOR)
+    callers = [viewer.caller("GET", "/console/requests/tail") for _ in range(8)]
+    tasks = [await following(caller, office) for caller in callers]
+    refused = await viewer.get("/console/requests/tail")
+    assert (refused.status, b"tail_full" in refused.body) == (503, True)
+    other = operator.caller("GET", "/console/requests/tail")
+    tasks.append(await following(other, office))
+    for caller in (*callers, other):
+        caller.leave()
+    await asyncio.gather(*tasks)
+    again = viewer.caller("GET", "/console/requests/tail")
+    task = await following(again, office)
+    again.leave()
+    await task
+    assert other.status == again.status == 200
+
+
 def test_every_line_of_an_event_has_a_field() -> None:
     assert event("rows", b"a\nb\r\n\r\nc") == b"event: rows\ndata: a\ndata: b\ndata: \ndata: c\n\n"

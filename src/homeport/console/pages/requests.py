@@ -1,6 +1,8 @@
 """Requests: the newest first, by what they have in common or by what was said in them, and live as they end."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any
 
@@ -9,13 +11,15 @@ from msgspec import Meta
 
 from homeport.api.admin import off_the_loop
 from homeport.api.requests import RequestQuery
+from homeport.console.access import may
 from homeport.console.answers import Answer, Events, Html
 from homeport.console.figures.windows import LAST, read_window
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.render import Renderer
+from homeport.console.sessions import Sessions
 from homeport.console.visit import Visit
-from homeport.core.errors import InvalidRequest
+from homeport.core.errors import CapacityError, InvalidRequest
 from homeport.storage.request_filter import RequestFilter
 from homeport.storage.request_list import list_requests, read_cursor
 from homeport.storage.request_rows import RequestRow
@@ -24,7 +28,12 @@ PATH = "/console/requests"
 _ROWS = 50
 _AT_ONCE = 200
 """So many rows a page keeps of those that come live; of more the latest are shown."""
-_PATIENCE_S = 15.0
+_PATIENCE_S = 5.0
+_LOOK_NS = 5_000_000_000
+"""So often it is looked whether who follows is still signed in."""
+_EACH = 8
+"""Lists that one user may follow at a process, so that nobody takes all places."""
+_LAST = (1 << 63) - 1
 _FORM = frozenset({"q", "window", "project", "target", "outcome", "after"})
 """What the form shows without being opened."""
 
@@ -76,6 +85,7 @@ class _Desk:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._renderer = Renderer({})
+        self._following: Counter[str] = Counter()
 
     async def show(self, visit: Visit) -> Answer:
         query = visit.asked(Query)
@@ -107,24 +117,58 @@ class _Desk:
         return [Line(row=row) for row in listed.rows], str(listed.next or "")
 
     async def tail(self, visit: Visit) -> Answer:
-        return Events(frames=self._frames(visit.asked(Query).wanted()))
+        return Events(frames=self._frames(visit, visit.asked(Query).wanted()))
 
-    async def _frames(self, wanted: RequestFilter) -> AsyncGenerator[bytes, None]:
+    async def _frames(self, visit: Visit, wanted: RequestFilter) -> AsyncGenerator[bytes, None]:
         """Rows as they are put into the list, the newest first, so many at once as came together."""
-        async with self._parts.works.store.tail.watch(wanted) as watcher:
-            yield b"retry: 2000\n\n"
-            while (rows := await watcher.next(_PATIENCE_S)) is not None:
-                lost, watcher.dropped = watcher.dropped + max(0, len(rows) - _AT_ONCE), 0
-                lines = [Line(row=row) for row in reversed(rows[-_AT_ONCE:])]
-                if lines:
-                    yield event("rows", await off_the_loop(partial(self._rendered, lines)))
-                if lost:
-                    yield event("lost", str(lost).encode())
-                if not rows:
-                    yield b": nothing came\n\n"
+        guest = _Guest(self._parts.sessions, visit, self._parts.clock.monotonic_ns)
+        with self._counted(visit.user.user):
+            async with self._parts.works.store.tail.watch(wanted) as watcher:
+                yield b"retry: 2000\n\n"
+                while (rows := await watcher.next(_PATIENCE_S)) is not None and await guest.may_stay():
+                    lost, watcher.dropped = watcher.dropped + max(0, len(rows) - _AT_ONCE), 0
+                    lines = [Line(row=row) for row in reversed(rows[-_AT_ONCE:])]
+                    if lines:
+                        yield event("rows", await off_the_loop(partial(self._rendered, lines)))
+                    if lost:
+                        yield event("lost", str(lost).encode())
+                    if not rows:
+                        yield b": nothing came\n\n"
+
+    @contextmanager
+    def _counted(self, user: str) -> Iterator[None]:
+        """Raises CapacityError tail_full where the user follows too many lists already."""
+        if self._following[user] >= _EACH:
+            raise CapacityError(f"you follow {_EACH} lists already", code="tail_full", hint="close one of them")
+        self._following[user] += 1
+        try:
+            yield
+        finally:
+            self._following[user] -= 1
 
     def _rendered(self, lines: list[Line]) -> bytes:
         return self._renderer.page("request_rows.html", {"lines": lines, "new": True})
+
+
+class _Guest:
+    """Whether who began to follow is still signed in, and may; looked at every few seconds.
+
+    Args:
+        now_ns: a clock that never steps back.
+    """
+
+    def __init__(self, sessions: Sessions, visit: Visit, now_ns: Callable[[], int]) -> None:
+        self._sessions = sessions
+        self._visit = visit
+        self._now_ns = now_ns
+        self._looked = now_ns()
+
+    async def may_stay(self) -> bool:
+        if self._now_ns() - self._looked < _LOOK_NS:
+            return True
+        self._looked = self._now_ns()
+        session = await off_the_loop(partial(self._sessions.find, self._visit.token, used=False))
+        return session is not None and may(session.role, self._visit.route)
 
 
 def event(name: str, data: bytes) -> bytes:
@@ -136,6 +180,6 @@ def event(name: str, data: bytes) -> bytes:
 def _place(after: str) -> int:
     if not after:
         return 0
-    if not (after.isascii() and after.isdecimal() and len(after) < 20):
+    if not (after.isascii() and after.isdecimal() and len(after) < 20 and int(after) <= _LAST):
         raise InvalidRequest("this is no place in the list", code="cursor_invalid", param="after")
     return int(after)
