@@ -1,7 +1,9 @@
 """Text from outside can be seen, and moves nothing."""
 
+import time
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,8 +32,16 @@ def test_marks_of_direction_are_named() -> None:
     assert visible("a\u202eb") == "a⟨U+202E⟩b"
 
 
-def test_a_letter_has_few_marks_on_it() -> None:
-    assert shown("a" + "\u0301" * 20, 100).count("\u0301") == 3
+@pytest.mark.parametrize("mark", ["\u0301", "\u0e47", "\u20dd", "\u0489"])
+def test_a_letter_has_few_marks_on_it(mark: str) -> None:
+    assert shown("a" + mark * 20, 100).count(mark) == 3
+    assert shown("\u0e01" + mark * 20, 100).count(mark) == 3
+
+
+def test_long_texts_are_quick() -> None:
+    began = time.process_time()
+    shown("What is a lease? " * 60_000, 1 << 20)
+    assert time.process_time() - began < 0.05
 
 
 def test_blanks_that_are_no_space_are_named() -> None:

@@ -1,5 +1,6 @@
 """Requests are found by what was said in them, and only while it is kept."""
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -63,6 +64,13 @@ def test_what_was_said_is_found_once_it_is_indexed(desk: Desk) -> None:
     assert desk.found("world") == ["req_2", "req_1"]
     [one, _] = desk.search.page("contract").found
     assert one.snippet == "be brief\nWhich contract?\nworld"
+
+
+def test_a_long_phrase_in_a_long_text_is_quick() -> None:
+    said = "a " * 500_000
+    began = time.process_time()
+    snippet(said, read_terms('"' + "a " * 300 + 'b"'))
+    assert time.process_time() - began < 0.3
 
 
 def test_page_by_page_where_a_filter_leaves_most_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,11 @@ ledger has it with the reason `replay`. The cache neither answers it nor keeps i
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
+from homeport.api.admin import off_the_loop
 from homeport.api.dialects import dialects
 from homeport.console.figures.spoken import Spoken, spoken
 from homeport.console.works import Works
@@ -68,7 +70,7 @@ async def ask_again(works: Works, captured: Captured, model: str, now_ns: Callab
     began = now_ns()
     exchange = _exchange(captured, model, token)
     await works.ask(exchange)
-    return _told(exchange, captured, now_ns() - began)
+    return await off_the_loop(partial(_told, exchange, captured, now_ns() - began))
 
 
 def _exchange(captured: Captured, model: str, token: str) -> Exchange:

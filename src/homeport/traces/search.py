@@ -20,6 +20,9 @@ _HITS = 500
 _LOOKS = 4
 """So often that many hits are looked at for one page, where a filter leaves most of them out."""
 _AROUND = 80
+_LOOKED_AT = 100_000
+_LONGEST_PHRASE = 8
+"""Characters of a text, and words of a phrase, that a line is looked for by: more take seconds."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +102,9 @@ class Search:
 
 def snippet(text: str, terms: Sequence[Term]) -> str:
     """What stands around the first term that is found as it was typed; else the beginning."""
-    spans = (re.search(r"\W+".join(map(re.escape, term.words)), text, re.IGNORECASE) for term in terms)
+    looked_at = text[:_LOOKED_AT]
+    patterns = (r"\W+".join(map(re.escape, term.words[:_LONGEST_PHRASE])) for term in terms)
+    spans = (re.search(pattern, looked_at, re.IGNORECASE) for pattern in patterns)
     span = next((found.span() for found in spans if found), (0, 0))
     start, end = max(0, span[0] - _AROUND), min(len(text), span[1] + _AROUND)
     return ("\u2026" if start else "") + text[start:end] + ("\u2026" if end < len(text) else "")

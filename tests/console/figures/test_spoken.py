@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from homeport.console.figures.spoken import MOST_CHARS, MOST_TOKENS, options_of, spoken
+from homeport.console.figures.spoken import (
+    MOST_CALLS,
+    MOST_CHARS,
+    MOST_IN_ALL,
+    MOST_OPTIONS,
+    MOST_TOKENS,
+    options_of,
+    spoken,
+)
 from homeport.traces.said import Message, Said, ToolCall
 from homeport.traces.tokens import Alternative, SaidToken
 from tests.console.pages.reading import HOSTILE
@@ -56,6 +64,21 @@ def test_nothing_is_endless() -> None:
     assert found.turns[0].text == "a" * MOST_CHARS + "\u2026"
     assert (len(found.turns), found.further_turns) == (200, 101)
     assert (len(found.tokens), found.further_tokens) == (MOST_TOKENS, 3)
+
+
+def test_neither_turns_nor_calls_nor_options_are_endless() -> None:
+    found = spoken(
+        told(
+            messages=(Message("user", "a" * MOST_CHARS),) * 30,
+            tool_calls=(ToolCall("t", "{}"),) * (MOST_CALLS + 7),
+        )
+    )
+    assert sum(len(turn.text) for turn in found.turns) == MOST_IN_ALL
+    assert (len(found.turns), found.further_turns) == (10, 20)
+    assert (len(found.calls), found.further_calls) == (MOST_CALLS, 7)
+    options = options_of(kept("req_1", {f"x{number}": number for number in range(MOST_OPTIONS + 2)}, b""))
+    assert len(options) == MOST_OPTIONS + 1
+    assert options[-1].value == "2 further fields are not shown"
 
 
 def test_options_are_what_is_not_said() -> None:

@@ -1,7 +1,9 @@
 """What a kept request says, as the page of a request shows it: all of it to be seen, and none of it endless."""
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -9,11 +11,15 @@ import msgspec
 from homeport.core.captured import Captured
 from homeport.inspection.visible import shown, visible
 from homeport.protocols.answers.parts import value_of
-from homeport.traces.said import Said
+from homeport.traces.said import Message, Said
 from homeport.traces.tokens import SaidToken
 
 MOST_CHARS = 40_000
 MOST_TOKENS = 2_000
+MOST_IN_ALL = 400_000
+"""Characters of all turns together: what cannot be seen takes time to be named."""
+MOST_CALLS = 100
+MOST_OPTIONS = 100
 _MOST_TURNS = 200
 _SHADES = 9
 _SPOKEN = frozenset({"messages", "input", "prompt", "system", "instructions"})
@@ -42,13 +48,14 @@ class SpokenToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spoken(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation and its answer. `further`: turns or tokens that are not shown."""
+    """A conversation and its answer. `further`: turns, calls or tokens that are not shown."""
 
     turns: tuple[Turn, ...]
     further_turns: int
     answer: str
     finish: str
     calls: tuple[tuple[str, str], ...]
+    further_calls: int
     tokens: tuple[SpokenToken, ...]
     further_tokens: int
 
@@ -62,13 +69,14 @@ class Option(msgspec.Struct, frozen=True):
 
 def spoken(said: Said) -> Spoken:
     """What is shown of it."""
-    turns, tokens = said.messages[:_MOST_TURNS], said.tokens[:MOST_TOKENS]
+    turns, calls, tokens = _first(said.messages), said.tool_calls[:MOST_CALLS], said.tokens[:MOST_TOKENS]
     return Spoken(
         turns=tuple(Turn(shown(turn.role, 40), shown(turn.text, MOST_CHARS)) for turn in turns),
         further_turns=len(said.messages) - len(turns),
         answer=shown(said.answer, MOST_CHARS),
         finish=shown(said.finish, 40),
-        calls=tuple((shown(call.name, 200), shown(call.arguments, MOST_CHARS)) for call in said.tool_calls),
+        calls=tuple((shown(call.name, 200), shown(call.arguments, MOST_CHARS // 10)) for call in calls),
+        further_calls=len(said.tool_calls) - len(calls),
         tokens=tuple(map(_token, tokens)),
         further_tokens=len(said.tokens) - len(tokens),
     )
@@ -78,11 +86,21 @@ def options_of(kept: Captured) -> tuple[Option, ...]:
     """What a request says beside its turns, in the order in which it says it."""
     fields = value_of(kept.body)
     said: Mapping[str, Any] = fields if isinstance(fields, dict) else {}
-    return tuple(
-        Option(shown(name, 80), shown(msgspec.json.encode(value).decode(), 400))
-        for name, value in said.items()
-        if name not in _SPOKEN
-    )
+    others = [name for name in said if name not in _SPOKEN]
+    told = [Option(shown(name, 80), shown(_as_json(said[name]), 400)) for name in others[:MOST_OPTIONS]]
+    if further := len(others) - len(told):
+        told.append(Option("\u2026", f"{further} further fields are not shown"))
+    return tuple(told)
+
+
+def _first(messages: Sequence[Message]) -> Sequence[Message]:
+    """The turns that are shown, from the first; each of them is cut at `MOST_CHARS`."""
+    sizes = accumulate(min(len(turn.text), MOST_CHARS) for turn in messages[:_MOST_TURNS])
+    return messages[: bisect_right(list(sizes), MOST_IN_ALL)]
+
+
+def _as_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _token(token: SaidToken) -> SpokenToken:

@@ -30,10 +30,12 @@ def page(parts: Parts) -> Page:
 
 
 async def _show(parts: Parts, visit: Visit) -> Answer:
-    return _page(parts, await _detail(parts, visit))
+    detail = await _detail(parts, visit)
+    return await off_the_loop(partial(_page, parts, detail))
 
 
 def _page(parts: Parts, detail: RequestDetail, replayed: ReplayedAnswer | None = None) -> Html:
+    """Off the loop: what was said may be long."""
     values = {
         "title": "Request",
         "detail": detail,
@@ -73,4 +75,4 @@ async def _replay(parts: Parts, visit: Visit) -> Answer:
     replayed = await ask_again(parts.works, detail.kept, model, parts.clock.monotonic_ns)
     told = {"model": model, "request": replayed.request_id, "cost_nanodollars": replayed.cost}
     await off_the_loop(partial(parts.record, visit.actor, "request.replay", detail.row.request_id, told))
-    return _page(parts, detail, replayed)
+    return await off_the_loop(partial(_page, parts, detail, replayed))
