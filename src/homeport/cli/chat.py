@@ -9,6 +9,7 @@ import typer
 from homeport.cli.context import Context, Json
 from homeport.cli.gateway_client import GatewayClient
 from homeport.core.errors import HomeportError
+from homeport.inspection.visible import shown
 
 
 def register(app: typer.Typer) -> None:
@@ -63,6 +64,12 @@ def _turn(
     state.console.print(f"\n[dim]{receipt['tier']} · {receipt['model']} · ${receipt['cost_usd']}[/]")
 
 
+def _show(text: str) -> None:
+    """What a model writes may be meant for a terminal; a file gets it as it is."""
+    sys.stdout.write(shown(text, len(text)) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
 def _stream(client: GatewayClient, body: dict[str, Any], *, show: bool) -> tuple[str, dict[str, Any]]:
     parts: list[str] = []
     receipt: dict[str, Any] = {}
@@ -79,6 +86,5 @@ def _stream(client: GatewayClient, body: dict[str, Any], *, show: bool) -> tuple
             for choice in chunk["choices"]:
                 parts.append(choice["delta"].get("content") or "")
                 if show:
-                    sys.stdout.write(parts[-1])
-                    sys.stdout.flush()
+                    _show(parts[-1])
     return "".join(parts), receipt

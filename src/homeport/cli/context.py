@@ -19,6 +19,7 @@ from homeport.config.load import Environment, read_environment
 from homeport.config.schema import Settings
 from homeport.core.audit import Actor, Origin
 from homeport.core.errors import ConfigError
+from homeport.core.jsontext import readable
 from homeport.storage.audit import Recorder
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -100,8 +101,8 @@ class Context:
         Recorder(engine, time.time_ns)(self.actor, action, subject[:160], said)
 
     def print_json(self, value: Any) -> None:
-        """One JSON document on standard output, for programs."""
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+        """One JSON document on standard output, for programs; a terminal acts on nothing in it."""
+        sys.stdout.write(readable(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()) + "\n")
 
 
 def _user_name() -> str:

@@ -48,7 +48,11 @@ from homeport.cli import (
 )
 from homeport.cli.context import Context
 from homeport.core.errors import ConfigError, HomeportError, StorageError
+from homeport.inspection.visible import shown
 from homeport.storage.db import unusable
+
+_LONGEST = 20_000
+"""Characters of an error: it may quote what somebody else wrote."""
 
 app = typer.Typer(
     name="homeport",
@@ -125,9 +129,10 @@ def _tell(state: Context, error: HomeportError, code: int) -> NoReturn:
     if state.debug:
         raise error
     console = Console(stderr=True, highlight=False, emoji=False)
-    console.print(f"[bold red]error[/] {escape(error.message)} [dim]({error.code})[/]", soft_wrap=True)
-    if error.hint:
-        console.print(f"[bold]next[/]  {escape(error.hint)}", soft_wrap=True)
+    message, hint = (escape(shown(text, _LONGEST)) for text in (error.message, error.hint))
+    console.print(f"[bold red]error[/] {message} [dim]({escape(error.code)})[/]", soft_wrap=True)
+    if hint:
+        console.print(f"[bold]next[/]  {hint}", soft_wrap=True)
     sys.exit(code)
 
 

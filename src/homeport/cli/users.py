@@ -13,8 +13,11 @@ from homeport.cli.context import Context, Json, check_text
 from homeport.console import passwords
 from homeport.console.users import UserRegistry
 from homeport.core.people import Role
+from homeport.inspection.visible import visible_line
 
 app = typer.Typer(help="Who may sign in to the console, and what they may there.", no_args_is_help=True)
+
+_LONGEST = 300
 
 Name = Annotated[str, typer.Argument(callback=check_text, help="The user's name.")]
 FromInput = Annotated[
@@ -63,7 +66,8 @@ def list_(context: typer.Context, json: Json = False) -> None:
     table = Table("name", "role", "signs in", "since")
     for one in users:
         since = time.strftime("%Y-%m-%d", time.gmtime(one.created_at / 1e9))
-        table.add_row(escape(one.name), one.role, escape(one.issuer) or "here, with a password", since)
+        place = visible_line(one.issuer, _LONGEST) or "here, with a password"
+        table.add_row(escape(visible_line(one.name, _LONGEST)), one.role, escape(place), since)
     state.console.print(table)
 
 

@@ -22,7 +22,7 @@ Writer = Callable[[Engine, Path, int, int], int]
 """Writes the rows from a time to just before another, and says how many there were."""
 
 _ROWS_AT_ONCE = 2_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for the start of a formula (OWASP, CSV Injection)."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 

@@ -4,7 +4,6 @@ In JSON what a terminal would act on, or nobody would see, is escaped: controls,
 letters. It is the same text to whoever reads the JSON.
 """
 
-import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from homeport.core.errors import StorageError
+from homeport.core.jsontext import readable
 from homeport.ledger.export import write_whole
 from homeport.ledger.parquet import write_parquet
 from homeport.protocols.answers.parts import value_of
@@ -26,10 +26,6 @@ Record = dict[str, Any]
 """A row with the names of the table `requests`, and what was said."""
 
 _SAID = ("messages", "answer", "tool_calls", "request")
-_HIDDEN = re.compile(
-    "[\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\ufff0-\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
 
 
 def export_requests(
@@ -67,14 +63,7 @@ def records(engine: Engine, bodies: BodyStore | None, wanted: RequestFilter) -> 
 
 def line_of(record: object) -> bytes:
     """A record, or a part of one, as a line of JSON."""
-    text = msgspec.json.encode(record).decode()
-    return (_HIDDEN.sub(lambda found: _escaped(found[0]), text) + "\n").encode()
-
-
-def _escaped(letter: str) -> str:
-    """As JSON has it: by its UTF-16."""
-    units = letter.encode("utf-16-be").hex()
-    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+    return (readable(msgspec.json.encode(record).decode()) + "\n").encode()
 
 
 def _record(row: RequestRow) -> Record:
