@@ -232,10 +232,9 @@ def _show(console: Terminal, kind: str, found: Mapping[str, Mapping[str, Sequenc
 
 def _signed_in(home: Home, engine: Engine) -> str:
     users = user_registry(engine)
-    if users.find("bench") is None:
-        users.add("bench", Role.ADMIN, "a password of a benchmark")
+    user = users.find("bench") or users.add("bench", Role.ADMIN, "a password of a benchmark")
     sessions = Sessions(engine, read_pepper(home.pepper), Lifetime(), time.time_ns)
-    return f"homeport_console={sessions.begin(Actor(name='bench', origin=Origin.SYSTEM))}"
+    return f"homeport_console={sessions.begin(Actor(name='bench', origin=Origin.SYSTEM), user)}"
 
 
 if __name__ == "__main__":

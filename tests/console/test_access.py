@@ -57,7 +57,9 @@ async def test_each_route_for_each_role(office: Office, role: Role | None, route
 
 def begin(office: Office, role: Role) -> str:
     """A session without the password, which takes a quarter of a second to check."""
-    return office.sessions.begin(Actor(name=str(role), origin=Origin.CONSOLE))
+    user = office.users.find(str(role))
+    assert user is not None
+    return office.sessions.begin(Actor(name=str(role), origin=Origin.CONSOLE), user)
 
 
 def test_what_is_not_in_the_table_nobody_may() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 
@@ -142,11 +143,70 @@ async def test_a_form_that_is_none_is_refused(office: Office, body: bytes) -> No
     assert office.keys.every() == []
 
 
-@pytest.mark.parametrize("query", ["below=x", "below=" + "9" * 5000, "%ff=1", "a&" * 300, "actor=%00"])
+@pytest.mark.parametrize(
+    "query",
+    ["below=x", "below=-1", "below=9223372036854775808", "below=" + "9" * 5000, "%ff=1", "a&" * 300, "actor=%00"],
+)
 async def test_a_query_that_is_none_is_refused(office: Office, query: str) -> None:
     browser = await office.enter(Role.ADMIN)
-    answer = await browser.get(f"/console/audit?{query}")
-    assert answer.status in (200, 400)
+    assert (await browser.get(f"/console/audit?{query}")).status == 400
+
+
+NUMBERS = ["nan", "-inf", "1e400", "9" * 400, "9" * 19, "-1", "0x10", "1_0", "\u0663", " 1", "1E-999999999"]
+WINDOWS = ["9999-12", "2199-12", "1970-01", "0000-01", "2026-13", "month\r\n", "__class__"]
+WORDS = [
+    '"' * 300,
+    "a* " * 30,
+    "NEAR/0",
+    "{text}: x",
+    "\ud7ff",
+    "a" * 400,
+    "\u0301" * 99,
+    "%_",
+    "' OR 1=1 --",
+    "a:b & !c | (d",
+]
+TRIED = {
+    "requests": {
+        **dict.fromkeys(["min_latency_ms", "min_cost_usd", "start_time", "end_time", "status", "after"], NUMBERS),
+        "q": WORDS,
+        "window": WINDOWS,
+        "project": WORDS,
+    },
+    "requests?q=x": {"after": NUMBERS},
+    "audit": {"below": NUMBERS, "action": WORDS},
+    "cache": {"purged": NUMBERS, "window": WINDOWS},
+    "costs": {"by": WINDOWS, "window": WINDOWS, "project": WORDS},
+    "costs/export": {"format": ["../x", "csv\r\n"], "window": WINDOWS, "by": WINDOWS},
+    "routing/what-if": {"share:mid": NUMBERS, "share:": NUMBERS},
+}
+
+
+@pytest.mark.parametrize("page", TRIED)
+async def test_no_parameter_breaks_a_page(office: Office, page: str) -> None:
+    browser = await office.enter(Role.ADMIN)
+    for name, texts in TRIED[page].items():
+        for text in texts:
+            query = urlencode({name: text})
+            answer = await browser.get(f"/console/{page}{'&' if '?' in page else '?'}{query}")
+            assert answer.status in (200, 400), (query, answer.body)
+            assert "\n" not in "".join(answer.headers.values())
+
+
+@pytest.mark.parametrize("path", ["/console/requests/%00", "/console/keys%00", "/console/static/%00"])
+async def test_a_path_with_a_nul_is_none(office: Office, path: str) -> None:
+    browser = await office.enter(Role.ADMIN)
+    caller = browser.caller("GET", path.replace("%00", "\0"))
+    assert (await caller.call(office.house.app)).status == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["models?ordered=Call+555", "models?engine=x", "cache?resumed=Call+555", "cache?resumed=" + "a" * 33]
+)
+async def test_an_address_puts_no_words_on_a_page(office: Office, query: str) -> None:
+    browser = await office.enter(Role.ADMIN)
+    answer = await browser.get(f"/console/{query}")
+    assert b"555" not in re.sub(rb"<code>.*?</code>", b"", answer.body) or answer.status == 400
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -99,6 +99,10 @@ async def test_a_role_follows_the_provider_at_each_sign_in(office: Office, provi
         *({name: None} for name in ("iss", "aud", "exp", "iat", "nonce", "sub", "email")),
         {"email": ["a", "list"]},
         {"email": "a/b"},
+        {"email": ".."},
+        {"email": " ada@example.com"},
+        {"email_verified": False},
+        {"email_verified": "false"},
         {"email": "\u202e"},
     ],
 )
@@ -127,6 +131,7 @@ async def test_a_signature_by_another_key_is_refused_and_a_new_key_is_learned(
     browser = office.browser()
     assert (await browser.get(await go(browser, provider))).status == 303
     provider.renew_key()
+    browser = office.browser()
     back = await go(browser, provider)
     assert (await browser.get(back)).status == 401
     assert provider.asked.count("/jwks") == 1, "a wrong token does not make us ask at once"
@@ -173,6 +178,7 @@ async def test_another_subject_is_another_user(office: Office, provider: OpenIdP
     browser = office.browser()
     await browser.get(await go(browser, provider))
     provider.user["sub"] = "u-2"
+    browser = office.browser()
     assert (await browser.get(await go(browser, provider))).status == 400
 
 
@@ -183,6 +189,35 @@ async def test_such_a_user_has_no_password_here(office: Office, provider: OpenId
         office.users.set_password("ada@example.com", PASSWORD)
     assert caught.value.code == "user_not_local"
     assert (await office.browser().sign_in("ada@example.com", "")).status == 401
+
+
+async def test_a_link_signs_nobody_out(office: Office, provider: OpenIdProvider) -> None:
+    browser = await office.enter(Role.VIEWER)
+    cookie = browser.cookie
+    answer = await browser.get("/console/oidc/start?next=/console/keys")
+    assert (answer.status, answer.headers["location"]) == (303, "/console/keys")
+    assert browser.cookie == cookie
+    assert (await browser.get("/console/keys")).status == 200
+
+
+async def test_a_token_that_is_nested_without_end_is_refused(office: Office, provider: OpenIdProvider) -> None:
+    provider.nested = 100_000
+    browser = office.browser()
+    answer = await browser.get(await go(browser, provider))
+    assert (answer.status, b"oidc_token_invalid" in answer.body) == (401, True)
+
+
+@pytest.mark.parametrize("groups", [{"boss": True}, 7, None, [["boss"]], ["BOSS", "boss "], "boss,staff", [None, {}]])
+async def test_groups_of_a_strange_type_give_no_role(office: Office, provider: OpenIdProvider, groups: object) -> None:
+    provider.user["groups"] = groups
+    browser = office.browser()
+    assert (await browser.get(await go(browser, provider))).status == 403
+
+
+async def test_a_provider_that_never_stops_is_cut(office: Office, provider: OpenIdProvider) -> None:
+    provider.describes = {"padding": "x" * (2 << 20)}
+    answer = await office.browser().get("/console/oidc/start")
+    assert (answer.status, b"oidc_unavailable" in answer.body) == (502, True)
 
 
 async def test_without_a_role_nobody_comes_in(office: Office, provider: OpenIdProvider) -> None:

@@ -1,9 +1,11 @@
 """Signing in and out: passwords, sessions, and what is tried against them."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
+from homeport.console import passwords
 from homeport.console.attempts import LIMITS
 from homeport.core.people import Role
 from homeport.storage.audit import Asked, entries
@@ -68,7 +70,7 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(
 
 
 @pytest.mark.parametrize(
-    ("name", "password"), [("admin", "wrong password"), ("nobody", PASSWORD), ("", ""), ("\x00", "x")]
+    ("name", "password"), [("admin", "wrong password"), ("nobody", PASSWORD), ("", ""), ("\ufffd", "x")]
 )
 async def test_a_wrong_name_or_password_is_refused_in_the_same_words(office: Office, name: str, password: str) -> None:
     browser = office.browser()
@@ -116,6 +118,75 @@ async def test_a_role_holds_at_once_and_ends_the_sessions_from_before(office: Of
     again = office.browser()
     await again.sign_in("admin")
     assert (await again.get("/console/users")).status == 403
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    """While a password is checked, which takes a quarter of a second, something changes."""
+    matches = passwords.matches
+
+    def check(password: str, kept: str) -> bool:
+        right = matches(password, kept)
+        monkeypatch.setattr(passwords, "matches", matches)
+        change()
+        return right
+
+    monkeypatch.setattr(passwords, "matches", check)
+
+
+@pytest.mark.parametrize("how", ["password", "role", "removed", "made anew"])
+async def test_who_is_changed_while_signing_in_is_not_let_in(
+    office: Office, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    def change() -> None:
+        if how == "password":
+            office.users.set_password("operator", "another long password")
+        elif how == "role":
+            office.users.set_role("operator", Role.VIEWER)
+        else:
+            office.users.remove("operator")
+        if how == "made anew":
+            office.users.add("operator", Role.ADMIN, "another long password")
+
+    meanwhile(monkeypatch, change)
+    browser = office.browser()
+    refused = await browser.sign_in("operator")
+    assert (refused.status, b"sign in anew" in refused.body) == (401, True)
+    assert (await browser.get("/console/keys")).status == 303
+
+
+async def test_an_old_password_sets_none_once_an_admin_has_set_another(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thief = await office.enter(Role.OPERATOR)
+    meanwhile(monkeypatch, lambda: office.users.set_password("operator", "the admin's password"))
+    refused = await thief.post("/console/account/password", {"old": PASSWORD, "new": "the thief's password"})
+    assert (refused.status, b"changed a moment ago" in refused.body) == (400, True)
+    assert (await office.browser().sign_in("operator", "the thief&#39;s password")).status == 401
+    assert (await office.browser().sign_in("operator", "the admin's password")).status == 303
+
+
+async def test_guessing_the_old_password_is_slowed_down_also_at_the_same_time(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def matches(password: str, _: str) -> bool:
+        tried.append(password)
+        return False
+
+    monkeypatch.setattr(passwords, "matches", matches)
+    thief = await office.enter(Role.OPERATOR)
+    fields = [{"old": f"guess {number}", "new": "the thief's password"} for number in range(20)]
+    answers = await asyncio.gather(*(thief.post("/console/account/password", each) for each in fields))
+    assert {answer.status for answer in answers} == {400}
+    assert len(tried) == LIMITS[1][1]
+
+
+@pytest.mark.parametrize("others", ['a={"x": 1}; ', "a=b c; ", "=; ;; ", "\xe9=\xe9; ", 'a="b; '])
+async def test_what_other_services_of_the_host_set_signs_nobody_out(office: Office, others: str) -> None:
+    browser = await office.enter(Role.VIEWER)
+    browser.cookie = f"{others}{browser.cookie}"
+    assert (await browser.get("/console/keys")).status == 200
 
 
 async def test_a_removed_user_is_out(office: Office) -> None:

@@ -15,8 +15,9 @@ def test_a_pass_is_of_both_kinds() -> None:
     engine = ledger()
     for at in range(1, 601):
         Recorder(engine, partial(int, at))(HOMEPORT, "a.b", "", {})
-    users.add_user(engine, StoredUser(name="ann", role=Role.VIEWER, password="", created_at=1), lambda *_: None)
-    users.begin_session(engine, "d", "ann", "", 1, lambda *_: None)
+    ann = StoredUser(name="ann", role=Role.VIEWER, password="", created_at=1)
+    users.add_user(engine, ann, lambda *_: None)
+    users.begin_session(engine, "d", ann, "", 1, lambda *_: None)
     kept = AuditRetention(engine, Terms(audit=400, idle=1_000, whole=500))
     assert kept.tidy(951) == 550 + 1
     assert kept.tidy(951) == 0

@@ -52,7 +52,7 @@ def test_what_is_noted_can_refuse_the_change(engine: Engine) -> None:
 def test_a_session_is_of_the_user_as_the_user_is_now(engine: Engine) -> None:
     notes = Notes()
     users.add_user(engine, ANN, notes)
-    users.begin_session(engine, "d1", "ann", "192.0.2.7", 5, notes)
+    users.begin_session(engine, "d1", ANN, "192.0.2.7", 5, notes)
     found = users.find_session(engine, "d1")
     assert found is not None
     assert (found.user, found.created_at, found.seen_at) == (ANN, 5, 5)
@@ -64,11 +64,26 @@ def test_a_session_is_of_the_user_as_the_user_is_now(engine: Engine) -> None:
     assert notes.told[-1][1]["password"] == "changed"
 
 
+@pytest.mark.parametrize("change", [{"password": "new"}, {"role": Role.ADMIN}, None])
+def test_no_session_begins_of_a_user_who_was_changed_meanwhile(
+    engine: Engine, change: dict[str, object] | None
+) -> None:
+    notes = Notes()
+    users.add_user(engine, ANN, notes)
+    if change is None:
+        users.remove_user(engine, "ann", notes)
+    else:
+        users.change_user(engine, "ann", lambda user: msgspec.structs.replace(user, **change), notes)
+    assert not users.begin_session(engine, "d1", ANN, "", 5, notes)
+    assert users.find_session(engine, "d1") is None
+    assert len(notes.told) == 2
+
+
 def test_sessions_end_one_by_one_and_together(engine: Engine) -> None:
     notes = Notes()
     users.add_user(engine, ANN, notes)
     for name in ("d1", "d2", "d3"):
-        users.begin_session(engine, name, "ann", "", 5, notes)
+        users.begin_session(engine, name, ANN, "", 5, notes)
     users.end_session(engine, "d1", notes)
     users.end_session(engine, "d1", notes)
     assert users.end_sessions(engine, "ann", notes) == 2
@@ -79,7 +94,7 @@ def test_sessions_that_are_over_are_forgotten(engine: Engine) -> None:
     notes = Notes()
     users.add_user(engine, ANN, notes)
     for name, began, seen in (("old", 10, 95), ("idle", 50, 60), ("live", 50, 95)):
-        users.begin_session(engine, name, "ann", "", began, notes)
+        users.begin_session(engine, name, ANN, "", began, notes)
         users.touch_session(engine, name, seen)
     assert users.prune_sessions(engine, began_before=20, seen_before=90) == 2
     assert users.prune_sessions(engine, began_before=20, seen_before=90) == 0

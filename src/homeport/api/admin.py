@@ -1,8 +1,10 @@
 """`/admin/v1/...`: keys, configuration and state, for holders of a key with the scope `admin` alone."""
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
@@ -27,6 +29,7 @@ Action = Callable[[Asker, bytes], Awaitable[Answer]]
 """Gets the key that asks, and the body."""
 Result = TypeVar("Result")
 
+_THREADS = ThreadPoolExecutor(4, thread_name_prefix="aside")
 _PREFIX = "/admin/v1/"
 _HEADERS = {**JSON, "cache-control": "no-store"}  # it may hold a token
 _READS = frozenset({"GET"})
@@ -234,8 +237,13 @@ def _first(resources: Sequence[Resource], parts: Sequence[str]) -> Mapping[str, 
 
 
 async def off_the_loop(work: Callable[[], Result]) -> Result:
-    """Work on the database, in a thread. Raises StorageError where that cannot be used."""
+    """Work on the database, in a thread. Raises StorageError where that cannot be used.
+
+    The threads are few, and not those of the loop: who looks at many things at once must not hold up budgets, keys and
+    whatever else requests need a thread for.
+    """
+    run = contextvars.copy_context().run
     try:
-        return await asyncio.to_thread(work)
+        return await asyncio.get_running_loop().run_in_executor(_THREADS, run, work)
     except SQLAlchemyError as error:
         raise StorageError("the database cannot be used", hint="try again; its log says more") from error

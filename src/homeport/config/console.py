@@ -1,6 +1,8 @@
 """The section `console`: the pages at /console, and who may sign in there."""
 
-from pydantic import Field
+from ipaddress import ip_network
+
+from pydantic import Field, field_validator
 
 from homeport.config.fields import Url, Whole
 from homeport.config.oidc import OidcSettings
@@ -16,6 +18,12 @@ class ConsoleSettings(Section):
         description="Scheme and host under which browsers reach the gateway, such as https://homeport.example.com. "
         "Left out: localhost and addresses alone; with https here, cookies are sent over https alone.",
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Addresses or networks of your own proxies, such as 10.0.0.0/8. Where these say that a browser is "
+        "(X-Forwarded-For), wrong passwords are counted, and the audit log tells it. Left out: where the proxy is.",
+    )
     idle_minutes: Whole = Field(
         default=30, ge=1, le=10_080, description="A session without a request ends after so long."
     )
@@ -24,3 +32,8 @@ class ConsoleSettings(Section):
         default=400, ge=1, le=36_500, description="How many days the audit log keeps what was changed."
     )
     oidc: OidcSettings | None = Field(default=None, description="Sign in at an OpenID provider too.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _name_networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(text)) for text in texts)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from ipaddress import ip_network
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +17,7 @@ from homeport.api.errors import headers_of, status_of
 from homeport.api.routes import Methods
 from homeport.console.access import LEAST, ROOT, may, permit
 from homeport.console.answers import Answer, Asset, Download, Events, File, Html, Redirect
-from homeport.console.guard import SECURITY_HEADERS, check_host, check_origin, origin_of
+from homeport.console.guard import SECURITY_HEADERS, caller, check_host, check_origin, origin_of
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.render import Renderer
@@ -56,6 +57,7 @@ class Console:
         self._parts = parts
         self._loading = asyncio.Lock()
         self._shown: Shown | None = None
+        self._proxies = [ip_network(text) for text in parts.settings.console.trusted_proxies]
 
     def find(self, path: str) -> Methods | None:
         if path != ROOT and not path.startswith(f"{ROOT}/"):
@@ -105,7 +107,7 @@ class Console:
             token=token,
             session=None,
             csrf=self._parts.sessions.proof(token, CSRF),
-            address=connection.address,
+            address=caller(connection.address, connection.header(b"x-forwarded-for"), self._proxies),
             request_id=request_id,
             now=self._parts.clock.wall_ns(),
             origin="",
@@ -119,9 +121,9 @@ class Console:
         if connection.path in (ROOT, f"{ROOT}/"):
             return visit, Redirect(to=self._first(shown))
         match = shown.routes.find(method, connection.path)
-        if match is None or match.route not in LEAST:
+        if match is None or match.route not in LEAST or "\0" in connection.path:
             raise NotFound("there is no such page", hint=f"begin at {ROOT}")
-        used = method == "POST" or not visit.partial
+        used = method == "POST" or not (visit.partial or connection.header(b"accept") == "text/event-stream")
         session = await off_the_loop(lambda: self._parts.sessions.find(visit.token, used=used))
         visit = msgspec.structs.replace(
             visit,

@@ -2,13 +2,16 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from ipaddress import ip_address, ip_network
 
 from homeport.core.errors import RateLimited
 
 _MOST_KNOWN = 10_000
 _SECOND = 1_000_000_000
 LIMITS = (("address", 20, 300), ("pair", 5, 300), ("name", 50, 3_600))
-"""Failures of one address, of one address with one name, and of one name: how many in how many seconds."""
+"""Failures of one address, of one address with one name, and of one name: how many in how many seconds.
+
+Of IPv6 an address is a network of 64 bits."""
 
 
 class Attempts:
@@ -52,6 +55,18 @@ class Attempts:
                 self._failed[place] = (began, count - 1)
 
 
+def network_of(address: str) -> str:
+    """Of IPv6 the first 64 bits: whoever has one address there has all of them."""
+    try:
+        known = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if known.version == 4:
+        return str(known)
+    return str(known.ipv4_mapped or ip_network((known, 64), strict=False))
+
+
 def _places(address: str, name: str) -> Sequence[tuple[tuple[str, ...], int, int]]:
-    of = {"address": (address,), "pair": (address, name), "name": (name,)}
+    here = network_of(address)
+    of = {"address": (here,), "pair": (here, name), "name": (name,)}
     return [((kind, *of[kind]), most, seconds) for kind, most, seconds in LIMITS]

@@ -1,10 +1,13 @@
 """Whether a request comes from a page of ours: its host, its origin and where it wants to go. Pure."""
 
 import re
-from ipaddress import ip_address
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from homeport.core.errors import InvalidRequest, NotPermitted
+
+Network = IPv4Network | IPv6Network
 
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -63,6 +66,24 @@ def origin_of(host: str, public_url: str, scheme: str) -> str:
     """Scheme and host of our own pages, as a browser writes them."""
     parts = urlsplit(public_url) if public_url else None
     return f"{parts.scheme}://{parts.netloc}".lower() if parts is not None else f"{scheme}://{host}".lower()
+
+
+def caller(address: str, forwarded: str | None, proxies: Sequence[Network]) -> str:
+    """Where a browser is: of what proxies of ours say (X-Forwarded-For) the last address that is none of theirs.
+
+    What stands before it anybody can have written there.
+    """
+    seen = address
+    for said in reversed([*(forwarded or "").split(","), address]):
+        try:
+            known = ip_address(said.strip())
+        except ValueError:
+            return seen
+        known = getattr(known, "ipv4_mapped", None) or known
+        seen = str(known)
+        if not any(known in network for network in proxies):
+            return seen
+    return seen
 
 
 def local_path(text: str) -> str:

@@ -23,6 +23,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 
 _LIMIT = 1 << 20
 _LEEWAY_S = 60
+_IDLE_S = 10.0
 _KEEP_S = 3_600
 _AGAIN_S = 60
 _DISCOVERY = "/.well-known/openid-configuration"
@@ -99,7 +100,8 @@ class Provider:
         else:
             fields |= {"client_id": self._settings.client_id} | ({"client_secret": secret} if secret else {})
         body = urlencode(fields).encode()
-        found = self._ask(Call(url=described.token_endpoint, method="POST", headers=headers, body=body))
+        call = Call(url=described.token_endpoint, method="POST", headers=headers, body=body, idle=_IDLE_S)
+        found = self._ask(call)
         token = found.get("id_token")
         if not isinstance(token, str):
             raise NotAuthenticated("the provider did not say who you are", code="oidc_refused")
@@ -125,7 +127,7 @@ class Provider:
                 keys = KeySet.import_key_set(self._key_set(fresh=fresh))  # type: ignore[arg-type]  # as it was read
                 claims = jwt.decode(token, keys, algorithms=list(ALGORITHMS)).claims
                 registry.validate(claims)
-            except (JoseError, ValueError, TypeError, KeyError) as error:
+            except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
                 if fresh or not self._may_have_new_keys():
                     raise NotAuthenticated(
                         f"the provider's token is not valid ({type(error).__name__})", code="oidc_token_invalid"
@@ -143,13 +145,13 @@ class Provider:
 
     def _described(self) -> Metadata:
         if self._metadata is None or self._now() - self._metadata[0] > _KEEP_S:
-            found = self._ask(Call(url=self._settings.issuer.rstrip("/") + _DISCOVERY))
+            found = self._ask(Call(url=self._settings.issuer.rstrip("/") + _DISCOVERY, idle=_IDLE_S))
             self._metadata = self._now(), read_metadata(found, self._settings.issuer)
         return self._metadata[1]
 
     def _key_set(self, *, fresh: bool) -> dict[str, Any]:
         if self._keys is None or fresh or self._now() - self._keys[0] > _KEEP_S:
-            self._keys = self._now(), self._ask(Call(url=self._described().jwks_uri))
+            self._keys = self._now(), self._ask(Call(url=self._described().jwks_uri, idle=_IDLE_S))
         return self._keys[1]
 
     def _may_have_new_keys(self) -> bool:
@@ -217,6 +219,10 @@ def role_of(claims: Mapping[str, Any], settings: OidcSettings) -> Role:
 def name_of(claims: Mapping[str, Any], settings: OidcSettings) -> str:
     """The user's name here. Raises NotAuthenticated oidc_token_invalid."""
     name = claims.get(settings.name_claim)
+    if settings.name_claim == "email" and claims.get("email_verified") in (False, "false"):
+        raise NotAuthenticated(
+            "the provider has not verified your e-mail address", code="oidc_token_invalid", hint="verify it there first"
+        )
     if not isinstance(name, str) or not name:
         raise NotAuthenticated(
             f"the provider's token has no {settings.name_claim}",

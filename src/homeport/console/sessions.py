@@ -8,15 +8,16 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 
 import msgspec
 from sqlalchemy import Connection, Engine
 
 from homeport.core.audit import Actor
+from homeport.core.errors import NotAuthenticated
 from homeport.core.people import Role
 from homeport.storage import users
 from homeport.storage.audit import Facts, Note, write
+from homeport.storage.users import StoredUser
 
 _SECOND = 1_000_000_000
 _TOUCH_NS = 60 * _SECOND
@@ -52,12 +53,20 @@ class Sessions:
         self._lifetime = lifetime
         self._wall_ns = wall_ns
 
-    def begin(self, actor: Actor) -> str:
-        """A new session of the user `actor.name`; its id, for the browser alone."""
+    def begin(self, actor: Actor, user: StoredUser) -> str:
+        """A new session of a user; its id, for the browser alone.
+
+        Args:
+            user: as it was when the password, or the provider's word, was checked: that takes a while.
+
+        Raises:
+            NotAuthenticated: sign_in_refused; the user was changed or removed meanwhile.
+        """
         token = new_id()
         now = self._wall_ns()
         note = self._note(actor, "session.begin", now)
-        users.begin_session(self._engine, self._digest(token), actor.name, actor.address, now, note)
+        if not users.begin_session(self._engine, self._digest(token), user, actor.address, now, note):
+            raise NotAuthenticated("this user was changed a moment ago", code="sign_in_refused", hint="sign in anew")
         return token
 
     def find(self, token: str, *, used: bool = True) -> Session | None:
@@ -125,11 +134,9 @@ def cookie_name(*, secure: bool) -> str:
 def read_cookie(header: str | None, *, secure: bool) -> str:
     """The id in a Cookie header; "" where there is none."""
     name = cookie_name(secure=secure)
-    try:
-        morsel = SimpleCookie(header or "").get(name)
-    except CookieError:
-        return ""
-    return morsel.value if morsel is not None and is_id(morsel.value) else ""
+    # Not with http.cookies, which reads nothing after a cookie that it cannot: another service of the host may set one.
+    pairs = (part.partition("=") for part in (header or "").split(";"))
+    return next((value.strip() for said, _, value in pairs if said.strip() == name and is_id(value.strip())), "")
 
 
 def write_cookie(token: str, *, secure: bool) -> str:

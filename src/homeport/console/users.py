@@ -26,8 +26,8 @@ class UserRegistry:
     Args:
         wall_ns: nanoseconds since the epoch.
 
-    Raises (every change): InvalidRequest user_name_invalid, user_name_taken, last_admin or password_unusable;
-    NotFound user_unknown.
+    Raises (every change): InvalidRequest user_name_invalid, user_name_taken, last_admin, user_changed or
+    password_unusable; NotFound user_unknown.
     """
 
     def __init__(self, engine: Engine, wall_ns: Callable[[], int]) -> None:
@@ -68,7 +68,8 @@ class UserRegistry:
         Args:
             issuer: the provider's and its own name of the user; who has that name here must be of the same.
         """
-        if not 0 < len(name) <= 128 or not name.isprintable() or "/" in name:
+        plain = name.isprintable() and name == name.strip() and "/" not in name and name not in (".", "..")
+        if not 0 < len(name) <= 128 or not plain:
             raise InvalidRequest("the provider's name of you is no user's name", code="user_name_invalid")
         known = self.find(name)
         if known is None:
@@ -81,14 +82,22 @@ class UserRegistry:
         """Ends the user's sessions, so that none goes on with what it might before."""
         return self._changed(name, "user.role", lambda user: msgspec.structs.replace(user, role=role))
 
-    def set_password(self, name: str, password: str) -> StoredUser:
-        """Ends the user's sessions."""
+    def set_password(self, name: str, password: str, *, shown: StoredUser | None = None) -> StoredUser:
+        """Ends the user's sessions.
+
+        Args:
+            shown: whose old password was shown; that takes a while, and who was changed meanwhile is not changed.
+        """
         kept = passwords.hashed(password)
 
         def change(user: StoredUser) -> StoredUser:
             if user.issuer:
                 raise InvalidRequest(
                     f"{name[:64]!r} signs in at an OpenID provider, and has no password here", code="user_not_local"
+                )
+            if shown not in (None, user):
+                raise InvalidRequest(
+                    f"{name[:64]!r} was changed a moment ago", code="user_changed", hint="sign in anew"
                 )
             return msgspec.structs.replace(user, password=kept)
 

@@ -9,6 +9,7 @@ import msgspec
 from homeport.console.sessions import Session
 from homeport.core.audit import Actor, Origin
 from homeport.core.errors import InvalidRequest, NotAuthenticated
+from homeport.core.people import Role
 
 MOST_FIELDS = 256
 Said = TypeVar("Said")
@@ -68,13 +69,11 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def actor(self) -> Actor:
         """Who changes what this request changes."""
-        return Actor(
-            name=self.user.user,
-            origin=Origin.CONSOLE,
-            role=str(self.user.role),
-            address=self.address,
-            request_id=self.request_id,
-        )
+        return self.by(self.user.user, self.user.role)
+
+    def by(self, name: str, role: Role) -> Actor:
+        """Whoever this request is of, signed in or about to be."""
+        return Actor(name=name, origin=Origin.CONSOLE, role=str(role), address=self.address, request_id=self.request_id)
 
     def asked(self, kind: type[Said]) -> Said:
         """The parameters of the URL as a struct. Raises InvalidRequest."""
@@ -90,6 +89,7 @@ def read_form(body: bytes) -> Form:
         said = parse_qs(
             body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict", separator="&"
         )
+        _refuse_nul(body)
     except ValueError:  # UnicodeDecodeError is one
         raise InvalidRequest("the form cannot be read", code="form_unreadable", hint="send it from its page") from None
     return Form(said)
@@ -99,6 +99,13 @@ def read_query(query: bytes) -> Mapping[str, str]:
     """Raises InvalidRequest."""
     try:
         said = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+        _refuse_nul(query)
     except ValueError:
         raise InvalidRequest("the query of the URL cannot be read", hint="write it as ?name=value&name=value") from None
     return dict(said)
+
+
+def _refuse_nul(text: bytes) -> None:
+    """Raises ValueError: a NUL is in no name, and PostgreSQL takes none."""
+    if b"%00" in text or b"\x00" in text:
+        raise ValueError("NUL")

@@ -6,9 +6,10 @@ and notes the hash of the last one removed, so that what is left can still be ch
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, update
 
 from homeport.core.audit import Actor
@@ -61,7 +62,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     action: str = ""
     subject: str = ""
     origin: str = ""
-    below: int = 0
+    below: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] = 0
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,8 @@ def list_users(engine: Engine) -> Sequence[StoredUser]:
 
 
 def find_user(engine: Engine, name: str) -> StoredUser | None:
+    if "\0" in name:  # PostgreSQL takes none
+        return None
     with engine.connect() as connection:
         return _found(connection, name)
 
@@ -95,12 +97,15 @@ def count_admins(connection: Connection) -> int:
     return len(connection.execute(query).all())
 
 
-def begin_session(engine: Engine, digest: str, name: str, address: str, at: int, note: Note) -> None:
-    """Keep a new session of a user."""
-    row = {"digest": digest, "user_name": name, "created_at": at, "seen_at": at, "address": address[:64]}
+def begin_session(engine: Engine, digest: str, user: StoredUser, address: str, at: int, note: Note) -> bool:
+    """Keep a new session of a user; False where the user is gone, or is not as given any more."""
+    row = {"digest": digest, "user_name": user.name, "created_at": at, "seen_at": at, "address": address[:64]}
     with writing(engine) as connection:
+        if _found(connection, user.name, lock=True) != user:
+            return False
         connection.execute(insert(console_sessions).values(row))
         note(connection, {}, {})
+    return True
 
 
 def find_session(engine: Engine, digest: str) -> StoredSession | None:

@@ -1,8 +1,10 @@
 """Cache: what is kept, what it answered, what that saved, where it may be wrong; taking entries out."""
 
 from functools import partial
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from homeport.api.admin import off_the_loop
 from homeport.api.cache_admin import partition_unknown, purge_fields
@@ -26,7 +28,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     window: str = "24h"
     purged: int | None = None
-    resumed: str = ""
+    resumed: Annotated[str, Meta(pattern="^[0-9a-f]{0,32}$")] = ""
 
 
 def page(parts: Parts) -> Page:

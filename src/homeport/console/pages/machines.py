@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from typing import Literal
 
 import msgspec
 
@@ -17,10 +18,9 @@ PATH = "/console/models"
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters: the order that was just given, to which engine."""
+    """The parameters: the order that was just given."""
 
-    ordered: str = ""
-    engine: str = ""
+    ordered: Literal["", "drain", "restart"] = ""
 
 
 def page(parts: Parts) -> Page:

@@ -2,21 +2,24 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
+from typing import Any
 
 from homeport.api.admin import off_the_loop
 from homeport.console.answers import Answer, Redirect
+from homeport.console.few import Few
 from homeport.console.guard import local_path
 from homeport.console.oidc import Attempt, Provider, name_of, role_of
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.sessions import new_id
 from homeport.console.visit import Visit
-from homeport.core.audit import Actor, Origin
 from homeport.core.errors import NotAuthenticated, NotFound
-from homeport.core.people import Role
 from homeport.transport.blocking import BlockingClient
 
 _CALLBACK = "/console/oidc/callback"
+_AT_ONCE, _WAITING = 4, 30
+"""A provider that is slow holds up nobody who does something else."""
 
 
 def page(parts: Parts) -> Page:
@@ -33,14 +36,18 @@ class _Desk:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._settings = parts.settings.console.oidc
+        self._asking = Few("openid", _AT_ONCE, _WAITING)
         if self._settings is not None:
             self._provider = Provider(self._settings, BlockingClient(), lambda: parts.clock.wall_ns() / 1e9)
 
     async def start(self, visit: Visit) -> Answer:
         self._wanted()
+        further = local_path(visit.query.get("next", ""))
+        if visit.session is not None:  # a link of somebody else's signs nobody out
+            return Redirect(to=further)
         token = new_id()
-        attempt = self._attempt(visit, token, local_path(visit.query.get("next", "")))
-        address = await off_the_loop(lambda: self._provider.address(attempt))
+        attempt = self._attempt(visit, token, further)
+        address = await self._asking.run(lambda: self._provider.address(attempt))
         return Redirect(to=address, cookie=self._parts.cookie(token))
 
     async def come_back(self, visit: Visit) -> Answer:
@@ -53,18 +60,18 @@ class _Desk:
             )
         if "error" in visit.query or not visit.query.get("code"):
             raise NotAuthenticated("the provider did not let you in", code="oidc_refused", hint="sign in anew")
-        actor = await off_the_loop(lambda: self._admitted(visit, attempt))
-        token = await off_the_loop(lambda: self._parts.sessions.begin(actor))
+        claims = await self._asking.run(lambda: self._provider.claims(attempt, visit.query["code"]))
+        token = await off_the_loop(lambda: self._admitted(visit, claims))
         return Redirect(to=further, cookie=self._parts.cookie(token))
 
-    def _admitted(self, visit: Visit, attempt: Attempt) -> Actor:
+    def _admitted(self, visit: Visit, claims: Mapping[str, Any]) -> str:
+        """The id of the session that begins."""
         settings = self._settings
         assert settings is not None
-        claims = self._provider.claims(attempt, visit.query["code"])
         name, role = name_of(claims, settings), role_of(claims, settings)
-        actor = _actor(visit, name, role)
-        self._parts.users.by(actor).admit(name, f"{settings.issuer}#{claims['sub']}", role)
-        return actor
+        actor = visit.by(name, role)
+        user = self._parts.users.by(actor).admit(name, f"{settings.issuer}#{claims['sub']}", role)
+        return self._parts.sessions.begin(actor, user)
 
     def _attempt(self, visit: Visit, token: str, further: str) -> Attempt:
         """What is secret in it follows from the cookie, so the browser that comes back must be the one that went."""
@@ -92,7 +99,3 @@ def _further(state: str) -> str:
         return local_path(base64.urlsafe_b64decode(state.partition(".")[2]).decode())
     except (binascii.Error, ValueError):
         return local_path("")
-
-
-def _actor(visit: Visit, name: str, role: Role) -> Actor:
-    return Actor(name=name, origin=Origin.CONSOLE, role=str(role), address=visit.address, request_id=visit.request_id)

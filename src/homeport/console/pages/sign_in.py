@@ -1,20 +1,19 @@
 """Signing in with a name and a password, and signing out."""
 
-import asyncio
-
 from homeport.api.admin import off_the_loop
 from homeport.api.errors import status_of
 from homeport.console import passwords
 from homeport.console.answers import Answer, Html, Redirect
+from homeport.console.few import Few
 from homeport.console.guard import local_path
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.sessions import new_id
 from homeport.console.visit import Visit
-from homeport.core.audit import Actor, Origin
-from homeport.core.errors import HomeportError, NotAuthenticated
+from homeport.core.errors import CapacityError, HomeportError, NotAuthenticated
+from homeport.storage.users import StoredUser
 
-_AT_ONCE = 2
+_AT_ONCE, _WAITING = 2, 30
 """A password takes 32 MiB to check, and a core for a quarter of a second."""
 
 
@@ -35,7 +34,7 @@ def page(parts: Parts) -> Page:
 class _Desk:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._checking = asyncio.Semaphore(_AT_ONCE)
+        self._checking = Few("password", _AT_ONCE, _WAITING)
         oidc = parts.settings.console.oidc
         self._provider = oidc.name if oidc is not None else ""
 
@@ -45,33 +44,31 @@ class _Desk:
     async def sign_in(self, visit: Visit) -> Answer:
         name, further = visit.form.one("name")[:256], visit.form.one("next")
         try:
-            actor = await self._checked(visit, name, visit.form.fields.get("password", ("",))[-1])
+            user = await self._checked(visit, name, visit.form.fields.get("password", ("",))[-1])
+            token = await off_the_loop(lambda: self._parts.sessions.begin(visit.by(user.name, user.role), user))
         except HomeportError as error:
             return self._form(visit, further, error)
-        token = await off_the_loop(lambda: self._parts.sessions.begin(actor))
         return Redirect(to=local_path(further), cookie=self._parts.cookie(token))
 
     async def sign_out(self, visit: Visit) -> Answer:
         await off_the_loop(lambda: self._parts.sessions.end(visit.token, visit.actor))
         return Redirect(to="/console/sign-in", cookie=self._parts.cookie(new_id()))
 
-    async def _checked(self, visit: Visit, name: str, password: str) -> Actor:
+    async def _checked(self, visit: Visit, name: str, password: str) -> StoredUser:
         attempts = self._parts.attempts
         attempts.check(visit.address, name)
         attempts.failed(visit.address, name)  # until it is known to be right: tries at the same time count too
         user = await off_the_loop(lambda: self._parts.users.find(name))
-        async with self._checking:
-            right = await off_the_loop(lambda: passwords.matches(password, "" if user is None else user.password))
+        kept = "" if user is None else user.password
+        try:
+            right = await self._checking.run(lambda: passwords.matches(password, kept))
+        except CapacityError:
+            attempts.succeeded(visit.address, name)  # nothing was tried
+            raise
         if user is None or not right:
             raise NotAuthenticated("the name or the password is wrong", code="sign_in_refused")
         attempts.succeeded(visit.address, name)
-        return Actor(
-            name=name,
-            origin=Origin.CONSOLE,
-            role=str(user.role),
-            address=visit.address,
-            request_id=visit.request_id,
-        )
+        return user
 
     def _form(self, visit: Visit, further: str, error: HomeportError | None = None) -> Html:
         values = {"title": "Sign in", "next": local_path(further), "error": error, "provider": self._provider}
