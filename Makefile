@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 .PHONY: help up set-up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
   bench-ledger bench-console bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
-  bench-anomalies bench-tracing cascade-rows minilm engines pictures fuzz lock clean
+  bench-anomalies bench-tracing bench-watched cascade-rows minilm engines pictures fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -91,6 +91,9 @@ bench-cache-replay: .venv/dev ## 20,000 requests with the cache and without: hit
 
 bench-tracing: .venv/dev ## What spans cost the data path, at 100 % sampling against none (3 minutes).
 	@exec $(BIN)/python -m bench.tracing $(ARGS)
+
+bench-watched: .venv/dev ## What ingestion and people at the console cost the data path, with a million requests stored (15 minutes).
+	@exec $(BIN)/python -m bench.watched $(ARGS)
 
 bench-swap: .venv/dev ## Versions of a package swapped under load: what fails, what is mixed, how long it takes (3 minutes).
 	@exec $(BIN)/python -m bench.swap $(ARGS)

@@ -145,7 +145,7 @@ def _measured(
     """Name of a page -> way of asking -> what it took."""
     there = places(settings, house.home, engine)
     asked = {name: path for name, path in pages(there).items() if name.startswith(options.only)}
-    cookie = _signed_in(house.home, engine)
+    cookie = signed_in(house.home, engine)
     found: dict[str, dict[str, list[Took]]] = {name: {way: [] for way in (*_WAYS, "disk")} for name in asked}
 
     def note(way: str, told: Mapping[str, Took]) -> None:
@@ -230,7 +230,8 @@ def _show(console: Terminal, kind: str, found: Mapping[str, Mapping[str, Sequenc
     console.print(table)
 
 
-def _signed_in(home: Home, engine: Engine) -> str:
+def signed_in(home: Home, engine: Engine) -> str:
+    """The cookie of an administrator."""
     users = user_registry(engine)
     user = users.find("bench") or users.add("bench", Role.ADMIN, "a password of a benchmark")
     sessions = Sessions(engine, read_pepper(home.pepper), Lifetime(), time.time_ns)

@@ -25,6 +25,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         pid: root of its process tree; 0 for the mock itself.
+        jobs_pid: of Homeport's jobs worker; 0 for none.
         ready_ms: from the command to its first answer.
         about: version and settings, for the results.
     """
@@ -32,6 +33,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     key: str
     pid: int = 0
+    jobs_pid: int = 0
     ready_ms: float = 0.0
     about: Mapping[str, object] = {}
 

@@ -57,8 +57,8 @@ class State:
             raise BenchmarkError(f"homeport {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def make_key(self) -> str:
-        return str(json.loads(self.command("keys", "create", "bench", "--json"))["key"])
+    def make_key(self, *options: str) -> str:
+        return str(json.loads(self.command("keys", "create", "bench", *options, "--json"))["key"])
 
     @contextlib.contextmanager
     def run(self, cores: Cores) -> Iterator[Running]:
@@ -71,13 +71,14 @@ class State:
         with contextlib.ExitStack() as stack:
             with pinned(cores.load):
                 jobs = process((*PROGRAM, *config, "jobs"), folder=folders[1], environment=self.environment)
-                stack.enter_context(jobs)
+                worker = stack.enter_context(jobs)
             with pinned(cores.proxy):
                 gateway = process((*PROGRAM, *config, "gateway"), folder=folders[0], environment=self.environment)
                 child = stack.enter_context(gateway)
             ready = wait_ready(child, self.port, "/readyz", _READY_SECONDS, folders[0])
             version = importlib.metadata.version("homeport")
-            yield Running(port=self.port, key=key, pid=child.pid, ready_ms=ready, about={"version": version})
+            about = {"version": version}
+            yield Running(port=self.port, key=key, pid=child.pid, jobs_pid=worker.pid, ready_ms=ready, about=about)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import http.client
 import json
-import random
 import statistics
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bench import results
+from bench.arithmetic import median_interval
 from bench.own_engine import MODEL, engine_up
 from bench.targets import Target, judge
 
@@ -35,7 +35,6 @@ WAYS = ("direct", "gateway")
 _TOKENS = 48
 _FEW = 4
 """Tokens of an answer that is asked for the time to its first."""
-_RESAMPLES = 2_000
 
 
 class Took(msgspec.Struct, frozen=True):
@@ -96,7 +95,7 @@ def rates(took: Mapping[str, Sequence[Took]], kind: str) -> dict[str, float]:
         kind: whole or stream.
     """
     ratios = [gateway.rate / direct.rate for direct, gateway in zip(took["direct"], took["gateway"], strict=True)]
-    low, high = interval(ratios)
+    low, high = median_interval(ratios)
     return {
         f"tokens_per_second_ratio_{kind}": statistics.median(ratios),
         f"tokens_per_second_ratio_{kind}_low": low,
@@ -109,20 +108,13 @@ def first_tokens(took: Mapping[str, Sequence[Took]]) -> dict[str, float]:
     """The same of the milliseconds that the gateway adds to the time to the first token."""
     pairs = zip(took["direct"], took["gateway"], strict=True)
     added = [1e3 * (gateway.first - direct.first) for direct, gateway in pairs]
-    low, high = interval(added)
+    low, high = median_interval(added)
     return {
         "ttft_added_p50_ms": statistics.median(added),
         "ttft_added_low_ms": low,
         "ttft_added_high_ms": high,
         **{f"ttft_p50_ms_{way}": 1e3 * statistics.median([one.first for one in took[way]]) for way in WAYS},
     }
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of their median, by bootstrap."""
-    dice = random.Random(0)
-    drawn = sorted(statistics.median(dice.choices(values, k=len(values))) for _ in range(_RESAMPLES))
-    return drawn[int(0.025 * _RESAMPLES)], drawn[int(0.975 * _RESAMPLES)]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -21,12 +21,11 @@ from urllib.request import urlopen
 import msgspec
 
 from bench import results
-from bench.contender import Running
 from bench.homeport_gateway import State
-from bench.machine import Cores, choose_cores, cpu_seconds, describe, pinned, raise_file_limit, rss_mb
-from bench.native import load, mock_upstream
+from bench.machine import choose_cores, describe, pinned, raise_file_limit, rss_mb
+from bench.native import mock_upstream
 from bench.targets import Target, judge
-from bench.traffic import whole_chat
+from bench.turns import REST_S, Turn, lost, take
 
 TARGETS = (
     Target(figure="rps_lost_percent", bound=15),
@@ -34,21 +33,11 @@ TARGETS = (
     Target(figure="errors", bound=0),
 )
 WAYS = ("off", "on")
-_CONNECTIONS = 64
-_REST_S = 0.5
 _TELEMETRY = """\
 telemetry:
   export: {{endpoint: "http://127.0.0.1:{port}"}}
   traces: {{enabled: true, sample_ratio: 1.0, max_waiting: 100000}}
 """
-
-
-class Turn(msgspec.Struct, frozen=True):
-    """One turn of one gateway: good answers a second, and CPU microseconds of the gateway for each."""
-
-    rps: float
-    cpu_us: float
-    errors: int
 
 
 class _Sink(BaseHTTPRequestHandler):
@@ -105,12 +94,12 @@ def main(arguments: Sequence[str]) -> int:
             running = {way: stack.enter_context(state.run(cores)) for way, state in states.items()}
             for number in range(-1, options.turns):
                 for way in WAYS if number % 2 else WAYS[::-1]:
-                    turn = _take(running[way], cores, options.seconds)
+                    turn = take(running[way], cores, options.seconds)
                     if number >= 0:
                         turns[way].append(turn)
-            time.sleep(3 * _REST_S)
+            time.sleep(3 * REST_S)
             sent = _sent(running["on"].port)
-            memory = {way: rss_mb(running[way].pid or 0) for way in WAYS}
+            memory = {way: rss_mb(running[way].pid) for way in WAYS}
     found = {**figures(turns), **sent, **{f"rss_mb_{way}": value for way, value in memory.items()}}
     verdicts = judge(TARGETS, found)
     report = {
@@ -129,28 +118,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def figures(turns: dict[str, list[Turn]]) -> dict[str, float]:
     """Medians, and what tracing takes of each pair of turns."""
-    pairs = list(zip(turns["off"], turns["on"], strict=True))
-    lost = sorted(100 * (1 - on.rps / off.rps) for off, on in pairs)
+    off, on = turns["off"], turns["on"]
     return {
-        "rps_off": statistics.median(off.rps for off, _ in pairs),
-        "rps_on": statistics.median(on.rps for _, on in pairs),
-        "rps_lost_percent": statistics.median(lost),
-        "rps_lost_percent_low": lost[len(lost) // 4],
-        "rps_lost_percent_high": lost[-1 - len(lost) // 4],
-        "cpu_us_off": statistics.median(off.cpu_us for off, _ in pairs),
-        "cpu_us_on": statistics.median(on.cpu_us for _, on in pairs),
-        "cpu_more_percent": statistics.median(100 * (on.cpu_us / off.cpu_us - 1) for off, on in pairs),
+        "rps_off": statistics.median(one.rps for one in off),
+        "rps_on": statistics.median(one.rps for one in on),
+        **lost(off, on),
+        "cpu_us_off": statistics.median(one.cpu_us for one in off),
+        "cpu_us_on": statistics.median(one.cpu_us for one in on),
         "errors": float(sum(one.errors for listed in turns.values() for one in listed)),
     }
-
-
-def _take(running: Running, cores: Cores, seconds: float) -> Turn:
-    assert running.pid is not None
-    before = cpu_seconds(running.pid)
-    report = load(cores.load, running.port, running.key, [whole_chat()], connections=_CONNECTIONS, seconds=seconds)
-    spent = cpu_seconds(running.pid) - before
-    time.sleep(_REST_S)
-    return Turn(report.good / report.seconds, 1e6 * spent / max(report.good, 1), report.errors)
 
 
 def _sent(port: int) -> dict[str, float]:

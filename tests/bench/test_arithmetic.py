@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.arithmetic import Spread, difference, per_unit_us, ratio, rotated, spread, spreads
+from bench.arithmetic import Spread, difference, median_interval, per_unit_us, ratio, rotated, spread, spreads
 
 measured = st.floats(min_value=-1e9, max_value=1e9, allow_nan=False)
 
@@ -58,3 +58,12 @@ def test_nothing_can_be_rotated() -> None:
 def test_spreads_cover_every_figure_of_any_round() -> None:
     found = spreads([{"rps": 1.0, "rss_mb": None}, {"rps": 3.0, "late": 2.0}])
     assert found == {"rps": Spread(2.0, 1.0, 3.0), "rss_mb": None, "late": Spread(2.0, 2.0, 2.0)}
+
+
+def test_the_interval_of_a_median_has_it_and_narrows() -> None:
+    few, many = [float(number) for number in range(9)], [float(number % 9) for number in range(900)]
+    low, high = median_interval(few)
+    assert low <= 4 <= high
+    assert median_interval([3.0]) == (3.0, 3.0)
+    closer = median_interval(many)
+    assert closer[1] - closer[0] < high - low

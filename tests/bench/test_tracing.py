@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench.tracing import Turn, figures
+from bench.tracing import figures
+from bench.turns import Turn
 
 
 def test_each_pair_of_turns_is_compared_with_itself() -> None:
