@@ -55,3 +55,13 @@ def test_emoji_are_shown() -> None:
 def test_a_name_is_one_line() -> None:
     assert visible_line("a b\nc\td\x1b[2J", 20) == "a b\u23cec\u21e5d\u27e8U+001B\u27e9[2J"
     assert visible_line("abc", 2) == "ab\u2026"
+
+
+@given(st.text(alphabet="ab \n\t\u0301\u0300\u202e\u00a0\u00e9\u4e2d\x1b\x7f", max_size=40))
+def test_texts_are_told_letter_by_letter_however_they_are_mixed(text: str) -> None:
+    marks, told = 0, ""
+    for letter in text:
+        marks = marks + 1 if unicodedata.combining(letter) else 0
+        hidden = letter in "\u202e\u00a0\x1b\x7f" or marks > 3
+        told += f"\u27e8U+{ord(letter):04X}\u27e9" if hidden else letter
+    assert shown(text, 100) == told

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select
 
 from homeport.core.errors import JournalFull, StorageError
 from homeport.storage.ingest import ingest
-from homeport.storage.journal import HEADER, MAGIC, Journal, clear_unopened, read_frames, segments
+from homeport.storage.journal import HEADER, MAGIC, Journal, clear_unopened, frame_ends, read_frames, segments
 from homeport.storage.reserve import Reserve
 from homeport.storage.tables import journal_offsets, requests
 from tests.storage.events import finished
@@ -254,6 +254,23 @@ def test_any_bytes_are_read_without_an_error(data: bytes, abandoned: bool, claim
         events, done, lost = read_frames(hostile, abandoned=abandoned)
         assert events == []
         assert done == lost == (len(hostile) if abandoned else 0)
+
+
+def test_frames_are_counted_without_being_decoded(tmp_path: Path) -> None:
+    data = frames(tmp_path, ["a", "b", "c"])
+    ends = frame_ends(data)
+    assert ends[-1] == len(data)
+    assert [len(read_frames(data[:end], abandoned=False)[0]) for end in ends] == [1, 2, 3]
+    assert frame_ends(data[:-1]) == ends[:2]
+    assert frame_ends(data + b"HPJ1" + b"\xff" * 8) == ends
+
+
+@given(data=st.binary(max_size=200), claim=st.integers(0, 2**32 - 1))
+def test_any_bytes_are_counted_without_an_error(data: bytes, claim: int) -> None:
+    for hostile in (data, HEADER.pack(MAGIC, claim, 0) + data):
+        ends = frame_ends(hostile)
+        assert ends == sorted(set(ends))
+        assert all(HEADER.size <= end <= len(hostile) for end in ends)
 
 
 def test_a_segment_that_is_cleared_before_it_is_locked_is_made_again(

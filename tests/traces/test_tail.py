@@ -83,7 +83,7 @@ async def test_a_segment_that_is_ingested_meanwhile_is_read_to_its_end(tmp_path:
     for path in tmp_path.glob("*.journal"):
         path.unlink()
     assert [event.request_id for event in reader.read()[0]] == ["r1"]
-    assert reader.read() == ([], False)
+    assert reader.read() == ([], 0)
     reader.close()
 
 
@@ -97,7 +97,7 @@ async def test_a_torn_frame_waits_for_its_end(tmp_path: Path) -> None:
     reader = JournalEnds(torn)
     with (torn / segment.name).open("wb", buffering=0) as file:
         file.write(data[:20])
-        assert reader.read() == ([], False)
+        assert reader.read() == ([], 0)
         file.write(data[20:] + b"\x00rubbish")
         assert [event.request_id for event in reader.read()[0]] == ["r1"]
         file.write(data)
@@ -121,7 +121,7 @@ async def test_a_watcher_that_does_not_look_loses_and_is_told_how_many(tmp_path:
     journal.close()
 
 
-async def test_a_journal_that_grows_too_fast_is_skipped_and_that_is_said(
+async def test_of_what_is_too_much_the_latest_is_read_and_the_rest_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail_module, "_READ_BYTES", 3_000)
@@ -130,13 +130,52 @@ async def test_a_journal_that_grows_too_fast_is_skipped_and_that_is_said(
     reader.skip()
     for number in range(50):
         journal.record(finished(f"r{number}"))
-    events, lost = reader.read()
-    assert lost
-    assert 0 < len(events) < 50
+    events, passed = reader.read(1)
+    assert (len(events), passed) == (1, 49)
+    for number in range(3):
+        journal.record(finished(f"s{number}"))
+    events, passed = reader.read(2)
+    assert ([event.request_id for event in events], passed) == (["s1", "s2"], 1)
+    journal.record(finished("unread"))
+    assert reader.read(0) == ([], 1)
     journal.record(finished("last"))
     assert [event.request_id for event in reader.read()[0]] == ["last"]
     journal.close()
     reader.close()
+
+
+async def test_megabytes_that_no_frame_explains_are_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail_module, "_READ_BYTES", 3_000)
+    journal = Journal(tmp_path)
+    journal.record(finished("r0"))
+    reader = JournalEnds(tmp_path)
+    reader.skip()
+    [segment] = tmp_path.glob("*.journal")
+    with segment.open("ab") as file:
+        file.write(b"x" * 9_000)
+    assert reader.read() == ([], 0)
+    journal.record(finished("r1"))
+    assert [event.request_id for event in reader.read()[0]] == ["r1"]
+    journal.close()
+    reader.close()
+
+
+async def test_no_more_is_told_than_anybody_can_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "_READ_PER_S", 1)
+    journal = Journal(tmp_path)
+    tail = Tail(tmp_path, every_s=0.01, most_waiting=2_000)
+    async with tail.watch() as watcher:
+        for number in range(2_500):
+            journal.record(finished(f"r{number}"))
+        came: list[str] = []
+        async with asyncio.timeout(10):
+            while len(came) + watcher.dropped < 2_500:
+                came += [row.request_id for row in await watcher.next(0.2) or ()]
+    assert 2_000 <= len(came) < 2_100
+    assert watcher.dropped == 2_500 - len(came)
+    journal.close()
 
 
 async def test_nobody_reads_while_nobody_watches(tmp_path: Path) -> None:

@@ -203,6 +203,18 @@ def read_frames(data: bytes, *, abandoned: bool, most: int | None = None) -> tup
     return events, position, lost
 
 
+def frame_ends(data: bytes) -> list[int]:
+    """Where the whole frames end that stand at the start of `data`, by their headers alone."""
+    ends, position = [], 0
+    while position + HEADER.size <= len(data):
+        magic, length, _ = HEADER.unpack_from(data, position)
+        position += HEADER.size + length
+        if magic != MAGIC or position > len(data):
+            break
+        ends.append(position)
+    return ends
+
+
 def segments(folder: Path) -> list[Path]:
     """The segments there are, oldest first."""
     return sorted(folder.glob(f"*{SUFFIX}"))

@@ -1,12 +1,14 @@
 """Requests as they end, for whoever watches: read from the journal, which all processes of a state folder write.
 
 So the request path knows nothing of it, and it costs nothing while nobody watches. Each subscriber has a bounded queue;
-what does not fit is dropped and counted.
+what does not fit is dropped and counted. No more is read than anybody can follow: a gateway that answers thousands of
+requests a second would spend a tenth of its time on telling of them. Of what is too much the latest is told.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -24,14 +26,16 @@ _EVERY_S = 0.2
 _READ_BYTES = 4 << 20
 _MOST_WATCHERS = 64
 _MOST_WAITING = 2_000
+_READ_PER_S = 1_000
+"""Requests that are read a second, for all watchers; as many as may wait for one are read at once after a pause."""
 
 
 class Watcher:
     """One subscriber.
 
     Attributes:
-        dropped: how many requests did not fit into its queue, or were passed over because the journal grew too fast
-            to be read; it may be set to 0.
+        dropped: how many requests did not fit into its queue, or were passed over because there were too many to be
+            read, wanted or not; it may be set to 0.
     """
 
     def __init__(self, wanted: RequestFilter, most: int) -> None:
@@ -51,6 +55,12 @@ class Watcher:
             return
         self._waiting.append(row)
         self._news.set()
+
+    def pass_over(self, count: int) -> None:
+        """So many were not read at all."""
+        if count:
+            self.dropped += count
+            self._news.set()
 
     def end(self) -> None:
         """No more will come."""
@@ -123,11 +133,16 @@ class Tail:
 
     async def _follow(self, reader: "JournalEnds") -> None:
         """Hand out what is new, for as long as somebody watches."""
+        clock = asyncio.get_running_loop().time
+        allowed, looked_at = float(_MOST_WAITING), clock()
         try:
             while self._watchers:
-                events, lost = await asyncio.to_thread(reader.read)
-                self._hand_out(events, lost)
+                events, passed = await asyncio.to_thread(reader.read, int(allowed))
+                self._hand_out(events, passed)
                 await asyncio.sleep(self._every_s)
+                now = clock()
+                allowed = min(_MOST_WAITING, allowed - len(events) + (now - looked_at) * _READ_PER_S)
+                looked_at = now
         except OSError as error:
             logger.error("the journal cannot be followed: %s", error.strerror)
             for watcher in self._watchers:
@@ -136,10 +151,10 @@ class Tail:
             self._following = None
             reader.close()
 
-    def _hand_out(self, events: list[RequestFinished], lost: bool) -> None:
+    def _hand_out(self, events: list[RequestFinished], passed: int) -> None:
         rows = [row_of_event(event) for event in events]
         for watcher in self._watchers:
-            watcher.dropped += lost
+            watcher.pass_over(passed)
             for row in rows:
                 watcher.offer(row)
 
@@ -156,18 +171,18 @@ class JournalEnds:
         for file in self._new():
             file.seek(0, 2)
 
-    def read(self) -> tuple[list[RequestFinished], bool]:
-        """What was recorded since, in the order of its beginning; and whether some of it was passed over."""
+    def read(self, most: int = _MOST_WAITING) -> tuple[list[RequestFinished], int]:
+        """What was recorded since, at most so much, in the order of its end; and how much was passed over."""
         for _ in self._new():
             pass
         events: list[RequestFinished] = []
-        lost = False
+        passed = 0
         for name in list(self._files):
-            found, passed = self._read_one(name)
+            found, more = self._read_one(name, max(0, most - len(events)))
             events += found
-            lost = lost or passed
+            passed += more
         events.sort(key=lambda event: event.started_at + event.latency_ns)
-        return events, lost
+        return events, passed
 
     def close(self) -> None:
         for file in self._files.values():
@@ -181,16 +196,31 @@ class JournalEnds:
                     self._files[path.name] = file = path.open("rb")
                     yield file
 
-    def _read_one(self, name: str) -> tuple[list[RequestFinished], bool]:
+    def _read_one(self, name: str, most: int) -> tuple[list[RequestFinished], int]:
+        """All that is new of one segment: the latest is decoded, and what was before that is counted."""
         file = self._files[name]
-        start = file.tell()
-        data = file.read(_READ_BYTES)
-        events, done, _ = journal.read_frames(data, abandoned=False)
-        passed = len(data) == _READ_BYTES
-        if passed:
-            file.seek(0, 2)
-            return events, True
-        file.seek(start + done)
+        events: list[RequestFinished] = []
+        passed = 0
+        while True:
+            start, data = file.tell(), file.read(_READ_BYTES)
+            found, done, skipped = _latest(data, most - len(events))
+            events += found
+            passed += skipped
+            file.seek(start + done)
+            if len(data) < _READ_BYTES:
+                break
+            if not done:  # megabytes that no frame explains
+                file.seek(0, os.SEEK_END)
+                break
         if not data and not (self._folder / name).exists():
             self._files.pop(name).close()
-        return events, False
+        return events, passed
+
+
+def _latest(data: bytes, most: int) -> tuple[list[RequestFinished], int, int]:
+    """The last events of some bytes, at most so many; how many bytes are done with; how many events were before."""
+    ends = journal.frame_ends(data)
+    skipped = max(0, len(ends) - most)
+    begin = ends[skipped - 1] if skipped else 0
+    events, done, _ = journal.read_frames(data[begin:], abandoned=False, most=most)
+    return events, begin + done, skipped
