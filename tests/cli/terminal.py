@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from typer.testing import CliRunner
 
+from homeport.cli.commands import app
 from homeport.cli.context import Context
-from homeport.cli.main import app
 from homeport.core.errors import HomeportError
 
 CONFIG = """\

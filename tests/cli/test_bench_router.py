@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from homeport.cli.commands import app
 from homeport.cli.context import Context
-from homeport.cli.main import app
 from homeport.core.errors import ConfigError
 from homeport.routing.benchmark import PUBLISHED, SETS
 

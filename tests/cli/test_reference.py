@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from homeport.cli.main import app
+from homeport.cli.commands import app
 from homeport.cli.reference import markdown
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"

@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from homeport.cli.commands import app
 from homeport.cli.context import Context
-from homeport.cli.main import app
 from homeport.cli.route import ASK, PromptGroup
 from homeport.core.errors import ConfigError
 from tests.routing.recorded_answers import recorded, write

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from homeport.cli.commands import app
 from homeport.cli.context import Context
-from homeport.cli.main import app
 from homeport.console import passwords
 from homeport.storage.db import open_database, sqlite_url, writing
 from homeport.storage.people_tables import audit

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from homeport.cli.main import app
+from homeport.cli.commands import app
 
 _WIDTH = 120
 """Columns of a usage line: fixed, so that the page does not depend on who makes it."""
