@@ -5,6 +5,7 @@ import random
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from itertools import accumulate, islice
 from pathlib import Path
 
@@ -28,7 +29,11 @@ from homeport.traces.tail import Tail
 
 _VOCABULARY, _WORDS_EACH = 20_000, 60
 _TEXTS_AT_ONCE = 1_000
+_PAGE = 50
+"""Requests of a page of the console."""
 _RARE = "extraordinarily"
+_ODD, _EVEN = "odd", "even"
+"""Every text has one of them, and none has both."""
 _NAMES = [f"w{number}" for number in range(_VOCABULARY)]
 _WEIGHTS = [*accumulate(1 / (rank + 2) for rank in range(_VOCABULARY))]
 _QUERIES: tuple[tuple[str, RequestFilter], ...] = (
@@ -42,10 +47,19 @@ _QUERIES: tuple[tuple[str, RequestFilter], ...] = (
     ("w900 w1900", RequestFilter()),
     ('"w0 w1"', RequestFilter()),
     ('"w40 w50 w60"', RequestFilter()),
+    ("w0 w19999", RequestFilter()),
+    ("w0 nobody", RequestFilter()),
+    (f"w0 {_RARE}", RequestFilter()),
+    (f"{_ODD} {_EVEN}", RequestFilter()),
+    ('"w0 w0 w1 w1 w0 w0"', RequestFilter()),
+    (f'"{_ODD} {_ODD}"', RequestFilter()),
     ("w77*", RequestFilter()),
     ("w0", RequestFilter(outcome="failed")),
     ("w5", RequestFilter(key_id="key_0000000000000001", target="own-8b")),
     ("w900", RequestFilter(tier="local", min_cost=10_000_000)),
+    ("w0", RequestFilter(end_user="user-5")),
+    ("w0", RequestFilter(trace_id="none")),
+    (_RARE, RequestFilter(outcome="failed", target="own-8b")),
 )
 _TAIL_SECONDS, _TAIL_RPS, _BURSTS, _WATCHERS = 10, 500, 25, 3
 
@@ -59,15 +73,18 @@ def search_figures(engine: Engine, folder: Path, rounds: int, console: Console) 
     bodies = BodyStore(folder, keep_days=3_650, most_bytes=1 << 40)
     search, slowest, times = Search(engine, index, bodies), {}, []
     for query, wanted in _QUERIES:
-        for found in search.page(query, wanted).found:
+        for found in search.page(query, wanted, limit=_PAGE).found:
             bodies.put(kept(found.row.request_id, found.row.started_at))
         took = [_took_ms(search, query, wanted) for _ in range(rounds)]
         times += took
-        slowest[f"{query} {wanted.key_id}{wanted.outcome}{wanted.tier}"] = max(took)
+        slowest[f"{query} {wanted.key_id}{wanted.outcome}{wanted.tier}"] = p95(took)
     worst = max(slowest, key=lambda name: slowest[name])
-    console.print(f"slowest search: {worst}, {slowest[worst]:.1f} ms")
-    p95 = statistics.quantiles(times, n=20)[-1]
-    return {"search_p50_ms": statistics.median(times), "search_p95_ms": p95, "slowest_search_ms": slowest[worst]}
+    console.print(f"slowest search: {worst}, p95 {slowest[worst]:.1f} ms")
+    return {
+        "search_p50_ms": statistics.median(times),
+        "search_p95_ms": p95(times),
+        "slowest_search_p95_ms": slowest[worst],
+    }
 
 
 def fill_words(engine: Engine, index: WordIndex, console: Console) -> int:
@@ -88,6 +105,7 @@ def fill_words(engine: Engine, index: WordIndex, console: Console) -> int:
 
 def _text(dice: random.Random, request_id: str, at: int, number: int) -> Text:
     words = dice.choices(_NAMES, cum_weights=_WEIGHTS, k=_WORDS_EACH)
+    words.append(_ODD if number % 2 else _EVEN)
     return Text(request_id=request_id, at=at, text=" ".join(words) + (f" {_RARE}" if number % 50_000 == 7 else ""))
 
 
@@ -116,9 +134,13 @@ def kept(request_id: str, at: int) -> Captured:
     )
 
 
+def p95(times: Sequence[float]) -> float:
+    return statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
+
+
 def _took_ms(search: Search, query: str, wanted: RequestFilter) -> float:
     begun = time.perf_counter()
-    search.page(query, wanted)
+    search.page(query, wanted, limit=_PAGE)
     return (time.perf_counter() - begun) * 1e3
 
 
