@@ -14,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 from tests.e2e.console.site import FLAGS, NARROW, WIDE, Scheme, Site
 
-from bench.console import requests
+from bench.console_house import requests
 from homeport.storage.db import open_database, sqlite_url, writing
 from homeport.storage.ingest import insert_events
 

@@ -69,4 +69,6 @@ from homeport.bootstrap.upstreams import PROVIDERS as PROVIDERS
 from homeport.bootstrap.upstreams import build_targets as build_targets
 from homeport.bootstrap.upstreams import try_provider as try_provider
 
+__all__: list[str]
+
 def worker_argv(*arguments: str) -> tuple[str, ...]: ...
