@@ -1,6 +1,8 @@
 """Paths, methods and shapes; what callers send never comes back in a header, and no key in an error."""
 
+import asyncio
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -71,6 +73,23 @@ async def test_alive_and_ready() -> None:
     unready = await house.get("/readyz", token=None)
     assert (unready.status, unready.json["status"]) == (503, "not ready")
     assert (await house.get("/livez")).status == 200
+
+
+async def test_others_are_answered_while_the_metrics_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hundreds of models that takes a tenth of a second."""
+    house, may_end = House(), threading.Event()
+
+    def write(_: object) -> bytes:
+        assert may_end.wait(10), "the loop waits for the page"
+        return b"written"
+
+    monkeypatch.setattr("prometheus_client.exposition.generate_latest", write)
+    page = asyncio.create_task(house.get("/metrics", token=None))
+    await asyncio.sleep(0.01)
+    assert (await house.get("/livez", token=None)).status == 200
+    assert not page.done()
+    may_end.set()
+    assert (await page).body == b"written"
 
 
 async def test_metrics() -> None:

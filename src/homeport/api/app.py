@@ -160,8 +160,10 @@ class App:
 
     async def _metrics_page(self, connection: Connection, _: str) -> None:
         richer = prefers(connection.header(b"accept"), OPENMETRICS, TEXT)
+        # With many models it takes longer than an answer may wait.
+        page = await asyncio.to_thread(self._metrics.snapshot().write, openmetrics_text=richer)
         await connection.start(200, {"content-type": OPENMETRICS if richer else TEXT, "vary": "accept"})
-        await connection.finish(self._metrics.page(openmetrics_text=richer))
+        await connection.finish(page)
 
     async def _description_page(self, connection: Connection, _: str) -> None:
         await connection.start(200, JSON)

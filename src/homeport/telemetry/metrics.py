@@ -5,12 +5,14 @@ cannot grow the number of series; `catalogue.py` has how many there are at most.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, exposition
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
 
 from homeport.core.budgets import OF_BUDGET
 from homeport.core.errors import BudgetExceeded
@@ -134,20 +136,53 @@ class Metrics:
             publish(folder, worker, self._registry, wall_ns())
 
     def page(self, *, openmetrics_text: bool = False) -> bytes:
+        """The exposition text, see `Snapshot.write`."""
+        return self.snapshot().write(openmetrics_text=openmetrics_text)
+
+    def snapshot(self) -> "Snapshot":
+        """What is counted now. It is quick, and nothing may be counted meanwhile; to write it takes long."""
+        registries = (*self._of_all_processes, *(() if self._place else (self._registry,)))
+        families = [family for one in registries for family in one.collect()]
+        if self._place is None:
+            return Snapshot(families)
+        folder, worker, wall_ns = self._place
+        own = _Taken(list(self._registry.collect()))
+        return Snapshot(families, AllWorkers(folder, worker, own, wall_ns()))
+
+
+class Snapshot:
+    """A page that is to be written; by any thread, for it changes no more.
+
+    Args:
+        families: of all processes.
+        workers: the figures of each process, where there are several.
+    """
+
+    def __init__(self, families: list[Metric], workers: Collector | None = None) -> None:
+        self._families = _Taken(families)
+        self._workers = workers
+
+    def write(self, *, openmetrics_text: bool = False) -> bytes:
         """The exposition text; with a label `worker` on every process's own figures where there are several.
 
         Args:
             openmetrics_text: in the form that has examples; else in Prometheus' own.
         """
         page = CollectorRegistry()
-        for collector in self._of_all_processes:
-            page.register(collector)
-        if self._place is None:
-            page.register(self._registry)
-        else:
-            folder, worker, wall_ns = self._place
-            page.register(AllWorkers(folder, worker, self._registry, wall_ns()))
+        page.register(self._families)
+        if self._workers is not None:
+            page.register(self._workers)
         write: Callable[[CollectorRegistry], bytes] = (
             openmetrics.generate_latest if openmetrics_text else exposition.generate_latest
         )
         return write(page)
+
+
+class _Taken(Collector):
+    """Families as they were."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._families)
