@@ -5,15 +5,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from homeport.console.figures.overview import Overviews, advice, latest_times, overview, quantile
+from homeport.console.figures.overview import Overviews, advice, latest_times, overview, quantile, troubles
 from homeport.core.alerts import AlertsTested
 from homeport.core.budgets import Budget, ScopeKind, Window
 from homeport.core.money import Nano
 from homeport.core.people import Role
 from homeport.core.types import Outcome
 from homeport.ledger.reports import spend
+from homeport.storage.alert_figures import AlertFigures, Delivered
 from homeport.storage.alerts import StoredAlert, raise_alert
 from homeport.storage.budgets import Standing, add_budget
+from homeport.storage.published import publish
 from homeport.storage.unusual import write_unusual
 from tests.console.office import Office
 from tests.ledger.requests import HOUR, NOW, SECOND, add, failed, ledger, request
@@ -114,6 +116,33 @@ async def test_the_page_shows_what_is_unusual(office: Office) -> None:
     write_unusual(path, msgspec.structs.replace(state(noticed()), stale_at=now + 1))
     browser = await office.enter(Role.VIEWER)
     assert b"Model m has failed 50.0 % of its requests since" in (await browser.get("/console/overview")).body
+
+
+def delivered(*states: tuple[str, str], until: int = NOW + 1) -> AlertFigures:
+    told = tuple(Delivered(webhook=webhook, state=state, count=2) for webhook, state in states)
+    return AlertFigures(stale_at=until, deliveries=told)
+
+
+def test_that_nobody_would_be_told_is_told() -> None:
+    assert troubles(delivered(("chat", "delivered"), ("pager", "waiting"))) == []
+    found = troubles(delivered(("pager", "failed"), ("pager", "late"), ("chat", "late"), ("mail", "delivered")))
+    assert [words.partition(":")[0] for words in found] == ["Alerts do not reach chat", "Alerts do not reach pager"]
+    assert troubles(None)[0].startswith("The jobs worker does not run")
+
+
+async def test_all_is_not_well_while_nobody_looks(office: Office) -> None:
+    browser = await office.enter(Role.VIEWER)
+    office.home.alerts.parent.mkdir(exist_ok=True)
+    assert b"The jobs worker does not run" not in (await browser.get("/console/overview")).body, "it may be starting"
+    publish(office.home.alerts, delivered(("<b>pager", "late"), until=office.clock.wall + 1))
+    page = (await browser.get("/console/overview")).body
+    assert b"The jobs worker does not run" not in page
+    assert b"Alerts do not reach &lt;b&gt;pager" in page
+    office.clock.advance(2)
+    assert b"The jobs worker does not run" in (await browser.get("/console/overview")).body
+    office.home.alerts.unlink()
+    office.clock.advance(31 * SECOND)
+    assert b"The jobs worker does not run" in (await browser.get("/console/overview")).body
 
 
 def test_nobody_has_asked_yet() -> None:

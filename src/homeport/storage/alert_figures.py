@@ -3,12 +3,15 @@
 import msgspec
 from sqlalchemy import Engine, Label, and_, case, func, select
 
-from homeport.storage.alerts import WAITING
+from homeport.storage.alerts import FAILED, WAITING
 from homeport.storage.tables import alert_deliveries, alerts
 
 DAY_NS = 86_400 * 1_000_000_000
 
 _LATE = "late"
+UNDELIVERED = frozenset({_LATE, FAILED})
+"""States of what a webhook has not taken, though it was tried."""
+
 _TRIES = 3
 """A receiver that stumbles once or twice is nothing to be told."""
 

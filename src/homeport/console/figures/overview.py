@@ -10,6 +10,7 @@ from homeport.core.told import Severity
 from homeport.ledger.forecast import Forecast, forecast_month
 from homeport.ledger.months import Month
 from homeport.ledger.reports import Spend, breakdown, spend
+from homeport.storage.alert_figures import UNDELIVERED, AlertFigures
 from homeport.storage.alerts import StoredAlert, list_alerts
 from homeport.storage.budgets import Standing, standings
 from homeport.storage.rollups import DAY, HOUR
@@ -144,6 +145,20 @@ def advice(figures: OverviewFigures, now: int, unusual: Unusuals | None = None) 
             name = standing.budget.name
             return f"The budget {name} is used to {used(standing):.0%}: raise it, or send more to your own engines."
     return _over_the_month(figures) or _recent(figures, now) or _well(figures)
+
+
+_NOBODY_LOOKS = (
+    "The jobs worker does not run: nobody looks at budgets, objectives and what is unusual, and no alert is sent. "
+    "The end of logs/jobs.log in the state folder says why; homeport up starts it."
+)
+
+
+def troubles(told: AlertFigures | None) -> Sequence[str]:
+    """Why nobody would be told if something were wrong; `told` is what the jobs worker says of its alerts."""
+    if told is None:
+        return [_NOBODY_LOOKS]
+    webhooks = sorted({one.webhook for one in told.deliveries if one.state in UNDELIVERED})
+    return [f"Alerts do not reach {name}: homeport alerts list says why." for name in webhooks]
 
 
 def _ended(alert: StoredAlert, figures: OverviewFigures) -> bool:
