@@ -141,6 +141,11 @@ def test_the_engine_counts_what_the_gateway_counts(prometheus: Prometheus) -> No
     assert written == pytest.approx(told, rel=0.2)
 
 
+def test_who_fails_is_told_by_name(prometheus: Prometheus) -> None:
+    found = {one["metric"]["model"]: one["value"][1] for one in prometheus.query("homeport:model_failure:ratio5m")}
+    assert found == {"gone": "1", "sim-1": "0", "small": "0"}
+
+
 def test_what_rules_take_from_the_engine_is_there(prometheus: Prometheus) -> None:
     for name in sorted(LLAMACPP):
         assert prometheus.query(name), name

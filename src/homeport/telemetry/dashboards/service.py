@@ -1,12 +1,10 @@
 """Whether what is promised is kept: objectives, error budgets, times by model."""
 
 from homeport.telemetry.dashboards.panel import HERE, Dashboard, Panel, Query, Row, Unit, View, quantile, total
+from homeport.telemetry.rules.requests import model_failures
 
 _NAME = "{{objective}} {{indicator}}"
 _OF_MODEL = "{{tier}} {{model}}"
-_REQUESTS = "homeport_requests_total"
-_FAILED = total(_REQUESTS, 'outcome="failed", model!=""', by="tier, model")
-_ENDED = total(_REQUESTS, 'outcome=~"completed|failed", model!=""', by="tier, model")
 
 
 def _of(metric: str, matchers: str = "") -> str:
@@ -74,8 +72,8 @@ _TIMES = (
     ),
     Panel(
         title="Failed, by model",
-        what="Part of the requests that could be answered and were not.",
-        queries=(Query(f"({_FAILED} or 0 * {_ENDED}) / {_ENDED}", _OF_MODEL),),
+        what="Part of its calls that failed or broke off; retries and failovers hide them from callers.",
+        queries=(Query(model_failures("[$__rate_interval]", f"{HERE}, "), "{{model}}"),),
         unit=Unit.SHARE,
         warn=0.01,
         alarm=0.05,

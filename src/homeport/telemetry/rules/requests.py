@@ -23,8 +23,20 @@ def _failures() -> Iterator[Recording]:
     ended = f"rate(homeport_requests_total{{{_ANSWERABLE}}}[5m])"
     # Where nothing has failed yet there is no such series, and the share is 0 all the same.
     yield _kept("homeport:request_failure:ratio5m", f"(sum({failed}) or 0 * sum({ended})) / sum({ended})")
-    by, total = f"sum by ({_OF_MODEL})", f"sum by ({_OF_MODEL}) ({ended})"
-    yield _kept("homeport:model_failure:ratio5m", f"({by} ({failed}) or 0 * {total}) / {total}")
+    yield _kept("homeport:model_failure:ratio5m", model_failures("[5m]"))
+
+
+def model_failures(span: str, matcher: str = "") -> str:
+    """The part of a model's calls that failed, or broke off.
+
+    A request that no model answered has no model, so calls are what is counted; what an upstream refused for the
+    caller's fault is none of its own.
+    """
+    calls = f'sum by (model) (rate(homeport_upstream_attempts_total{{{matcher}error=~"|upstream_.+"}}{span}))'
+    failed = f'homeport_upstream_attempts_total{{{matcher}error=~"upstream_.+", error!="upstream_rejected_request"}}'
+    broken = f'homeport_requests_total{{{matcher}outcome="failed", model!=""}}'
+    bad = f"sum by (model) (rate({failed}{span}) or rate({broken}{span}))"
+    return f"({bad} or 0 * {calls}) / {calls}"
 
 
 def _times() -> Iterator[Recording]:
