@@ -5,18 +5,21 @@ import itertools
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from bench.anomaly_traffic import Fault, Traffic, dearer, failing
 from homeport.core.events import RequestFinished
-from homeport.core.types import Outcome
+from homeport.core.types import Key, Outcome
+from homeport.core.unusual import Level, Measure, Unusual
 from homeport.jobs.anomalies import AnomalyWatch, watch
 from homeport.storage.alerts import StoredAlert, list_alerts
 from homeport.storage.arrivals import Arrival
 from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.ingest import insert_events
+from homeport.storage.keys import add_key
 from homeport.storage.unusual import Unusuals, headline
 from tests.fakes.clock import ManualClock
 from tests.ledger.requests import HOUR, NOW, SECOND, ledger, request
@@ -232,3 +235,22 @@ async def test_a_database_that_fails_is_asked_again(tmp_path: Path, caplog: pyte
     assert [state.rows for state in published] == [()]
     assert "what is unusual could not be looked for: OperationalError" in caplog.text
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("billing\nbot\x1b", "Key billing⏎bot⟨U+001B⟩ (key_1) has"), ("", "Key key_1 has")]
+)
+def test_a_key_is_told_by_its_name(name: str, said: str) -> None:
+    engine = ledger()
+    if name:
+        add_key(engine, Key(id="key_1", name=name, project="acme", scopes=frozenset()), "digest", NOW)
+    worker = AnomalyWatch(engine, STRETCH * SECOND)
+    found = Unusual(
+        level=Level.KEY, subject="key_1", measure=Measure.ERRORS, since=NOW, usual=0.01, found=0.5, samples=99
+    )
+    worker._take(found, NOW)
+    worker._take(msgspec.structs.replace(found, until=NOW + 60 * SECOND), NOW + 60 * SECOND)
+    over, began = list_alerts(engine)
+    assert began.summary.startswith(said)
+    assert said in over.summary
+    assert began.incident == over.incident

@@ -48,6 +48,7 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         subject: the model's name or the key's id; "" for all requests.
+        named: what people call the key; "" where nobody knows.
         since: nanoseconds since the epoch, as is `until`; that is None while it lasts.
         usual, found: shares for errors and empty answers, seconds for times, tokens a request, dollars a minute.
         samples: how many requests it was found by.
@@ -63,6 +64,7 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     until: int | None = None
     settled: bool = False
+    named: str = ""
 
     @property
     def severity(self) -> Severity:
@@ -82,7 +84,10 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _who(self) -> str:
-        return "All traffic" if self.level is Level.ALL else f"{self.level.capitalize()} {self.subject}"
+        if self.level is Level.ALL:
+            return "All traffic"
+        name = f"{self.named} ({self.subject})" if self.named else self.subject
+        return f"{self.level.capitalize()} {name}"
 
     @property
     def _place(self) -> tuple[Level, Measure]:

@@ -13,12 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from homeport.core.ports import Clock
 from homeport.core.told import Severity
 from homeport.core.unusual import Level, Measure, Unusual, anomaly_alert
+from homeport.inspection.visible import visible_line
 from homeport.jobs.schedule import pause
 from homeport.ledger.samples import LEAST_KNOWN_NS, news_from
 from homeport.ledger.spending import DAY, dearest_hour
 from homeport.ledger.unusual import Observatory
 from homeport.storage.alerts import open_incident, raise_alert
 from homeport.storage.arrivals import Arrival, Arrivals
+from homeport.storage.keys import key_name
 from homeport.storage.unusual import Noticed, Unusuals, worst_first
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ _HISTORY = 400
 _MOST_ROWS = 30_000
 _STALE = 6
 _SEEN_DAYS = 14
+_LONGEST_NAME = 60
 
 _Name = tuple[Level, str, Measure]
 
@@ -98,6 +101,7 @@ class AnomalyWatch:
 
     def _tell(self, unusual: Unusual, now: int) -> None:
         """What was told a moment ago is not told again; if it ended meanwhile, it is as soon as it may be."""
+        unusual = self._with_name(unusual)
         incident = incident_of(unusual)
         alert = anomaly_alert(unusual, incident, now)
         told = raise_alert(self._engine, alert)
@@ -120,9 +124,16 @@ class AnomalyWatch:
         name = _name(unusual)
         row = self._told.get(name)
         if row is not None and row.told:
-            raise_alert(self._engine, anomaly_alert(unusual, row.incident, now))
+            raise_alert(self._engine, anomaly_alert(self._with_name(unusual), row.incident, now))
         self._told.pop(name, None)
         self._dear.pop(name, None)
+
+    def _with_name(self, unusual: Unusual) -> Unusual:
+        """A person knows a key by its name, which whoever made the key chose freely."""
+        if unusual.level is not Level.KEY:
+            return unusual
+        name = key_name(self._engine, unusual.subject)
+        return msgspec.structs.replace(unusual, named=visible_line(name, _LONGEST_NAME))
 
     def _weighed(self, unusual: Unusual, now: int) -> _Dear:
         """Beside the dearest hour of the last two weeks."""

@@ -48,6 +48,12 @@ def list_keys(engine: Engine) -> Sequence[StoredKey]:
         return [_stored(row) for row in rows]
 
 
+def key_name(engine: Engine, key_id: str) -> str:
+    """What people call a key; "" where there is none of that id."""
+    with engine.connect() as connection:
+        return connection.execute(select(keys.c.name).where(keys.c.id == key_id)).scalar() or ""
+
+
 def change_key(
     engine: Engine, key_id: str, change: Callable[[StoredKey], StoredKey], note: Noted | None = None
 ) -> StoredKey | None:
