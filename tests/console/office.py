@@ -114,7 +114,7 @@ class Office:
             record=Recorder(self.engine, self.clock.wall_ns),
             targets=lambda: self.targets,
             works=self.behind.works,
-            given=Given(),
+            given=Given(self.home.orders, self.clock.wall_ns),
             secure=(self.settings.console.public_url or "").startswith("https://"),
         )
         self.console = Console(self.parts)

@@ -92,7 +92,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
         lambda: read_published(home.alerts, AlertFigures, clock.wall_ns()),
     )
     path = RequestPath(settings, home, keys, metrics, engine)
-    lasting = Lasting(attempts=Attempts(clock.monotonic_ns), skin=Skin(), given=Given())
+    lasting = Lasting(attempts=Attempts(clock.monotonic_ns), skin=Skin(), given=Given(home.orders, clock.wall_ns))
     tail = Tail(home.journal)
     house = _House(home=home, engine=engine, keys=keys, clock=clock, path=path, lasting=lasting, tail=tail)
     reloader: Reloader

@@ -119,6 +119,11 @@ class Home:
         return self.run / "control.json"
 
     @property
+    def orders(self) -> Path:
+        """What engines were told to do from the console last, and how that ended."""
+        return self.run / "orders"
+
+    @property
     def engines_adopted(self) -> Path:
         """Which state of `engines` each process that answers requests goes by."""
         return self.run / "engines.adopted"
