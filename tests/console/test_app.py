@@ -244,6 +244,41 @@ async def test_a_page_with_a_defect_says_so_without_its_insides(
     assert "content-security-policy" in answer.headers
 
 
+async def test_a_template_with_a_defect_says_so_on_a_page(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await office.enter(Role.ADMIN)
+    office.targets = [{"model": "a secret detail", "ready": True}]  # without what the template asks for
+    answer = await browser.get("/console/models")
+    assert (answer.status, answer.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert b"internal_error" in answer.body
+    assert b"Next: look for this request in logs/gateway.log" in answer.body
+    assert b"secret" not in answer.body
+    assert b'aria-label="Pages"' in answer.body
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_where_no_template_works_a_person_is_told_in_plain_words(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = await office.enter(Role.ADMIN)
+
+    def fail(*_: object) -> bytes:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(office.parts.skin.renderer, "page", fail)
+    answer = await browser.get("/console/keys")
+    assert (answer.status, answer.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert b"<h1>Not done</h1>" in answer.body
+    assert b"secret" not in answer.body
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize("path", ["/console/unheard-of", "/console/audit", "/console/costs?window=x"])
+async def test_who_is_refused_can_go_elsewhere(office: Office, path: str) -> None:
+    answer = await (await office.enter(Role.VIEWER)).get(path)
+    assert answer.status in (400, 403, 404)
+    assert b'href="/console/requests"' in answer.body
+
+
 async def test_other_methods_are_refused(office: Office) -> None:
     browser = await office.enter(Role.ADMIN)
     assert (await browser._call("DELETE", "/console/keys", {})).status == 405

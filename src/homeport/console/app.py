@@ -36,6 +36,13 @@ CSRF = "form"
 _HTML = {"content-type": "text/html; charset=utf-8"}
 _EVENTS = {"content-type": "text/event-stream"}
 _FOR_EVER = "private, max-age=31536000, immutable"
+_PLAIN = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Not done - Homeport</title></head>
+<body><h1>Not done</h1><p>The console cannot show its pages: <code>{code}</code>, request {request_id}.</p>
+<p>Next: look for that request in logs/gateway.log; <code>homeport status</code> tells how it goes.</p>
+</body></html>
+"""
+"""For what is left when the templates fail. Its texts are ours."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,25 +73,34 @@ class Console:
 
     def _handler(self, method: str) -> Callable[[Connection, str], Any]:
         async def handle(connection: Connection, request_id: str) -> None:
-            shown = await self._loaded()
             token = read_cookie(connection.header(b"cookie"), secure=self._parts.secure)
             visit = self._stranger(connection, token or new_id(), request_id)
             cookie = "" if token else self._parts.cookie(visit.token)
             try:
-                visit, answer = await self._answer(shown, method, connection, visit)
-            except HomeportError as error:
-                answer = self._error_page(visit, error)
-            except Exception:  # a page with a defect is told as one, with the headers of all pages
-                logger.exception("unexpected error in the console, request %s", request_id)
-                answer = self._error_page(visit, InternalError("an unexpected error happened"))
-            try:
+                shown = await self._loaded()
+                visit = await self._known(connection, visit, method)
+                answer = await self._answer(shown, method, connection, visit)
                 await self._send(shown, connection, visit, answer, cookie)
-            except HomeportError as error:  # what flows has not begun to
-                if connection.started:
+            except Exception as error:  # whatever it is, a person is told on a page, with the headers of all pages
+                if connection.started or connection.disconnected:
                     raise
-                await self._send(shown, connection, visit, self._error_page(visit, error), cookie)
+                await self._tell(connection, visit, _said(error, request_id), cookie)
 
         return handle
+
+    async def _tell(self, connection: Connection, visit: Visit, error: HomeportError, cookie: str) -> None:
+        """The page of an error; of a defect in what every page is made of the same in plain words."""
+        status, _ = status_of(error)
+        values = {"title": "Not done", "error": error, "status": status}
+        try:
+            page = Html(template="error.html", values=values, status=status)
+            await self._send(await self._loaded(), connection, visit, page, cookie)
+        except Exception:  # the pages themselves are broken, which must not be told to a person as JSON
+            if connection.started:
+                raise
+            logger.exception("the console cannot show its pages, request %s", visit.request_id)
+            await connection.start(status, {**SECURITY_HEADERS, **_HTML})
+            await connection.finish(_PLAIN.format(code=error.code, request_id=visit.request_id).encode())
 
     async def _loaded(self) -> Shown:
         async with self._loading:
@@ -114,30 +130,27 @@ class Console:
             partial=connection.header(b"hx-request") == "true",
         )
 
-    async def _answer(self, shown: Shown, method: str, connection: Connection, visit: Visit) -> tuple[Visit, Answer]:
+    async def _known(self, connection: Connection, visit: Visit, method: str) -> Visit:
+        """The visit with who makes it, so that an error is told on a page with the navigation too."""
         server, host = self._parts.settings.server, connection.header(b"host") or ""
         public_url = self._parts.settings.console.public_url or ""
         check_host(host, public_url, server.host)
+        used = method == "POST" or not (visit.partial or connection.header(b"accept") == "text/event-stream")
+        session = await off_the_loop(lambda: self._parts.sessions.find(visit.token, used=used))
+        return msgspec.structs.replace(visit, session=session, origin=origin_of(host, public_url, connection.scheme))
+
+    async def _answer(self, shown: Shown, method: str, connection: Connection, visit: Visit) -> Answer:
         if connection.path in (ROOT, f"{ROOT}/"):
-            return visit, Redirect(to=self._first(shown))
+            return Redirect(to=self._first(shown))
         match = shown.routes.find(method, connection.path)
         if match is None or match.route not in LEAST or "\0" in connection.path:
             raise NotFound("there is no such page", hint=f"begin at {ROOT}")
-        used = method == "POST" or not (visit.partial or connection.header(b"accept") == "text/event-stream")
-        session = await off_the_loop(lambda: self._parts.sessions.find(visit.token, used=used))
-        visit = msgspec.structs.replace(
-            visit,
-            route=match.route,
-            words=match.words,
-            session=session,
-            query=read_query(connection.query),
-            origin=origin_of(host, public_url, connection.scheme),
-        )
+        visit = msgspec.structs.replace(visit, route=match.route, words=match.words, query=read_query(connection.query))
         if refused := _admit(visit, method):
-            return visit, refused
+            return refused
         if method == "POST":
             visit = msgspec.structs.replace(visit, form=await self._checked_form(connection, visit))
-        return visit, await match.view(visit)
+        return await match.view(visit)
 
     async def _checked_form(self, connection: Connection, visit: Visit) -> Form:
         check_origin(connection.header(b"origin"), connection.header(b"sec-fetch-site"), visit.origin)
@@ -151,11 +164,6 @@ class Console:
 
     def _first(self, shown: Shown) -> str:
         return next(page.path for page in shown.pages if page.place)
-
-    def _error_page(self, visit: Visit, error: HomeportError) -> Html:
-        status, _ = status_of(error)
-        values = {"title": "Not done", "error": error, "status": status}
-        return Html(template="error.html", values=values, status=status)
 
     async def _send(self, shown: Shown, connection: Connection, visit: Visit, answer: Answer, cookie: str) -> None:
         headers = {**SECURITY_HEADERS, "x-homeport-request-id": visit.request_id}
@@ -189,6 +197,13 @@ class Console:
             "can": lambda route: role is not None and may(role, route),
             "error": None,
         }
+
+
+def _said(error: Exception, request_id: str) -> HomeportError:
+    if isinstance(error, HomeportError):
+        return error
+    logger.error("unexpected error in the console, request %s", request_id, exc_info=error)
+    return InternalError("an unexpected error happened", hint="look for this request in logs/gateway.log")
 
 
 async def _flow(connection: Connection, headers: Mapping[str, str], pieces: AsyncGenerator[bytes, None]) -> None:

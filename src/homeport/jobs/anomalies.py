@@ -116,7 +116,7 @@ class AnomalyWatch:
         return was_less and unusual.severity is Severity.CRITICAL
 
     def _tell_worse(self, unusual: Unusual, now: int) -> None:
-        incident = self._told[_name(unusual)].incident
+        unusual, incident = self._with_name(unusual), self._told[_name(unusual)].incident
         raise_alert(self._engine, anomaly_alert(unusual, incident, now, worse=True))
         self._told[_name(unusual)] = _noticed(unusual, incident, told=True)
 
