@@ -92,7 +92,7 @@ async def test_the_life_of_a_budget(office: Office) -> None:
     path = f"/console/budgets/{facts.stored.budget.id}"
     assert b"$25.00 a month" in (await browser.get("/console/budgets")).body
     assert (await browser.post(path, {"limit_usd": "0.5"})).status == 303
-    assert b"$0.5000 a month" in (await browser.get("/console/budgets?done=changed")).body
+    assert b"$0.50 a month" in (await browser.get("/console/budgets?done=changed")).body
     row = entries(office.engine, Asked(action="budget.update"), 1)[0]
     assert (row.actor, row.before, row.after) == (
         "operator", {"limit_usd": "25.000000000"}, {"limit_usd": "0.500000000"}

@@ -80,8 +80,8 @@ def alert(severity: str, at: int = NOW) -> StoredAlert:
         ({"alerts": [alert("warning", NOW - 2 * HOUR)]}, "All is well"),
         ({"alerts": [alert("warning")], "budgets": [cap(USD, USD)]}, "The budget all is used to 100%"),
         ({"alerts": [alert("critical")], "budgets": [cap(USD, USD)]}, "it is critical"),
-        ({"budgets": [cap(4 * USD, USD)]}, "This month is expected to cost"),
-        ({"budgets": [cap(4 * USD, USD, Window.DAY)]}, "All is well"),
+        ({"month_budget": cap(4 * USD, USD)}, "This month is expected to cost"),
+        ({"month_budget": cap(4_000 * USD, USD)}, "All is well"),
     ],
 )
 def test_the_first_thing_to_look_at(changes: dict[str, Any], said: str) -> None:
@@ -157,7 +157,7 @@ async def test_the_page_says_what_the_figures_say(office: Office) -> None:
     raise_alert(office.engine, AlertsTested(at=now - 5))
     browser = await office.enter(Role.VIEWER)
     page = (await browser.get("/console/overview")).body.decode()
-    for text in ("$3.00", "3 requests", "&lt;b&gt;all", "$4.00 a day", "1 ms"):
+    for text in ("$3.00", "3 requests", "&lt;b&gt;all", "$4.00 a day", "1.0 ms"):
         assert text in page
     part = (await browser.get("/console/overview", hx_request="true")).body.decode()
     assert "$3.00" in part

@@ -17,6 +17,7 @@ LEAST: Mapping[str, Role | None] = MappingProxyType(
         "GET /console/oidc/callback": None,
         "POST /console/sign-out": Role.VIEWER,
         "GET /console/overview": Role.VIEWER,
+        "GET /console/overview/traffic": Role.VIEWER,
         "GET /console/account": Role.VIEWER,
         "POST /console/account/password": Role.VIEWER,
         "POST /console/account/sign-out": Role.VIEWER,

@@ -12,6 +12,8 @@ from homeport.core.money import NANO_PER_USD
 Spec = Mapping[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _HEIGHT = 180
+_DOLLARS = {"format": "$,.4~r"}
+_FORMATS = {"hour": "%b %d, %H:%M", "day": "%b %d"}
 _UNITS = {"hour": "utcyearmonthdatehours", "day": "utcyearmonthdate"}
 
 
@@ -26,22 +28,54 @@ def spent_over_time(points: Sequence[tuple[str, int, int]], width: str = "day") 
         **_spec(rows),
         "mark": {"type": "bar", "tooltip": True},
         "encoding": {
-            "x": {**_when(), "timeUnit": _UNITS[width]},
-            "y": {"field": "usd", "type": "quantitative", "title": "dollars", "stack": "zero"},
+            "x": {**_when(width), "timeUnit": _UNITS[width]},
+            "y": {"field": "usd", "type": "quantitative", "title": None, "stack": "zero", "axis": _DOLLARS},
             "color": {"field": "where", "type": "nominal", "title": None, "scale": {"domain": ["APIs", "own engines"]}},
         },
     }
 
 
-def cost_per_query(points: Sequence[tuple[str, int]]) -> Spec:
-    """Dollars a request, over time. A point: when, and nano-dollars."""
+def requests_over_time(points: Sequence[tuple[str, int, int, int]]) -> Spec:
+    """Requests of each hour by how they ended. A point: when, answered, refused, failed."""
+    ended = ("answered", "refused or left", "failed")
+    rows = [
+        {"when": when, "ended": name, "requests": count}
+        for when, *counts in points
+        for name, count in zip(ended, counts, strict=True)
+    ]
+    return {
+        **_spec(rows),
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": {**_when("hour"), "timeUnit": _UNITS["hour"]},
+            "y": {
+                "field": "requests",
+                "type": "quantitative",
+                "title": None,
+                "stack": "zero",
+                "axis": {"format": ",d", "tickMinStep": 1},
+            },
+            "color": {"field": "ended", "type": "nominal", "title": None, "scale": {"domain": list(ended)}},
+            "order": {"field": "ended"},
+        },
+    }
+
+
+def cost_per_query(points: Sequence[tuple[str, int]], width: str = "day") -> Spec:
+    """Dollars a request of each `hour` or `day`. A point: when, and nano-dollars."""
     rows = [{"when": when, "usd": mean / NANO_PER_USD} for when, mean in points]
     return {
         **_spec(rows),
         "mark": {"type": "line", "point": True, "tooltip": True},
         "encoding": {
-            "x": _when(),
-            "y": {"field": "usd", "type": "quantitative", "title": "dollars a query", "scale": {"zero": True}},
+            "x": _when(width),
+            "y": {
+                "field": "usd",
+                "type": "quantitative",
+                "title": None,
+                "scale": {"zero": True},
+                "axis": _DOLLARS,
+            },
         },
     }
 
@@ -76,7 +110,7 @@ def quality_and_cost(points: Sequence[Mapping[str, float]], here: Sequence[Mappi
         points: `usd` a query, `good` (the share of good answers), `share` of the strongest tier.
         here: the same, with `name`.
     """
-    x = {"field": "usd", "type": "quantitative", "title": "dollars a query"}
+    x = {"field": "usd", "type": "quantitative", "title": "cost of a query", "axis": _DOLLARS}
     y = {
         "field": "good",
         "type": "quantitative",
@@ -100,24 +134,24 @@ def quality_and_cost(points: Sequence[Mapping[str, float]], here: Sequence[Mappi
     }
 
 
-def hit_rate(points: Sequence[tuple[str, float]]) -> Spec:
-    """The share of requests that the cache answered, over time."""
+def hit_rate(points: Sequence[tuple[str, float]], width: str = "day") -> Spec:
+    """The share of requests that the cache answered, of each `hour` or `day`."""
     rows = [{"when": when, "rate": rate} for when, rate in points]
-    y = {"field": "rate", "type": "quantitative", "title": "answered from the cache", "axis": {"format": ".0%"}}
+    y = {"field": "rate", "type": "quantitative", "title": None, "axis": {"format": ".0%"}}
     return {
         **_spec(rows),
         "mark": {"type": "line", "point": True, "tooltip": True},
-        "encoding": {"x": _when(), "y": {**y, "scale": {"domain": [0, 1]}}},
+        "encoding": {"x": _when(width), "y": {**y, "scale": {"domain": [0, 1]}}},
     }
 
 
-def _when() -> Spec:
+def _when(width: str) -> Spec:
     return {
         "field": "when",
         "type": "temporal",
         "title": None,
         "scale": {"type": "utc"},
-        "axis": {"labelOverlap": True},
+        "axis": {"labelOverlap": True, "format": _FORMATS[width]},
     }
 
 

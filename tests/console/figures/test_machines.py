@@ -14,13 +14,23 @@ def test_tokens_a_second() -> None:
         request(NOW - RATE_NS - 1, upstream="own", output_tokens=9_999),
         request(NOW - 4, upstream=""),
     )
-    [found] = rates(engine, NOW).values()
-    assert (found.upstream, found.requests, found.written, found.read) == ("own", 2, 1.0, 2.0)
+    [(place, found)] = rates(engine, NOW).items()
+    assert place == ("own", "smollm2")
+    assert (found.requests, found.written, found.read) == (2, 1.0, 2.0)
     assert found.each == pytest.approx(100)
 
 
+def test_two_models_of_a_provider_have_figures_of_their_own() -> None:
+    engine = ledger(
+        request(NOW - 1, upstream="p", target="small", output_tokens=300),
+        request(NOW - 2, upstream="p", target="large", output_tokens=600),
+    )
+    found = rates(engine, NOW)
+    assert (found["p", "small"].written, found["p", "large"].written) == (1.0, 2.0)
+
+
 def test_nothing_was_written() -> None:
-    assert rates(ledger(request(NOW, output_tokens=0)), NOW)["smollm2"].each is None
+    assert rates(ledger(request(NOW, output_tokens=0)), NOW)["smollm2", "smollm2"].each is None
     assert rates(ledger(), NOW) == {}
 
 

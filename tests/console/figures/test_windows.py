@@ -2,7 +2,7 @@
 
 import pytest
 
-from homeport.console.figures.windows import read_window
+from homeport.console.figures.windows import TOLD, choices, read_window
 from homeport.core.errors import InvalidRequest
 from tests.ledger.requests import DAY, HOUR, NOW
 
@@ -14,13 +14,13 @@ from tests.ledger.requests import DAY, HOUR, NOW
 def test_so_long_until_now(name: str, span: int, width: str) -> None:
     window = read_window(name, NOW)
     assert (window.since_ns, window.until_ns, window.width) == (NOW - span, NOW + 1, width)
-    assert window.told == f"the last {name}"
+    assert window.told == f"the {TOLD[name]}"
 
 
 def test_a_month() -> None:
     this, named = read_window("month", NOW), read_window("2023-11", NOW)
     assert (this.since_ns, this.until_ns) == (named.since_ns, named.until_ns)
-    assert (this.until_ns - this.since_ns, this.told) == (30 * DAY, "the month 2023-11 (UTC)")
+    assert (this.until_ns - this.since_ns, this.told) == (30 * DAY, "November 2023 (UTC)")
 
 
 @pytest.mark.parametrize("name", ["", "2h", "-1d", "2023-13", "1969-01", "month ", "<b>", "9" * 99])
@@ -28,3 +28,10 @@ def test_what_is_no_window_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         read_window(name, NOW)
     assert "24h" in refused.value.hint
+
+
+def test_what_is_offered_has_what_is_chosen() -> None:
+    assert [*choices(NOW, "24h")] == ["1h", "24h", "7d", "30d", "month", "2023-10", "2023-09", "2023-08"]
+    assert [*choices(NOW, "2021-02")][-1] == "2021-02"
+    for name in choices(NOW, "24h"):
+        assert read_window(name, NOW).name == name

@@ -42,13 +42,13 @@ def house(open_office: Callable[..., Office]) -> Office:
 
 async def test_what_answers_and_how_it_stands(house: Office) -> None:
     house.clock.wall = 1_700_000_000 * 10**9
-    add(house.engine, request(house.clock.wall - 1, upstream="p", output_tokens=600, latency_ns=10**9))
+    add(house.engine, request(house.clock.wall - 1, upstream="p", target="mid", output_tokens=600, latency_ns=10**9))
     house.targets = [{**TARGET, "places": 4, "in_use": 3, "waiting": 2}, {**TARGET, "closed_by": "failures"}]
     said = words((await (await house.enter(Role.VIEWER)).get("/console/models")).body)
-    assert "mid mid p simulated ready 3 of 4, 2 wait 1 2.0 0.0 600.0 tokens/s" in said
-    assert "closed: failures 0 tokens under way" in said
+    assert "mid mid p simulated ready 3 of 4, 2 wait 1 2.0 0.0 600.0" in said
+    assert "closed: failures 0 tokens" in said
     assert "own own-1 serving 1.0 sha256:aaaaaaaaaaaa 42" in said
-    assert "smollm2 1.0 yes llama Q4_1 92.0 Apache-2.0 sha256:aaaaaaaaaaaa release" in said
+    assert "smollm2 1.0 yes llama Q4_1 92.0 MB Apache-2.0 sha256:aaaaaaaaaaaa release" in said
 
 
 async def test_nobody_takes_orders(office: Office) -> None:
@@ -71,7 +71,7 @@ async def test_an_order_is_given_and_written_down(house: Office, command: str) -
     assert house.behind.said == [(command, "own")]
     [kept] = entries(house.engine, Asked(action="engine"), 9)
     assert (kept.actor, kept.action, kept.subject) == ("operator", f"engine.{command}", "own")
-    assert f"own : {command}: done" in words((await browser.get(answer.headers["location"])).body)
+    assert f"own , {command}: done" in words((await browser.get(answer.headers["location"])).body)
 
 
 async def test_an_order_that_is_refused_is_told(house: Office) -> None:
@@ -92,10 +92,10 @@ async def test_an_order_goes_on_while_nobody_looks(house: Office, monkeypatch: p
     second = await browser.post("/console/models/own/drain")
     assert (second.status, b"engine_busy" in second.body) == (503, True)
     house.behind.hold.set()
-    while house.parts.given.running:
-        await asyncio.sleep(0)
+    while any(one.running for one in house.parts.given.every()):
+        await asyncio.sleep(0.01)
     assert house.behind.said == [("restart", "own")]
-    assert "own : restart: done" in words((await browser.get("/console/models")).body)
+    assert "own , restart: done" in words((await browser.get("/console/models")).body)
 
 
 async def test_an_engine_of_another_name_is_no_order(house: Office) -> None:

@@ -57,9 +57,9 @@ async def test_all_that_is_known(office: Office) -> None:
     said = words(await shown(office))
     for fact in (
         "Request r0",
-        "own upstream_timeout 0.0 ms 20.0 ms",
-        "mid answered 20.0 ms 20.0 ms",
-        "Reason complexity:mid",
+        "own 0 ms 20 ms upstream_timeout",
+        "mid 20 ms 20 ms answered",
+        "The policy complexity chose the tier mid. Reason complexity:mid",
         "Score 0.250, by router version 0",
         "system be brief user Where?",
         "The answer of mid Paris",

@@ -9,7 +9,7 @@ from tests.e2e.console.site import NARROW, WIDE, Scheme, Site
 
 pytestmark = pytest.mark.slow
 
-_NO_PAGES = ("export", "tail", "what-if", "forecast")
+_NO_PAGES = ("export", "tail")
 PAGES = [
     path
     for path in (route.removeprefix("GET ") for route in LEAST if route.startswith("GET "))
@@ -28,10 +28,11 @@ def issues(page: Page) -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def traffic(site: Site) -> None:
-    """So that the pages have something to show."""
+    """So that the pages have something to show, names without an end among it."""
     for number in range(3):
         assert site.program.chat(f"What is clause {number}?")[0] == 200
-    site.program.run("budget", "create", "all-of-it", "--all", "--limit", "100", "--window", "month")
+    site.program.post("/chat/completions", {"model": "m" * 4_000, "messages": [{"role": "user", "content": "hello"}]})
+    site.program.run("budget", "create", "n" * 128, "--all", "--limit", "100", "--window", "month")
     site.program.run("cost", "--json")  # brings what was asked into the database
 
 
@@ -96,10 +97,25 @@ def test_a_viewer_is_offered_nothing_to_change(site: Site, browser: Browser) -> 
         assert page.get_by_role("link", name="Audit log").count() == 0
 
 
-def test_the_overview_renews_itself(site: Site, browser: Browser) -> None:
+def test_the_overview_renews_itself_and_says_where_it_cannot(site: Site, browser: Browser) -> None:
     with site.visit(browser, "viewer") as page:
         page.goto("/console/overview")
+        chart = page.locator("#traffic [data-chart] svg")
+        chart.wait_for()
+        chart.evaluate("drawing => drawing.dataset.kept = 'yes'")
+        page.evaluate(
+            "htmx.trigger('[data-stale]', 'htmx:sendError', {target: document.querySelector('[data-stale]')})"
+        )
+        page.get_by_text("the gateway cannot be reached. What stands here is older").wait_for()
         with page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
-            page.evaluate("htmx.trigger(document.querySelector('[hx-get]'), 'every 15s')")
-            page.evaluate("htmx.ajax('GET', '/console/overview', {target: '[hx-get]', swap: 'innerHTML'})")
+            page.evaluate("htmx.ajax('GET', '/console/overview', {target: '[data-stale]', swap: 'innerHTML'})")
+        page.get_by_text("What stands here is older").wait_for(state="hidden")
         assert page.get_by_text("Spent today").count() == 1
+        assert chart.get_attribute("data-kept") == "yes", "a chart that is drawn anew flickers"
+
+
+def test_a_page_that_is_not_there_leads_elsewhere(site: Site, browser: Browser) -> None:
+    with site.visit(browser, "viewer") as page:
+        answer = page.context.request.get("/console/nowhere")
+        assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert 'href="/console/requests"' in answer.text()

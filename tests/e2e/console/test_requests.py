@@ -83,7 +83,10 @@ def test_a_list_is_filtered_by_the_keyboard_alone(site: Site, browser: Browser, 
         search(page, "okapi")
         page.goto("/console/requests")
         page.keyboard.press("/")
-        expect(page.get_by_label("Text in prompt or answer")).to_be_focused()
+        expect(page.get_by_label("Words that were said")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_label("Words that were said")).not_to_be_focused()
+        page.keyboard.press("/")
         for _ in range(3):
             page.keyboard.press("Tab")
         page.keyboard.type("large")

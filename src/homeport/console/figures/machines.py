@@ -13,14 +13,13 @@ RATE_NS = 300 * 10**9
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """What one engine or provider did in the last five minutes.
+    """What one model of an engine or a provider did in the last five minutes.
 
     Attributes:
         written, read: tokens a second, of all its answers together.
         each: tokens a second that one answer was written at, its prompt included; None where nothing was answered.
     """
 
-    upstream: str
     requests: int
     written: float
     read: float
@@ -73,33 +72,32 @@ class Engines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Machines(msgspec.Struct, frozen=True, kw_only=True):
-    """The page. `targets`: as `GET /admin/v1/targets` tells them; `rates` by the name of engine or provider."""
+    """The page. `targets`: as `GET /admin/v1/targets` tells them; `rates` by engine or provider, and model."""
 
     targets: Sequence[Mapping[str, Any]]
-    rates: Mapping[str, Rates]
+    rates: Mapping[tuple[str, str], Rates]
     engines: Engines
 
 
-def rates(engine: Engine, now: int) -> Mapping[str, Rates]:
-    """Of the last `RATE_NS` before a time (nanoseconds since the epoch), by what the configuration calls it."""
+def rates(engine: Engine, now: int) -> Mapping[tuple[str, str], Rates]:
+    """Of the last `RATE_NS` before a time (nanoseconds since the epoch), by engine or provider and its model's name."""
     table = requests.c
     sums = [
         func.coalesce(func.sum(column), 0) for column in (table.output_tokens, table.input_tokens, table.latency_ns)
     ]
     query = (
-        select(table.upstream, func.count(), *sums)
+        select(table.upstream, table.target, func.count(), *sums)
         .where(table.started_at >= now - RATE_NS, table.upstream != "", table.cache.in_(("", "miss")))
-        .group_by(table.upstream)
+        .group_by(table.upstream, table.target)
     )
     with engine.connect() as connection:
         rows = connection.execute(query).all()
-    return {str(row[0]): _rates(str(row[0]), *(int(value) for value in row[1:])) for row in rows}
+    return {(str(row[0]), str(row[1])): _rates(*(int(value) for value in row[2:])) for row in rows}
 
 
-def _rates(upstream: str, count: int, written: int, read: int, took_ns: int) -> Rates:
+def _rates(count: int, written: int, read: int, took_ns: int) -> Rates:
     seconds = RATE_NS / 1e9
     return Rates(
-        upstream=upstream,
         requests=count,
         written=written / seconds,
         read=read / seconds,

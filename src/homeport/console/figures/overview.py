@@ -18,10 +18,10 @@ from homeport.storage.tables import requests
 from homeport.storage.unusual import Unusuals, headline
 
 LATEST = 5_000
-"""Times are of so many requests at most, the newest of the last day: what people feel now, at a bounded price."""
+"""Times are of so many requests at most, the newest of the last hour: what people feel now, at a bounded price."""
 
 _HELD_NS = 60 * 1_000_000_000
-_ALERTS = 5
+_ALERTS = 50
 _BUDGETS = 3
 _FAILED = ("failed",)
 _NEARLY = 0.9
@@ -34,12 +34,14 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         of: how many requests these are.
+        over: how far back they go at most, as a window is called: an hour, or a day where that had few.
         failed: the share of them that failed.
         p50, p95, p99: from the request to the end of its answer.
         ttft_p50, ttft_p95: to the first byte, of answers that came as a stream.
     """
 
     of: int = 0
+    over: str = "1h"
     failed: float | None = None
     p50: int | None = None
     p95: int | None = None
@@ -53,6 +55,7 @@ class OverviewFigures(msgspec.Struct, frozen=True, kw_only=True):
     today, month: since midnight and since the first, in UTC.
     tiers: the day's requests by the tier that answered.
     budgets: the tightest accounts, the most used first.
+    month_budget: the tightest cap on all that is spent in a month; None where there is none.
     alerts: of the last day, the newest first.
     """
 
@@ -62,6 +65,7 @@ class OverviewFigures(msgspec.Struct, frozen=True, kw_only=True):
     times: Times
     tiers: Sequence[Spend]
     budgets: Sequence[Standing]
+    month_budget: Standing | None
     alerts: Sequence[StoredAlert]
 
 
@@ -85,15 +89,25 @@ def overview(engine: Engine, now: int, month: Spend | None = None, forecast: For
     """The figures at a time, in nanoseconds since the epoch; of the month those that are given."""
     today = now // DAY * DAY
     day = breakdown(engine, by=("tier",), since_ns=today, until_ns=now + 1)
+    tightest = sorted(standings(engine, now), key=lambda one: -used(one))
     return OverviewFigures(
         today=day.total,
         month=month or spend(engine, since_ns=Month.at(now).start_ns, until_ns=now + 1)[0],
         forecast=forecast or forecast_month(engine, now),
-        times=latest_times(engine, now - DAY),
+        times=recent_times(engine, now),
         tiers=[row for row in day.groups["tier"] if row.group],
-        budgets=sorted(standings(engine, now), key=lambda one: -used(one))[:_BUDGETS],
+        budgets=tightest[:_BUDGETS],
+        month_budget=next((one for one in tightest if _caps_the_month(one)), None),
         alerts=[alert for alert in list_alerts(engine, _ALERTS) if alert.at > now - DAY],
     )
+
+
+def recent_times(engine: Engine, now: int) -> Times:
+    """Of the last hour, so that what fails now is not lost in a day that went well; of a day where an hour has few."""
+    lately = latest_times(engine, now - HOUR)
+    if lately.of >= _FEW:
+        return lately
+    return msgspec.structs.replace(latest_times(engine, now - DAY), over="24h")
 
 
 def latest_times(engine: Engine, since: int) -> Times:
@@ -133,6 +147,11 @@ def used(standing: Standing) -> float:
 
 def advice(figures: OverviewFigures, now: int, unusual: Unusuals | None = None) -> str:
     """What to look at first, in one sentence; `unusual` is what the jobs worker says of now."""
+    return worry(figures, now, unusual) or _well(figures)
+
+
+def worry(figures: OverviewFigures, now: int, unusual: Unusuals | None = None) -> str:
+    """The same where something is wrong; "" where all is well."""
     if unusual is not None and unusual.rows:
         return headline(unusual)
     for alert in figures.alerts:
@@ -144,7 +163,11 @@ def advice(figures: OverviewFigures, now: int, unusual: Unusuals | None = None) 
         if used(standing) >= _NEARLY:
             name = standing.budget.name
             return f"The budget {name} is used to {used(standing):.0%}: raise it, or send more to your own engines."
-    return _over_the_month(figures) or _recent(figures, now) or _well(figures)
+    return _over_the_month(figures) or _recent(figures, now)
+
+
+def _caps_the_month(standing: Standing) -> bool:
+    return standing.budget.kind is ScopeKind.ALL and standing.budget.window is Window.MONTH
 
 
 _NOBODY_LOOKS = (
@@ -167,14 +190,14 @@ def _ended(alert: StoredAlert, figures: OverviewFigures) -> bool:
 
 
 def _over_the_month(figures: OverviewFigures) -> str:
-    for standing in figures.budgets:
-        budget, expected = standing.budget, figures.forecast.expected
-        if budget.kind is ScopeKind.ALL and budget.window is Window.MONTH and expected > budget.limit:
-            return (
-                f"This month is expected to cost ${expected / 1e9:,.2f}, above the ${budget.limit / 1e9:,.2f} "
-                f"of the budget {budget.name}."
-            )
-    return ""
+    standing, expected = figures.month_budget, figures.forecast.expected
+    if standing is None or expected <= standing.budget.limit:
+        return ""
+    budget = standing.budget
+    return (
+        f"This month is expected to cost ${expected / 1e9:,.2f}, above the ${budget.limit / 1e9:,.2f} "
+        f"of the budget {budget.name}."
+    )
 
 
 def _recent(figures: OverviewFigures, now: int) -> str:

@@ -13,21 +13,41 @@ _NARROWEST = 4
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
-    """One call as it is drawn: `x` and `width` of `WIDTH`; milliseconds since the first call began."""
+    """One call as it is drawn: `x` and `width` of `WIDTH`; nanoseconds since the first call began."""
 
     target: str
     error: str
-    start_ms: float
-    took_ms: float
+    start_ns: int
+    took_ns: int
     x: int
     width: int
     cost: int
 
 
-def bars(steps: Sequence[Step], latency_ns: int) -> tuple[Bar, ...]:
-    """The bars of a request that took so long, in the order of its calls; all of them are inside the picture."""
+class Waterfall(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them on one scale.
+
+    Attributes:
+        whole_ns: what `WIDTH` stands for.
+        request: how wide the whole request is.
+        first: where the first byte of the answer came; None where that is not known.
+    """
+
+    bars: tuple[Bar, ...]
+    whole_ns: int
+    request: int
+    first: int | None
+
+
+def waterfall(steps: Sequence[Step], latency_ns: int, ttft_ns: int = 0) -> Waterfall:
+    """The picture of a request that took so long, its calls in their order; all of them are inside."""
     whole = max(latency_ns, 1, *(step.ended_ns for step in steps))
-    return tuple(_bar(step, whole) for step in steps)
+    return Waterfall(
+        bars=tuple(_bar(step, whole) for step in steps),
+        whole_ns=whole,
+        request=max(_NARROWEST, round(max(0, latency_ns) * WIDTH / whole)),
+        first=min(WIDTH - _NARROWEST, round(ttft_ns * WIDTH / whole)) if ttft_ns > 0 else None,
+    )
 
 
 def _bar(step: Step, whole: int) -> Bar:
@@ -36,8 +56,8 @@ def _bar(step: Step, whole: int) -> Bar:
     return Bar(
         target=step.target,
         error=step.error,
-        start_ms=step.began_ns / 1e6,
-        took_ms=took / 1e6,
+        start_ns=step.began_ns,
+        took_ns=took,
         x=min(round(step.began_ns * WIDTH / whole), WIDTH - width),
         width=width,
         cost=step.cost,

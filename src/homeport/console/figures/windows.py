@@ -13,6 +13,10 @@ LAST: Mapping[str, int] = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DA
 """Spans back from now, by their name."""
 
 THIS_MONTH = "month"
+TOLD: Mapping[str, str] = {"1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
+"""The same for a person."""
+_EARLIER = 3
+"""So many months before this one are offered; any other can be written into the address."""
 _BY_HOUR = 3 * DAY
 
 
@@ -36,8 +40,16 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     def told(self) -> str:
         """For a person."""
         if self.name in LAST:
-            return f"the last {self.name}"
-        return f"the month {datetime.fromtimestamp(self.since_ns // 1_000_000_000, UTC):%Y-%m} (UTC)"
+            return f"the {TOLD[self.name]}"
+        return f"{datetime.fromtimestamp(self.since_ns // 1_000_000_000, UTC):%B %Y} (UTC)"
+
+
+def choices(now: int, chosen: str) -> Mapping[str, str]:
+    """The windows that a page offers at a time, by name, each as people say it; `chosen` is among them."""
+    month = Month.at(now)
+    earlier = [str(month.plus(-back)) for back in range(1, _EARLIER + 1)]
+    named = {**TOLD, THIS_MONTH: "this month", **{name: name for name in earlier}}
+    return named if chosen in named else {**named, chosen: chosen}
 
 
 def read_window(name: str, now: int) -> Window:

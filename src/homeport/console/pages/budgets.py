@@ -64,10 +64,12 @@ class _Desk:
 
     async def _page(self, visit: Visit, error: HomeportError | None = None) -> Html:
         facts = await off_the_loop(self._parts.budgets.every)
+        keys = await off_the_loop(self._parts.keys.every)
         routing = self._parts.settings.routing
         values = {
             "title": "Budgets & policies",
             "budgets": [_row(budget_view(one)) for one in facts[:_MOST_ROWS]],
+            "names": {stored.key.id: stored.key.name for stored in keys},
             "left_out": max(0, len(facts) - _MOST_ROWS),
             "kinds": [str(kind) for kind in ScopeKind],
             "windows": [str(window) for window in Window],

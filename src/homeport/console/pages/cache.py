@@ -11,7 +11,7 @@ from homeport.api.cache_admin import partition_unknown, purge_fields
 from homeport.console import charts
 from homeport.console.answers import Answer, Html, Redirect
 from homeport.console.figures.cached import cache_view
-from homeport.console.figures.windows import LAST, THIS_MONTH, read_window
+from homeport.console.figures.windows import choices, read_window
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
@@ -53,8 +53,8 @@ async def _show(parts: Parts, visit: Visit) -> Answer:
         "view": view,
         "held": parts.works.held(),
         "query": query,
-        "windows": (*LAST, THIS_MONTH),
-        "rates": charts.hit_rate([(one.when, one.rate) for one in view.rates]),
+        "windows": choices(visit.now, query.window),
+        "rates": charts.hit_rate([(one.when, one.rate) for one in view.rates], window.width),
     }
     return Html(template="cache.html", values=values)
 

@@ -14,7 +14,7 @@ from homeport.api.admin import off_the_loop
 from homeport.console import charts
 from homeport.console.answers import Answer, Download, File, Html
 from homeport.console.figures.costs import GROUPED, CostFigures, cost_figures
-from homeport.console.figures.windows import LAST, THIS_MONTH, Window, read_window
+from homeport.console.figures.windows import Window, choices, read_window
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
@@ -27,6 +27,9 @@ from homeport.ledger.sources import Only
 PATH = "/console/costs"
 _PIECE = 256 << 10
 _COPIES: Mapping[str, str] = {"csv": "requests", "focus": "focus"}
+
+_ASKS: Mapping[str, str] = {"model": "target", **{name: name for name in ("project", "key", "tier", "route", "user")}}
+"""How the page Requests is asked for a group, by what it is grouped by."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +68,15 @@ async def _show(parts: Parts, visit: Visit) -> Answer:
         "figures": figures,
         "query": query,
         "names": names,
-        "windows": (*LAST, THIS_MONTH),
+        "asks": _ASKS,
+        "windows": choices(visit.now, query.window),
         "grouped": GROUPED,
         "spent": charts.spent_over_time(
             [(one.when, one.remote, one.own) for one in figures.moments], figures.window.width
         ),
-        "mean": charts.cost_per_query([(one.when, one.mean) for one in figures.moments if one.mean is not None]),
+        "mean": charts.cost_per_query(
+            [(one.when, one.mean) for one in figures.moments if one.mean is not None], figures.window.width
+        ),
     }
     return Html(template="costs.html", values=values)
 

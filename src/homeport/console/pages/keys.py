@@ -54,7 +54,10 @@ class _Desk:
 
     async def revoke(self, visit: Visit) -> Answer:
         registry, key_id = self._parts.keys.by(visit.actor), visit.words["key_id"]
-        await off_the_loop(lambda: self._refreshed(partial(registry.revoke, key_id)))
+        try:
+            await off_the_loop(lambda: self._refreshed(partial(registry.revoke, key_id)))
+        except HomeportError as error:
+            return await self._page(visit, error=error)
         return Redirect(to="/console/keys?done=revoked")
 
     async def _issued(self, visit: Visit, change: Callable[[], Issued]) -> Answer:

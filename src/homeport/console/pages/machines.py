@@ -37,17 +37,19 @@ def page(parts: Parts) -> Page:
 
 
 async def _show(parts: Parts, visit: Visit) -> Answer:
-    told, seen = await asyncio.gather(
-        parts.works.orders.engines(), off_the_loop(partial(rates, parts.engine, visit.now))
+    told, seen, given = await asyncio.gather(
+        parts.works.orders.engines(),
+        off_the_loop(partial(rates, parts.engine, visit.now)),
+        off_the_loop(parts.given.every),
     )
     values = {
         "title": "Models & engines",
         "machines": Machines(targets=parts.targets(), rates=seen, engines=told),
-        "running": parts.given.running,
-        "ended": parts.given.ended,
+        "given": [one for one in given if one.engine in parts.settings.engines],
+        "running": {one.engine for one in given if one.running},
         "query": visit.asked(Query),
     }
-    return Html(template="machines.html", values=values)
+    return Html(template="machines.html", values=values, block="machines" if visit.partial else "")
 
 
 async def _order(parts: Parts, command: str, visit: Visit) -> Answer:
@@ -55,5 +57,5 @@ async def _order(parts: Parts, command: str, visit: Visit) -> Answer:
     if engine not in parts.settings.engines:
         raise NotFound(f"no engine is called {engine[:64]!r}", code="engine_unknown", hint="homeport engine list")
     await off_the_loop(partial(parts.record, visit.actor, f"engine.{command}", engine, {}))
-    await parts.given.give(parts.works.orders, command, engine)
+    await parts.given.give(parts.works.orders, command, engine, visit.user.user)
     return Redirect(to=f"{PATH}?ordered={command}")

@@ -13,7 +13,7 @@ from homeport.api.admin import off_the_loop
 from homeport.api.requests import RequestQuery
 from homeport.console.access import may
 from homeport.console.answers import Answer, Events, Html
-from homeport.console.figures.windows import LAST, read_window
+from homeport.console.figures.windows import TOLD, read_window
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.render import Renderer
@@ -43,7 +43,7 @@ class Query(RequestQuery, frozen=True, kw_only=True):
 
     Attributes:
         q: words that were said.
-        window: one of `LAST`; "" for any time.
+        window: one of `TOLD`; "" for any time.
         after: where the page begins, as the page before says.
     """
 
@@ -94,7 +94,7 @@ class _Desk:
         values = {
             "title": "Requests",
             "query": query,
-            "windows": tuple(LAST),
+            "windows": TOLD,
             "models": self._parts.works.models(),
             "captures": self._parts.settings.capture.enabled,
             "narrow": bool(set(said) - _FORM),

@@ -12,7 +12,7 @@ from homeport.console import charts
 from homeport.console.answers import Answer, Html
 from homeport.console.figures.replayed import AN_HOUR, Counterfactual, Replay, read_replayed, yesterday
 from homeport.console.figures.routed import routing_figures
-from homeport.console.figures.windows import LAST, THIS_MONTH, read_window
+from homeport.console.figures.windows import choices, read_window
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
@@ -58,7 +58,7 @@ async def _show(parts: Parts, visit: Visit) -> Answer:
         "title": "Routing",
         "figures": figures,
         "query": query,
-        "windows": (*LAST, THIS_MONTH),
+        "windows": choices(visit.now, query.window),
         "split": charts.split([(one.tier, one.share, one.wanted) for one in figures.tiers if one.share is not None]),
     }
     return Html(template="routing.html", values=values)

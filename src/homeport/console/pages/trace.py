@@ -5,12 +5,14 @@ from functools import partial
 from homeport.api.admin import off_the_loop
 from homeport.console.answers import Answer, Html
 from homeport.console.figures.spoken import MOST_CHARS, options_of, spoken
-from homeport.console.figures.waterfall import WIDTH, bars
+from homeport.console.figures.waterfall import WIDTH, waterfall
+from homeport.console.figures.why import why
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.replay import ReplayedAnswer, ask_again
 from homeport.console.visit import Visit
 from homeport.core.errors import NotFound
+from homeport.storage.keys import key_name
 from homeport.traces.detail import RequestDetail
 
 PATH = "/console/requests/{id}"
@@ -40,8 +42,10 @@ def _page(parts: Parts, detail: RequestDetail, replayed: ReplayedAnswer | None =
         "title": "Request",
         "detail": detail,
         "row": detail.row,
-        "bars": bars(detail.steps, detail.row.latency_ns),
+        "calls": waterfall(detail.steps, detail.row.latency_ns, detail.row.ttft_ns),
         "width": WIDTH,
+        "why": why(detail.row.reason),
+        "key_name": key_name(parts.engine, detail.row.key_id),
         "options": () if detail.kept is None else options_of(detail.kept),
         "answer": None if detail.said is None else spoken(detail.said),
         "most": MOST_CHARS,

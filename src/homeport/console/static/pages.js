@@ -9,14 +9,14 @@
   }
 
   function look() {
-    const ink = colour("ink"), line = colour("line"), series = [colour("mark"), colour("warn"), colour("good")];
-    const axis = { labelColor: ink, titleColor: ink, gridColor: line, domainColor: line, tickColor: line, labelLimit: 140 };
+    const ink = colour("ink"), line = colour("line"), series = ["mark", "warn", "bad", "good"].map(colour);
+    const axis = { labelColor: ink, titleColor: ink, gridColor: line, domainColor: line, tickColor: line, labelLimit: 140, labelFontSize: 12, titleFontSize: 12 };
     return {
       background: null,
       font: "system-ui, sans-serif",
       view: { stroke: null },
       axis: axis,
-      legend: { labelColor: ink, titleColor: ink, orient: "top" },
+      legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, orient: "top" },
       range: { category: series },
       bar: { color: series[0] },
       line: { color: series[0] },
@@ -135,8 +135,12 @@
     });
   }
 
-  // j and k walk the rows of a list, Enter opens one, / goes to the search.
+  // j and k walk the rows of a list, Enter opens one, / goes to the search and Escape out of it.
   function keys(event) {
+    if (event.key === "Escape" && event.target.closest("[data-search]")) {
+      event.target.blur();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) {
       return;
     }

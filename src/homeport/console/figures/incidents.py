@@ -1,0 +1,71 @@
+"""What is wrong now, each with where to look: the list on top of the overview."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+import msgspec
+
+from homeport.core.unusual import Level, Measure, Unusual
+from homeport.storage.alerts import StoredAlert
+from homeport.storage.rollups import HOUR
+from homeport.storage.unusual import Unusuals
+
+_FIELD: Mapping[Level, str] = {Level.MODEL: "target", Level.KEY: "key"}
+_MONEY: Mapping[Level, str] = {Level.MODEL: "model", Level.KEY: "key"}
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that lasts.
+
+    Attributes:
+        since: nanoseconds since the epoch.
+        leads: the page of the console that shows what it is about; "" where there is none.
+    """
+
+    severity: str
+    since: int
+    sentence: str
+    leads: str = ""
+
+
+def incidents(unusual: Unusuals | None, alerts: Sequence[StoredAlert], now: int) -> Sequence[Incident]:
+    """What is unusual now, the worst first, and after it whatever else began and has not ended.
+
+    Args:
+        alerts: the newest first.
+        now: nanoseconds since the epoch.
+    """
+    rows = unusual.rows if unusual is not None else ()
+    seen = {row.incident for row in rows} | {alert.incident for alert in alerts if alert.is_over}
+    lasting = [alert for alert in alerts if alert.lasts and alert.incident not in seen]
+    return [
+        *(
+            Incident(
+                severity=row.severity,
+                since=row.unusual.since,
+                sentence=row.sentence,
+                leads=leads_to(row.unusual, now),
+            )
+            for row in rows
+        ),
+        *(Incident(severity=one.severity, since=one.since, sentence=one.summary) for one in lasting),
+    ]
+
+
+def leads_to(unusual: Unusual, now: int) -> str:
+    """The requests that something unusual is about, or what was spent where it is money."""
+    window = "1h" if now - unusual.since < HOUR else "24h"
+    if unusual.measure is Measure.SPEND:
+        only = {_MONEY[unusual.level]: unusual.subject} if unusual.level in _MONEY else {}
+        return f"/console/costs?{urlencode({'window': '24h', 'by': _by(unusual.level), **only})}"
+    asked = {"window": window}
+    if unusual.level in _FIELD:
+        asked[_FIELD[unusual.level]] = unusual.subject
+    if unusual.measure is Measure.ERRORS:
+        asked["outcome"] = "failed"
+    return f"/console/requests?{urlencode(asked)}"
+
+
+def _by(level: Level) -> str:
+    """What a person asks next: of a key which model costs so much, of a model which key."""
+    return "model" if level is Level.KEY else "key"

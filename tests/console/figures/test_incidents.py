@@ -1,0 +1,59 @@
+"""What is wrong now, and where it leads to."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+
+from homeport.console.figures.incidents import incidents, leads_to
+from homeport.core.unusual import Level, Measure, Unusual
+from homeport.storage.alerts import StoredAlert
+from tests.ledger.requests import HOUR, NOW
+from tests.storage.test_unusual import noticed, state
+
+
+def alert(how: str, incident: str = "inc_2") -> StoredAlert:
+    data = {"state": how, "incident": incident, "since": NOW - HOUR}
+    return StoredAlert(id=how, kind="k", severity="warning", at=NOW, summary=f"it {how}", data=data)
+
+
+def test_what_is_unusual_comes_before_what_was_told() -> None:
+    found = incidents(state(noticed()), [alert("began")], NOW)
+    assert [(one.severity, one.since) for one in found] == [
+        ("critical", noticed().unusual.since),
+        ("warning", NOW - HOUR),
+    ]
+    assert found[1].sentence == "it began"
+
+
+def test_what_is_over_or_is_said_already_is_not_said_again() -> None:
+    assert incidents(None, [alert("over"), alert("began")], NOW) == []
+    assert len(incidents(state(noticed()), [alert("began", noticed().incident)], NOW)) == 1
+
+
+def test_what_has_no_end_is_no_incident() -> None:
+    once = msgspec.structs.replace(alert("began"), data={})
+    assert incidents(None, [once], NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "subject", "measure", "page", "asked"),
+    [
+        (Level.MODEL, "a b&c", Measure.ERRORS, "requests", {"window": "1h", "target": "a b&c", "outcome": "failed"}),
+        (Level.KEY, "key_1", Measure.OUTPUT_TOKENS, "requests", {"window": "1h", "key": "key_1"}),
+        (Level.ALL, "", Measure.LATENCY, "requests", {"window": "1h"}),
+        (Level.KEY, "key_1", Measure.SPEND, "costs", {"window": "24h", "by": "model", "key": "key_1"}),
+        (Level.ALL, "", Measure.SPEND, "costs", {"window": "24h", "by": "key"}),
+    ],
+)
+def test_where_to_look(level: Level, subject: str, measure: Measure, page: str, asked: dict[str, str]) -> None:
+    unusual = Unusual(
+        level=level, subject=subject, measure=measure, since=NOW - 60 * 10**9, usual=0.01, found=0.5, samples=9
+    )
+    parts = urlsplit(leads_to(unusual, NOW))
+    assert parts.path == f"/console/{page}"
+    assert {name: said[0] for name, said in parse_qs(parts.query).items()} == asked
+
+
+def test_what_began_long_ago_is_looked_for_in_a_day() -> None:
+    assert "window=24h" in leads_to(noticed().unusual, noticed().unusual.since + 2 * HOUR)
