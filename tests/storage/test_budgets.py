@@ -77,3 +77,22 @@ def test_standings_say_what_each_account_has(engine: Engine) -> None:
     (later,) = standings(engine, clock.wall, each.budget.id)
     assert (later.spent, later.leased) == (0, 10)
     assert [one.spent for one in standings(engine, clock.wall - 10 * minute, each.budget.id)] == [30]
+
+
+def test_each_budget_counts_what_is_in_its_own_window(engine: Engine) -> None:
+    clock = ManualClock()
+    bank = DatabaseBank(engine, clock.wall_ns)
+    windows = (Window.HOUR, Window.DAY, Window.TOTAL, Window.TOTAL)
+    accounts = [opened(engine, budget(1_000, window, number=place)) for place, window in enumerate(windows, 1)]
+    for amount in (100, 10, 1):
+        for account in accounts:
+            bank.trade("h1", account, settled=NONE, returned=NONE, need=Nano(amount), want=Nano(amount))
+            bank.trade("h1", account, settled=Nano(amount), returned=NONE, need=NONE, want=NONE)
+        clock.advance(20 * 3_600 * 10**9)
+    assert remove_budget(engine, accounts[-1].budget.id, at=clock.wall)
+    clock.wall -= 20 * 3_600 * 10**9
+    found = standings(engine, clock.wall)
+    assert [(one.budget.id, one.spent) for one in found] == [
+        (account.budget.id, spent) for account, spent in zip(accounts, (1, 11, 111), strict=False)
+    ]
+    assert [standings(engine, clock.wall, one.budget.id) for one in found] == [[one] for one in found]

@@ -2,10 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Engine, RowMapping, cast, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    and_,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from homeport.core.budgets import EACH, Action, Budget, ScopeKind, Window
@@ -120,7 +135,8 @@ def standings(engine: Engine, now: int, budget_id: str = "") -> Sequence[Standin
     """
     with engine.connect() as connection:
         found = [stored.budget for stored in _live(connection) if budget_id in ("", stored.budget.id)]
-        return [standing for budget in found for standing in _standings(connection, budget, now)]
+        leased, spent = _leased(connection, budget_id), _spent(connection, found, now, budget_id)
+    return [standing for budget in found for standing in _standings(budget, now, leased[budget.id], spent[budget.id])]
 
 
 def _tell(note: Noted | None, connection: Connection, before: Budget | None, after: Budget | None) -> None:
@@ -128,9 +144,9 @@ def _tell(note: Noted | None, connection: Connection, before: Budget | None, aft
         note(connection, before, after)
 
 
-def _standings(connection: Connection, budget: Budget, now: int) -> Iterator[Standing]:
-    leased = _leased(connection, budget)
-    spent = _spent(connection, budget, now)
+def _standings(
+    budget: Budget, now: int, leased: Mapping[str, int], spent: Mapping[str, tuple[int, int, int | None]]
+) -> Iterator[Standing]:
     if not spent and budget.scope != EACH:
         spent = {"": (now, 0, None)}
     for instance, (at, total, oldest) in sorted(spent.items()):
@@ -145,30 +161,51 @@ def _standings(connection: Connection, budget: Budget, now: int) -> Iterator[Sta
         )
 
 
-def _leased(connection: Connection, budget: Budget) -> Mapping[str, int]:
+def _leased(connection: Connection, budget_id: str) -> Mapping[str, Mapping[str, int]]:
+    """By budget and instance."""
     total = cast(func.sum(leases.c.amount), BigInteger)
-    query = select(leases.c.instance, total).where(leases.c.budget_id == budget.id).group_by(leases.c.instance)
-    return {instance: int(amount) for instance, amount in connection.execute(query)}
+    query = _of_live(leases.c.budget_id, leases.c.instance, total, budget_id=budget_id)
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for budget, instance, amount in connection.execute(query.group_by(leases.c.budget_id, leases.c.instance)):
+        found[budget][instance] = int(amount)
+    return found
 
 
-def _spent(connection: Connection, budget: Budget, now: int) -> Mapping[str, tuple[int, int, int | None]]:
-    """By instance: the time of its account, what is in the window then, and the oldest slice of that."""
-    clocks = select(budget_accounts.c.instance, budget_accounts.c.reached_at)
-    mine = connection.execute(clocks.where(budget_accounts.c.budget_id == budget.id))
-    times = {instance: max(now, int(reached)) for instance, reached in mine}
-    query = select(budget_slices.c.instance, budget_slices.c.start, budget_slices.c.spent).where(
-        budget_slices.c.budget_id == budget.id,
-        budget_slices.c.start >= counts_from(budget.window, now),
-        budget_slices.c.spent > 0,
-    )
-    slices: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for instance, start, amount in connection.execute(query):
-        if start >= counts_from(budget.window, times.get(instance, now)):
-            slices[instance].append((start, amount))
-    return {
-        instance: (at, sum(amount for _, amount in slices[instance]), min(slices[instance], default=(None,))[0])
-        for instance, at in times.items()
+def _spent(
+    connection: Connection, found: Sequence[Budget], now: int, budget_id: str
+) -> Mapping[str, Mapping[str, tuple[int, int, int | None]]]:
+    """By budget and instance: the time of its account, what is in the window then, and the oldest slice of that."""
+    windows, since = {budget.id: budget.window for budget in found}, cache(counts_from)
+    clocks = budget_accounts.c
+    times = {
+        (budget, instance): max(now, int(reached))
+        for budget, instance, reached in connection.execute(
+            _of_live(clocks.budget_id, clocks.instance, clocks.reached_at, budget_id=budget_id)
+        )
     }
+    slices: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for budget, instance, start, amount in connection.execute(_slices(now, budget_id)):
+        if budget in windows and start >= since(windows[budget], times.get((budget, instance), now)):
+            slices[budget, instance].append((start, amount))
+    told: defaultdict[str, dict[str, tuple[int, int, int | None]]] = defaultdict(dict)
+    for (budget, instance), at in times.items():
+        mine = slices[budget, instance]
+        told[budget][instance] = (at, sum(amount for _, amount in mine), min(mine, default=(None,))[0])
+    return told
+
+
+def _slices(now: int, budget_id: str) -> Select[Any]:
+    """What counts in the windows as they are at a time."""
+    table = budget_slices.c
+    reached = [and_(budgets.c.window == window, table.start >= counts_from(window, now)) for window in Window]
+    query = _of_live(table.budget_id, table.instance, table.start, table.spent, budget_id=budget_id)
+    return query.where(or_(*reached), table.spent > 0)
+
+
+def _of_live(budget: ColumnElement[str], *columns: ColumnElement[Any], budget_id: str) -> Select[Any]:
+    """Columns of a table whose rows are of budgets, for those that are not removed, or for one of them."""
+    live = select(budget, *columns).join(budgets, budgets.c.id == budget).where(budgets.c.removed_at.is_(None))
+    return live.where(budget == budget_id) if budget_id else live
 
 
 def _live(connection: Connection) -> Sequence[StoredBudget]:
