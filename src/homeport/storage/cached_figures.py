@@ -1,12 +1,17 @@
 """What is kept in the database, in figures: for people who look after it."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, literal, select, text
 
+from homeport.core.caching import Kind
 from homeport.storage.cached_tables import cache_aliases, cache_bars, cache_entries, cache_partitions
-from homeport.storage.tables import requests
+from homeport.storage.tables import WHERE_NAMED, requests
+
+_HITS = tuple(kind.value for kind in Kind if kind is not Kind.MISS)
 
 MOST = 100
 """Tenants, models and partitions that are told."""
@@ -17,6 +22,9 @@ class Amount(msgspec.Struct, frozen=True):
 
     entries: int = 0
     bytes: int = 0
+
+    def plus(self, other: "Amount") -> "Amount":
+        return Amount(self.entries + other.entries, self.bytes + other.bytes)
 
 
 class PartitionFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,15 +62,26 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 def answered(engine: Engine, since: int) -> Mapping[str, Answered]:
-    """What the ledger says of requests that asked the cache since a time, by kind; nanoseconds since the epoch."""
-    query = (
-        select(requests.c.cache, func.count(), func.coalesce(func.sum(requests.c.saved_cost), 0))
-        .where(requests.c.started_at >= since, requests.c.cache != "")
-        .group_by(requests.c.cache)
-        .order_by(requests.c.cache)
+    """What the ledger says of requests that asked the cache since a time, by kind; nanoseconds since the epoch.
+
+    Those that it did not answer are most, saved nothing, and are counted in the index alone.
+    """
+    asked = WHERE_NAMED["cache"]
+    missed = requests.c.cache == Kind.MISS.value
+    saved = func.coalesce(func.sum(requests.c.saved_cost), 0)
+    counts = (
+        select(requests.c.cache, func.count(), literal(0)).where(missed),
+        select(requests.c.cache, func.count(), saved).where(requests.c.cache.in_(_HITS)),
     )
+    found: dict[str, Answered] = {}
     with engine.connect() as connection:
-        return {kind: Answered(int(count), int(saved)) for kind, count, saved in connection.execute(query)}
+        for query in counts:
+            within = query.with_hint(requests, "INDEXED BY requests_by_cache", "sqlite").where(
+                requests.c.started_at >= since, text(asked)
+            )
+            for kind, count, amount in connection.execute(within.group_by(requests.c.cache)):
+                found[kind] = Answered(int(count), int(amount))
+    return {kind: found[kind] for kind in sorted(found)}
 
 
 def is_off(engine: Engine, partition: bytes) -> bool:
@@ -73,13 +92,22 @@ def is_off(engine: Engine, partition: bytes) -> bool:
 
 
 def cache_figures(engine: Engine, now: int) -> CacheFigures:
-    """What lives at a time, in nanoseconds since the epoch. It looks at every entry: about 0.1 s for 100,000."""
+    """What lives at a time, in nanoseconds since the epoch. It looks at every entry once, in an index."""
+    total, partitions = Amount(), set()
+    tenants: defaultdict[str, Amount] = defaultdict(Amount)
+    models: defaultdict[str, Amount] = defaultdict(Amount)
     with engine.connect() as connection:
+        for tenant, target, partition, count, size in connection.execute(_living(now)):
+            amount = Amount(int(count), int(size))
+            total = total.plus(amount)
+            tenants[tenant] = tenants[tenant].plus(amount)
+            models[target] = models[target].plus(amount)
+            partitions.add(partition)
         return CacheFigures(
-            total=_by(connection, now).get("", Amount()),
-            tenants=_by(connection, now, "tenant"),
-            models=_by(connection, now, "target"),
-            partitions=_partitions(connection, now),
+            total=total,
+            tenants=_largest(tenants),
+            models=_largest(models),
+            partitions=len(partitions),
             aliases=_count(connection, cache_aliases.c.expires_at > now),
             barred=_count(connection, cache_bars.c.until > now),
             off=_count(connection, cache_partitions.c.off > 0),
@@ -87,17 +115,16 @@ def cache_figures(engine: Engine, now: int) -> CacheFigures:
         )
 
 
-def _by(connection: Connection, now: int, column: str = "") -> Mapping[str, Amount]:
-    groups = [cache_entries.c[column]] if column else []
-    count, size = func.count(), func.coalesce(func.sum(cache_entries.c.size), 0)
-    query = select(*groups, count, size).where(cache_entries.c.expires_at > now).group_by(*groups)
-    rows = connection.execute(query.order_by(size.desc(), *groups).limit(MOST)).all()
-    return {str(row[0]) if column else "": Amount(int(row[-2]), int(row[-1])) for row in rows}
+def _living(now: int) -> Select[Any]:
+    table = cache_entries.c
+    groups = (table.tenant, table.target, table.partition)
+    size = func.coalesce(func.sum(table.size), 0)
+    return select(*groups, func.count(), size).where(table.expires_at > now).group_by(*groups)
 
 
-def _partitions(connection: Connection, now: int) -> int:
-    query = select(func.count(cache_entries.c.partition.distinct())).where(cache_entries.c.expires_at > now)
-    return int(connection.execute(query).scalar_one())
+def _largest(amounts: Mapping[str, Amount]) -> Mapping[str, Amount]:
+    ranked = sorted(amounts.items(), key=lambda one: (-one[1].bytes, one[0]))
+    return dict(ranked[:MOST])
 
 
 def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
