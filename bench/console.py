@@ -100,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
     figures: dict[str, float] = {}
     for kind in options.databases.split(","):
         with ExitStack() as stack:
-            house = _house(stack, kind, options.home)
+            house = _house(stack, kind, options)
             settings = house.file.read()
             engine = bootstrap.open_storage(settings, house.home)
             fill(settings, house.home, engine, options.rows, options.texts, console)
@@ -110,7 +110,13 @@ def main(arguments: Sequence[str]) -> int:
         figures |= {f"{kind}_{name}": value for name, value in figures_of(found).items()}
     verdicts = judge([Target(figure=name, bound=MOST_MS) for name in figures if name.endswith("_p95_ms")], figures)
     results.show_verdicts(console, [verdict for verdict in verdicts if not verdict.met])
-    told = {"machine": describe(), **vars(options), "figures": figures}
+    told = {
+        "machine": describe(),
+        "rows": options.rows,
+        "rounds": options.rounds,
+        "rps": options.rps,
+        "figures": figures,
+    }
     results.write("console.json", {**told, "verdicts": verdicts})
     console.print(f"{sum(verdict.met for verdict in verdicts)} of {len(verdicts)} within {MOST_MS} ms")
     return 0 if all_met(verdicts) else 1
@@ -124,17 +130,18 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--databases", default="sqlite,postgresql", help="one of them, or both")
     parser.add_argument("--only", default="", help="pages whose name begins so")
     parser.add_argument("--no-texts", dest="texts", action="store_false", help="index no texts, and search none")
-    parser.add_argument("--home", default="", help="a state folder to fill, and to use again as it is (SQLite)")
+    parser.add_argument("--home", default="", help="a folder for state folders, to be used again as they are")
+    parser.add_argument("--postgresql", default="", help="URL of a database to fill, or to use again as it is")
     return parser.parse_args(arguments)
 
 
-def _house(stack: ExitStack, kind: str, home: str) -> House:
-    folder = home if home and kind == "sqlite" else stack.enter_context(tempfile.TemporaryDirectory())
+def _house(stack: ExitStack, kind: str, options: argparse.Namespace) -> House:
+    folder = (options.home and f"{options.home}/{kind}") or stack.enter_context(tempfile.TemporaryDirectory())
     state = Home(Path(folder).absolute())
     state.create()
     url = sqlite_url(state.database)
     if kind == "postgresql":
-        url = stack.enter_context(PostgresServer(durable=True)).new_database()
+        url = options.postgresql or stack.enter_context(PostgresServer(durable=True)).new_database()
     state.config.write_text(f"{_CONFIG}storage: {{url: '{url}'}}\n")
     return House(kind=kind, url=url, root=str(state.root))
 
@@ -155,11 +162,11 @@ def _measured(
     with Traffic(house.url, options.rps), asyncio.Runner() as runner:
         running = house.gateway()
         runner.run(_each(lambda: running, asked, cookie))  # what is held from the first look on is not there before
-        for turn in range(options.rounds):
+        for _ in range(options.rounds):
             note("cold", _elsewhere(house, asked, cookie))
             note("warm", runner.run(_each(lambda: running, asked, cookie)))
-            if turn < _FROM_DISK and house.kind == "sqlite":
-                note("disk", _elsewhere(house, asked, cookie, forget=True))
+        for _ in range(_FROM_DISK if house.kind == "sqlite" else 0):
+            note("disk", _elsewhere(house, asked, cookie, forget=True))
     return found
 
 
