@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.core.histogram import bucket, merge, middle, packed, quantile, read_packed
+from homeport.core.histogram import bucket, merge, middle, packed, pairs, quantile, quantiles, read_packed
 
 AMOUNTS = st.integers(min_value=-(2**62), max_value=2**62)
 
@@ -45,3 +45,12 @@ def test_joined_texts_add_up(parts: list[dict[int, int]]) -> None:
     read: dict[int, int] = {}
     merge(read, read_packed(",".join(packed(counts) for counts in parts)))
     assert read == total
+
+
+@given(st.lists(st.integers(-(10**12), 10**12), min_size=1))
+def test_several_quantiles_are_each_by_itself(values: list[int]) -> None:
+    counts: dict[int, int] = {}
+    for value in values:
+        merge(counts, (bucket(value), 1))
+    assert quantiles(counts, (1, 50, 95, 100)) == [quantile(counts, percent) for percent in (1, 50, 95, 100)]
+    assert sorted(pairs(counts)) == sorted(number for pair in counts.items() for number in pair)

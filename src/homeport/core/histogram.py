@@ -5,7 +5,9 @@ https://hdrhistogram.github.io/HdrHistogram/), so a bucket's middle is at most 1
 Values below 32 have a bucket each. Counts of equal buckets add up, over hours, keys and databases.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, chain
 
 import msgspec
 
@@ -37,13 +39,15 @@ def middle(place: int) -> int:
 
 def quantile(counts: Counts, percent: int) -> int | None:
     """The nearest-rank quantile: the middle of the bucket that holds it. None where nothing was counted."""
-    total = sum(counts.values())
-    rank = max(1, -(-total * percent // 100))
-    for place in sorted(counts):
-        rank -= counts[place]
-        if rank <= 0:
-            return middle(place)
-    return None
+    return quantiles(counts, (percent,))[0]
+
+
+def quantiles(counts: Counts, percents: Sequence[int]) -> list[int | None]:
+    """Several quantiles, ascending, in one walk."""
+    places, total = sorted(counts), sum(counts.values())
+    reached = list(accumulate(counts[place] for place in places))
+    ranks = (max(1, -(-total * percent // 100)) for percent in percents)
+    return [middle(places[bisect_left(reached, rank)]) if total else None for rank in ranks]
 
 
 def packed(counts: Counts) -> str:
@@ -56,8 +60,13 @@ def read_packed(text: str) -> list[int]:
     return _decoder.decode(f"[{text}]")
 
 
-def merge(into: dict[int, int], pairs: Iterable[int]) -> None:
+def pairs(counts: Counts) -> list[int]:
+    """Bucket, count, bucket, count, ... in no order."""
+    return list(chain.from_iterable(counts.items()))
+
+
+def merge(into: dict[int, int], more: Iterable[int]) -> None:
     """Add bucket, count, bucket, count, ... to counts."""
-    numbers = iter(pairs)
+    numbers, known = iter(more), into.get
     for place, count in zip(numbers, numbers, strict=True):
-        into[place] = into.get(place, 0) + count
+        into[place] = known(place, 0) + count

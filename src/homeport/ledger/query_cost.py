@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from homeport.core.histogram import Counts, middle, quantile
+from homeport.core.histogram import Counts, middle, quantiles
 
 _T_95 = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
@@ -43,14 +43,15 @@ def query_cost(requests: int, completed: int, cost: int, costs: Counts) -> Query
     """
     mean = _half_up(cost, requests)
     margin = _margin(costs)
+    p50, p95, p99 = quantiles(costs, (50, 95, 99))
     known = mean is not None and margin is not None
     return QueryCost(
         mean=mean,
         low=mean - margin if known and mean is not None and margin is not None else None,
         high=mean + margin if known and mean is not None and margin is not None else None,
-        p50=quantile(costs, 50),
-        p95=quantile(costs, 95),
-        p99=quantile(costs, 99),
+        p50=p50,
+        p95=p95,
+        p99=p99,
         per_completed=_half_up(cost, completed),
     )
 
@@ -64,8 +65,9 @@ def _margin(costs: Counts) -> int | None:
     count = sum(costs.values())
     if count < 2:
         return None
-    total = sum(middle(place) * times for place, times in costs.items())
-    squares = sum(middle(place) ** 2 * times for place, times in costs.items())
+    values = [(middle(place), times) for place, times in costs.items()]
+    total = sum(value * times for value, times in values)
+    squares = sum(value * value * times for value, times in values)
     # In integers as far as it goes: the difference of two large squares would lose everything in floats.
     variance = (squares * count - total * total) / (count * (count - 1))
     freedom = count - 1

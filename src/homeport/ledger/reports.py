@@ -3,14 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain
 from operator import add as add_numbers
 from typing import Any
 
 import msgspec
 from sqlalchemy import Engine
 
-from homeport.core.histogram import merge, read_packed
+from homeport.core.histogram import merge, pairs, read_packed
 from homeport.ledger.periods import END, Periods, split
 from homeport.ledger.query_cost import QueryCost, query_cost
 from homeport.ledger.sources import SUMS, Group, Only, from_cells, from_rows, row_costs
@@ -94,7 +93,7 @@ class _Total:
         merge(self.costs, costs)
 
     def join(self, other: "_Total") -> None:
-        self.add(other.sums, chain.from_iterable(other.costs.items()))
+        self.add(other.sums, pairs(other.costs))
 
 
 def spend(
@@ -221,8 +220,8 @@ def _pieces(
             yield key, sums[: len(SUMS)], read_packed(sums[-1]) if spread else ()
         for key, sums in from_rows(connection, groups, periods.rows, which):
             yield key, sums, ()
-        for key, pair in row_costs(connection, groups, periods.rows, which) if spread else ():
-            yield key, _NOTHING, pair
+        for key, counts in row_costs(connection, groups, periods.rows, which).items() if spread else ():
+            yield key, _NOTHING, pairs(counts)
 
 
 def _periods(groups: Iterable[Group], since: int, until: int) -> Periods:

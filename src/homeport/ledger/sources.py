@@ -3,7 +3,8 @@
 Everything is SQL that SQLite and PostgreSQL both speak.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 
 from homeport.core.caching import Kind
-from homeport.core.histogram import bucket
+from homeport.core.histogram import Counts, bucket, merge
 from homeport.core.types import Outcome
 from homeport.ledger.periods import Periods, Stretch
 from homeport.storage.rollups import COUNTED, DAY, HOUR, SUMMED, route_of
@@ -100,11 +101,13 @@ def from_rows(
 
 def row_costs(
     connection: Connection, groups: Sequence[Group], stretches: Sequence[Stretch], only: Only
-) -> Iterator[tuple[tuple[Any, ...], tuple[int, int]]]:
-    """Buckets of cost, and how many requests are in them, of the same requests; a bucket may come again."""
+) -> Mapping[tuple[Any, ...], Counts]:
+    """How many of the same requests are in each bucket of cost."""
+    found: defaultdict[tuple[Any, ...], dict[int, int]] = defaultdict(dict)
     counted = (requests.c.cost.label("each"), func.count().label("requests"))
     for key, (cost, count) in _of_rows(connection, groups, stretches, only, *counted, also=("each",)):
-        yield key, (bucket(cost), count)
+        merge(found[key], (bucket(cost), count))
+    return found
 
 
 def _of_rows(
