@@ -13,6 +13,7 @@ from homeport.console.figures.machines import Engines, Package, Replica
 from homeport.core.alerts import LoopStopped
 from homeport.core.audit import Actor, Origin
 from homeport.core.budgets import Budget, ScopeKind, Window
+from homeport.core.errors import EngineError
 from homeport.core.money import Nano
 from homeport.core.people import Role
 from homeport.core.types import Attempt, Outcome
@@ -108,8 +109,9 @@ async def test_nothing_of_it_is_more_than_text(open_office: Callable[..., Office
         engines={"own": {"engine": "external", "url": "http://127.0.0.1:9/v1", "hourly_cost_usd": "0"}}
     )
     fill(office, WORDS[words])
-    office.parts.given.ended["own"] = WORDS[words]
+    office.behind.refuses = EngineError(WORDS[words], code=WORDS[words])
     browser = await office.enter(Role.ADMIN)
+    await browser.post("/console/models/own/drain")
     seen = 0
     for path in [*PATHS, "/console/requests?q=zebra", "/console/costs?by=user&window=2023-11", "/console/nowhere"]:
         answer = await browser.get(path)

@@ -18,8 +18,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from typer.testing import CliRunner
 
+from homeport.cli.commands import app
 from homeport.cli.context import Context
-from homeport.cli.main import app
 from homeport.console.access import LEAST
 from tests.e2e.program import Program
 from tests.fakes.listener import Listener, listening
@@ -84,7 +84,7 @@ class House:
         self.said: dict[str, bytes] = {}
         self.cookie = ""
 
-    def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+    def call(self, method: str, path: str, *, body: str = "", **headers: str) -> tuple[int, bytes]:
         """Anything of the program; whatever it says is kept to be searched."""
         connection = http.client.HTTPConnection("127.0.0.1", self.program.port, timeout=60)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -106,9 +106,9 @@ class House:
     def form(self, path: str, **fields: str) -> tuple[int, bytes]:
         found = re.search(rb'name="csrf" value="([0-9a-f]{64})"', self.page("/console/sign-in"))
         assert found is not None
-        body = urlencode({"csrf": found[1].decode(), **fields}).encode()
+        body = urlencode({"csrf": found[1].decode(), **fields})
         origin = f"http://127.0.0.1:{self.program.port}"
-        return self.call("POST", path, body, cookie=self.cookie, origin=origin)
+        return self.call("POST", path, body=body, cookie=self.cookie, origin=origin)
 
     def sign_in(self, name: str, password: str) -> None:
         assert self.form("/console/sign-in", name=name, password=CALLERS["wrong password"])[0] == 401
@@ -128,10 +128,8 @@ class House:
         return said
 
     def chat(self, model: str, **headers: str) -> int:
-        body = json.dumps(
-            {"model": model, "max_tokens": 8, "messages": [{"role": "user", "content": "Where?"}]}
-        ).encode()
-        return self.call("POST", "/v1/chat/completions", body, **headers)[0]
+        asked = {"model": model, "max_tokens": 8, "messages": [{"role": "user", "content": "Where?"}]}
+        return self.call("POST", "/v1/chat/completions", body=json.dumps(asked), **headers)[0]
 
     def leaks(self) -> list[str]:
         """Where a canary is that nobody but its owner should see, as it is or as it is written elsewhere."""
