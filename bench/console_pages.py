@@ -48,6 +48,7 @@ def pages(there: Places) -> Mapping[str, str]:
     """Name -> path."""
     return {
         "overview": "/overview",
+        "overview_traffic": "/overview/traffic",
         **_requests(there),
         **_costs(there),
         "routing": "/routing?window=24h",

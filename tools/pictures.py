@@ -21,6 +21,20 @@ from homeport.storage.ingest import insert_events
 FOLDER = Path(__file__).parents[1] / "docs" / "images" / "console"
 PAGES = ("overview", "requests", "costs", "routing", "models", "cache", "keys", "budgets", "users", "audit")
 _ROWS = 20_000
+_CONFIG = """\
+providers:
+  demo: {provider: simulated}
+tiers:
+  - name: local
+    targets: [{model: own-8b, provider: demo, price: openai:gpt-4.1-nano}]
+  - name: mid
+    targets: [{model: gpt-4.1-mini, provider: demo, price: openai:gpt-4.1-mini}]
+  - name: frontier
+    targets: [{model: gpt-4.1, provider: demo, price: openai:gpt-4.1}]
+routing: {policy: complexity}
+cache: {exact: true}
+capture: {enabled: true}
+"""
 
 
 def main() -> int:
@@ -31,7 +45,7 @@ def main() -> int:
         return 1
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        site = Site(Path(folder) / "home")
+        site = Site(Path(folder) / "home", _CONFIG)
         site.start()
         fill(site)
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
@@ -58,7 +72,9 @@ def fill(site: Site) -> None:
     site.program.run("budget", "create", "search", "--project", "acme/search", "--limit", "5", "--window", "day")
     site.program.run("budget", "update", "search", "--limit", "2.50")
     for number in range(5):
-        site.program.chat(f"Which clause of contract {number} says how it ends?", max_tokens=48)
+        asked = {"role": "user", "content": f"Which clause of contract {number} says how it ends?"}
+        body = {"model": "auto", "messages": [asked], "max_tokens": 48, "stream": True}
+        site.program.post("/chat/completions", {**body, "logprobs": True, "top_logprobs": 3})
     time.sleep(2)
 
 

@@ -18,7 +18,7 @@ class Engines:
         self.held: asyncio.Event | None = None
         self.refuses: HomeportError | None = None
 
-    async def engines(self) -> Replicas:
+    async def engines(self, packages: bool = True) -> Replicas:
         return Replicas()
 
     async def drain(self, engine: str) -> None:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from homeport.api.cache_admin import CacheProcess
 from homeport.api.requests import RequestStore
 from homeport.cache.guard import Terms
@@ -62,8 +64,8 @@ class Behind:
             rendered=self._rendered,
         )
 
-    async def engines(self) -> Engines:
-        return self.told
+    async def engines(self, packages: bool = True) -> Engines:
+        return self.told if packages else msgspec.structs.replace(self.told, packages=())
 
     async def drain(self, engine: str) -> None:
         await self._note("drain", engine)

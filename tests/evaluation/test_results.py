@@ -15,6 +15,7 @@ from homeport.evaluation.results import (
     Recorded,
     Results,
     answer_digest,
+    beside_the_first,
     compare,
     parse_results,
     record,
@@ -92,6 +93,12 @@ def test_a_run_is_compared_with_the_one_on_its_own_engine() -> None:
     other = compare(suite(), ran(Build(name="t", engine="transformers"), "ABCD"), [recorded]).recorded
     assert other is not None
     assert other.with_ == LLAMA
+
+
+def test_runs_are_put_beside_the_first() -> None:
+    results = Results(suite="s", runs=(ran(LLAMA, "ABcd"), ran(VLLM, "ABCx"), ran(VLLM, "A")))
+    assert [(run.score.hits, same) for run, same in beside_the_first(results)] == [(2, None), (3, 3), (1, 1)]
+    assert list(beside_the_first(Results(suite="s"))) == []
 
 
 def test_a_package_tells_its_results(store: Store, shelf: Shelf, spec: Any) -> None:

@@ -52,13 +52,13 @@ class ControlOrders:
     def __init__(self, home: Home) -> None:
         self._place = home.control
 
-    async def engines(self) -> Engines:
+    async def engines(self, packages: bool = True) -> Engines:
         try:
             replicas = msgspec.convert(await give(self._place, "list"), tuple[Replica, ...])
-            packages = msgspec.convert(await give(self._place, "packages"), tuple[Package, ...])
+            told = msgspec.convert(await give(self._place, "packages"), tuple[Package, ...]) if packages else ()
         except HomeportError as error:
             return Engines(why=f"{error.message}: {error.hint}" if error.hint else error.message)
-        return Engines(replicas=replicas, packages=packages)
+        return Engines(replicas=replicas, packages=told)
 
     async def drain(self, engine: str) -> None:
         await give(self._place, "drain", engine)

@@ -20,7 +20,7 @@ from homeport.pipeline.exchange import Exchange
 class Orders(Protocol):
     """What a person may tell the engines to do. Each raises HomeportError where nobody takes orders, or one refuses."""
 
-    async def engines(self) -> Engines:
+    async def engines(self, packages: bool = True) -> Engines:
         """The replicas and the packages; never raises, since a page shows why there are none."""
 
     async def drain(self, engine: str) -> None:

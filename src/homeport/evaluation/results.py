@@ -1,7 +1,7 @@
 """Results of a suite on an engine: what is recorded in a package, and how a new run compares with it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import msgspec
@@ -162,6 +162,13 @@ def parse_results(data: bytes, name: str) -> Results:
         raise _invalid(name, "it is nested too deep") from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise _invalid(name, str(error)) from None
+
+
+def beside_the_first(results: Results) -> Iterator[tuple[Recorded, int | None]]:
+    """Each recorded run, with how many of its answers are those of the first one; None for the first itself."""
+    first = {case.id: case.answer for case in results.runs[0].cases} if results.runs else {}
+    for place, run in enumerate(results.runs):
+        yield run, sum(first.get(case.id) == case.answer for case in run.cases) if place else None
 
 
 def compare(suite: Suite, run: Recorded, recorded: Sequence[Results]) -> Outcome:

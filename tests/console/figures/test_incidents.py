@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from homeport.console.figures.incidents import incidents, leads_to
-from homeport.core.unusual import Level, Measure, Unusual
+from homeport.core.unusual import Level, Measure, Unusual, anomaly_alert
 from homeport.storage.alerts import StoredAlert
 from tests.ledger.requests import HOUR, NOW
 from tests.storage.test_unusual import noticed, state
@@ -29,6 +29,17 @@ def test_what_is_unusual_comes_before_what_was_told() -> None:
 def test_what_is_over_or_is_said_already_is_not_said_again() -> None:
     assert incidents(None, [alert("over"), alert("began")], NOW) == []
     assert len(incidents(state(noticed()), [alert("began", noticed().incident)], NOW)) == 1
+
+
+def test_the_worst_is_first_and_leads_to_what_it_is_about() -> None:
+    found = noticed().unusual
+    told = anomaly_alert(found, "inc_3", NOW)
+    worse = StoredAlert(
+        id="c", kind=told.kind, severity=str(told.severity), at=NOW - 1, summary="it fails", data=told.data()
+    )
+    [first, second] = incidents(None, [alert("began"), worse], NOW)
+    assert (first.sentence, first.leads) == ("it fails", leads_to(found, NOW))
+    assert (second.sentence, second.leads) == ("it began", "")
 
 
 def test_what_has_no_end_is_no_incident() -> None:

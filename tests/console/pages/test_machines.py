@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from homeport.console import given
-from homeport.console.figures.machines import Engines, Package, Replica
+from homeport.console.figures.machines import Engines, Package, Replica, SuiteRun
 from homeport.core.errors import EngineError
 from homeport.core.people import Role
 from homeport.storage.audit import Asked, entries
@@ -29,6 +29,7 @@ PACKAGE = Package(
     licenses=("Apache-2.0",),
     signers=("release",),
     doubt="",
+    tests=(SuiteRun(build="llamacpp", passed=35, of=40, same=None), SuiteRun(build="vllm", passed=24, of=40, same=18)),
 )
 ENGINES = {"own": {"engine": "external", "url": "http://127.0.0.1:9/v1", "hourly_cost_usd": "0"}}
 
@@ -49,6 +50,15 @@ async def test_what_answers_and_how_it_stands(house: Office) -> None:
     assert "closed: failures 0 tokens" in said
     assert "own own-1 serving 1.0 sha256:aaaaaaaaaaaa 42" in said
     assert "smollm2 1.0 yes llama Q4_1 92.0 MB Apache-2.0 sha256:aaaaaaaaaaaa release" in said
+
+
+async def test_how_far_engines_agree_with_what_a_package_carries(house: Office) -> None:
+    browser = await house.enter(Role.VIEWER)
+    said = words((await browser.get("/console/models")).body)
+    assert "smollm2 1.0 llamacpp 35 of 40 \u2013 smollm2 1.0 vllm 24 of 40 18 of 40" in said
+    part = (await browser.get("/console/models", hx_request="true")).body
+    assert b"own-1" in part
+    assert b"Parity" not in part, "signatures are not checked every few seconds"
 
 
 async def test_nobody_takes_orders(office: Office) -> None:

@@ -5,11 +5,13 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from homeport.core.told import Severity
 from homeport.core.unusual import Level, Measure, Unusual
 from homeport.storage.alerts import StoredAlert
 from homeport.storage.rollups import HOUR
 from homeport.storage.unusual import Unusuals
 
+_ORDER = tuple(Severity)
 _FIELD: Mapping[Level, str] = {Level.MODEL: "target", Level.KEY: "key"}
 _MONEY: Mapping[Level, str] = {Level.MODEL: "model", Level.KEY: "key"}
 
@@ -38,6 +40,7 @@ def incidents(unusual: Unusuals | None, alerts: Sequence[StoredAlert], now: int)
     rows = unusual.rows if unusual is not None else ()
     seen = {row.incident for row in rows} | {alert.incident for alert in alerts if alert.is_over}
     lasting = [alert for alert in alerts if alert.lasts and alert.incident not in seen]
+    lasting.sort(key=lambda alert: -_ORDER.index(Severity(alert.severity)))
     return [
         *(
             Incident(
@@ -48,8 +51,20 @@ def incidents(unusual: Unusuals | None, alerts: Sequence[StoredAlert], now: int)
             )
             for row in rows
         ),
-        *(Incident(severity=one.severity, since=one.since, sentence=one.summary) for one in lasting),
+        *(
+            Incident(severity=one.severity, since=one.since, sentence=one.summary, leads=_from_alert(one, now))
+            for one in lasting
+        ),
     ]
+
+
+def _from_alert(alert: StoredAlert, now: int) -> str:
+    """ "" for what is told of no traffic, or by another release."""
+    try:
+        told = msgspec.convert(alert.data, Unusual)
+    except msgspec.ValidationError:
+        return ""
+    return leads_to(told, now)
 
 
 def leads_to(unusual: Unusual, now: int) -> str:

@@ -38,12 +38,22 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None
 
 
+class SuiteRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a package's own suite: cases that passed, and answers that are those of the first run (None: it is)."""
+
+    build: str
+    passed: int
+    of: int
+    same: int | None
+
+
 class Package(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a package in the store.
 
     Attributes:
         signers: the keys that the section `trust` knows and whose signature holds.
         doubt: why it would not be used, or what it is warned of; "" for nothing.
+        tests: what it carries of its own suites, an engine each: whether engines are on a par with it.
     """
 
     name: str
@@ -56,6 +66,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     licenses: tuple[str, ...]
     signers: tuple[str, ...]
     doubt: str
+    tests: tuple[SuiteRun, ...] = ()
 
 
 class Engines(msgspec.Struct, frozen=True, kw_only=True):

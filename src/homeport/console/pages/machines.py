@@ -38,7 +38,7 @@ def page(parts: Parts) -> Page:
 
 async def _show(parts: Parts, visit: Visit) -> Answer:
     told, seen, given = await asyncio.gather(
-        parts.works.orders.engines(),
+        parts.works.orders.engines(packages=not visit.partial),  # whose signatures are checked each time
         off_the_loop(partial(rates, parts.engine, visit.now)),
         off_the_loop(parts.given.every),
     )

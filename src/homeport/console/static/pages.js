@@ -27,6 +27,7 @@
 
   // The interpreter evaluates what a chart computes; the page's policy lets no script be made of text.
   function draw(place) {
+    place.dataset.drawn = "yes";
     window.vegaEmbed(place, JSON.parse(place.dataset.chart), {
       actions: false,
       ast: true,
@@ -42,9 +43,9 @@
     });
   }
 
-  function drawAll(within) {
+  function drawAll(within, which) {
     if (window.vegaEmbed) {
-      within.querySelectorAll("[data-chart]").forEach(draw);
+      within.querySelectorAll(which).forEach(draw);
     }
   }
 
@@ -160,14 +161,14 @@
   }
 
   function begin(within) {
-    drawAll(within);
+    drawAll(within, "[data-chart]:not([data-drawn])");
     sliders(within);
     within.querySelectorAll("[data-tail]").forEach(tail);
     within.querySelectorAll("[data-others]").forEach(tokens);
   }
 
   function redraw() {
-    drawAll(document);
+    drawAll(document, "[data-chart]");
   }
 
   begin(document);
