@@ -148,7 +148,7 @@ async def test_the_first_days_of_time(office: Office) -> None:
 
 async def test_a_database_that_fails_is_said(office: Office, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "homeport.db") as connection:
-        connection.execute("DROP TABLE rollups")
+        connection.execute("DROP TABLE day_rollups")
     connection.close()
     failed = await office.get("/v1/usage")
     assert (failed.status, failed.json["error"]["code"]) == (503, "storage_unavailable")

@@ -12,8 +12,8 @@ from homeport.ledger.sources import Only
 from homeport.ledger.verification import Verification, What
 from homeport.storage.db import writing
 from homeport.storage.ingest import insert_events
-from homeport.storage.rollups import DAY, HOUR
-from homeport.storage.tables import ledger_heads, requests, rollups
+from homeport.storage.rollups import DAY, HOUR, TABLES
+from homeport.storage.tables import ledger_heads, requests
 from tests.storage.events import finished
 
 EVENTS = st.lists(
@@ -41,16 +41,16 @@ def events(drawn: list[tuple[str, int, int, str]]) -> list[RequestFinished]:
 def test_savings_are_conserved_and_never_spent(engine: Engine, drawn: list[tuple[str, int, int, str]]) -> None:
     told = events(drawn)
     with writing(engine) as connection:
-        for table in (requests, rollups, ledger_heads):
+        for table in (requests, *TABLES.values(), ledger_heads):
             connection.execute(delete(table))
         insert_events(connection, told)
         sums = [
             connection.execute(
                 select(
-                    *(func.coalesce(func.sum(rollups.c[name]), 0) for name in ("saved_cost", "cost", "cache_hits"))
-                ).where(rollups.c.span == span)
+                    *(func.coalesce(func.sum(table.c[name]), 0) for name in ("saved_cost", "cost", "cache_hits"))
+                ).where(table.c.span == span)
             ).one()
-            for span in (HOUR, DAY)
+            for span, table in TABLES.items()
         ]
     expected = (
         sum(event.saved_cost for event in told),

@@ -155,8 +155,9 @@ def test_heads(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_sums(engine: Engine, tmp_path: Path) -> None:
-    tamper(tmp_path, "UPDATE rollups SET cost = cost + 1 WHERE project = 'acme' AND span = ?", 3600 * 10**9)
-    assert [(each.what, each.project) for each in findings(engine)] == [(What.SUMS, "acme")]
+    for times, table in enumerate(("rollups", "day_rollups"), 1):
+        tamper(tmp_path, f"UPDATE {table} SET cost = cost + ? WHERE project = 'acme'", 1)
+        assert [(each.what, each.project) for each in findings(engine)] == [(What.SUMS, "acme")] * times
     assert findings(engine, "other") == []
 
 

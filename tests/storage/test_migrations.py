@@ -62,3 +62,35 @@ def test_rows_of_earlier_releases_are_in_the_chain_and_in_the_sums(empty: Engine
     with engine.connect() as connection:
         first = connection.execute(text("SELECT sequence FROM requests ORDER BY started_at LIMIT 1")).scalar_one()
     assert first == 1
+
+
+def test_the_days_of_earlier_releases_are_moved_and_nothing_is_counted_twice(empty: Engine) -> None:
+    at(empty, "0016")
+    day = 24 * 3_600 * 10**9
+    names = [column["name"] for column in inspect(empty).get_columns("rollups")]
+    cells = [
+        {
+            **dict.fromkeys(names, 0),
+            **dict.fromkeys(("key_id", "target", "tier", "upstream", "surface", "route"), "x"),
+            "cell": f"{span}{start}",
+            "span": span,
+            "start": start,
+            "project": "p",
+            "outcome": "completed",
+            "requests": 1,
+            "cost": 5,
+            "costs": "5,1",
+        }
+        for span in (day // 24, day)
+        for start in (day, 2 * day)
+    ]
+    with writing(empty) as connection:
+        places = ", ".join(f":{name}" for name in names)
+        connection.execute(text(f"INSERT INTO rollups ({', '.join(names)}) VALUES ({places})"), cells)
+    assert upgrade(empty)
+    with empty.connect() as connection:
+        for table, span in (("rollups", day // 24), ("day_rollups", day)):
+            found = connection.execute(text(f"SELECT span, start, cost, costs FROM {table} ORDER BY start")).all()
+            assert [tuple(row) for row in found] == [(span, day, 5, "5,1"), (span, 2 * day, 5, "5,1")]
+    (whole,) = spend(empty, since_ns=day, until_ns=3 * day)
+    assert (whole.requests, whole.cost, whole.query.p50) == (2, 10, 5)

@@ -27,8 +27,8 @@ from homeport.core.caching import Kind
 from homeport.core.histogram import Counts, bucket, merge
 from homeport.core.types import Outcome
 from homeport.ledger.periods import Periods, Stretch
-from homeport.storage.rollups import COUNTED, DAY, HOUR, SUMMED, route_of
-from homeport.storage.tables import requests, rollups
+from homeport.storage.rollups import COUNTED, DAY, HOUR, SUMMED, TABLES, route_of
+from homeport.storage.tables import requests
 
 SUMS = (*COUNTED, "completed")
 
@@ -68,18 +68,24 @@ def from_cells(
     connection: Connection, groups: Sequence[Group], periods: Periods, only: Only, *, spread: bool = True
 ) -> Iterator[Found]:
     """`SUMS` and, for the spread, joined histograms of the costs, of whole hours and days."""
-    stretches = [_of_span(DAY, stretch) for stretch in periods.days]
-    stretches += [_of_span(HOUR, stretch) for stretch in periods.hours]
-    if not stretches:
-        return
-    completed = case((rollups.c.outcome == Outcome.COMPLETED.value, rollups.c.requests), else_=0)
-    query = select(
-        *_grouped(rollups, "start", groups),
-        *[_sum(rollups.c[name]).label(name) for name in COUNTED],
+    for span, stretches in ((DAY, periods.days), (HOUR, periods.hours)):
+        if stretches:
+            yield from _read(connection, _cells(TABLES[span], span, stretches, groups, only, spread=spread), groups)
+
+
+def _cells(
+    table: Table, span: int, stretches: Sequence[Stretch], groups: Sequence[Group], only: Only, *, spread: bool
+) -> Select[Any]:
+    within = or_(
+        *[and_(table.c.span == span, table.c.start >= since, table.c.start < until) for since, until in stretches]
+    )
+    completed = case((table.c.outcome == Outcome.COMPLETED.value, table.c.requests), else_=0)
+    return select(
+        *_grouped(table, "start", groups),
+        *[_sum(table.c[name]).label(name) for name in COUNTED],
         _sum(completed).label("completed"),
-        *([func.aggregate_strings(rollups.c.costs, ",").label("costs")] if spread else []),
-    ).where(or_(*stretches), _matching(rollups, only))
-    yield from _read(connection, query, groups)
+        *([func.aggregate_strings(table.c.costs, ",").label("costs")] if spread else []),
+    ).where(within, _matching(table, only))
 
 
 def from_rows(
@@ -155,11 +161,6 @@ def _value(group: Group, value: Any) -> Any:
 
 def _name(place: int) -> str:
     return f"group_{place}"
-
-
-def _of_span(span: int, stretch: Stretch) -> ColumnElement[bool]:
-    since, until = stretch
-    return and_(rollups.c.span == span, rollups.c.start >= since, rollups.c.start < until)
 
 
 def _matching(table: Table, only: Only) -> ColumnElement[bool]:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from homeport.ledger.periods import Stretch, split
-from homeport.storage.rollups import DAY, HOUR
+from homeport.storage.rollups import DAY, HOUR, TABLES
 from homeport.storage.tables import ledger_heads, requests, rollups
 
 __all__ = [
@@ -151,9 +151,10 @@ class _Source(msgspec.Struct, frozen=True):
 
 
 def _of_cells(kept: int, stretch: Stretch, whose: Whose) -> _Source:
-    within = and_(rollups.c.span == kept, rollups.c.start >= stretch[0], rollups.c.start < stretch[1])
-    cost = rollups.c.cost - rollups.c.local_cost if whose.remote else rollups.c.cost
-    return _Source(rollups, rollups.c.start, cost, and_(within, _of(rollups, whose)))
+    cells = TABLES[kept]
+    within = and_(cells.c.span == kept, cells.c.start >= stretch[0], cells.c.start < stretch[1])
+    cost = cells.c.cost - cells.c.local_cost if whose.remote else cells.c.cost
+    return _Source(cells, cells.c.start, cost, and_(within, _of(cells, whose)))
 
 
 def _of_rows(stretch: Stretch, whose: Whose) -> _Source:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, select
 from homeport.core.caching import Kind
 from homeport.core.histogram import bucket, merge, packed, read_packed
 from homeport.storage.db import upsert
-from homeport.storage.tables import rollups
+from homeport.storage.tables import day_rollups, rollups
 
 HOUR = 3_600 * 1_000_000_000
 DAY = 24 * HOUR
@@ -43,6 +43,10 @@ COUNTED = (
     "cache_hits",
     "saved_cost",
 )
+TABLES: Mapping[int, Table] = {HOUR: rollups, DAY: day_rollups}
+
+
+"""Span -> where its cells are."""
 _IDS_AT_ONCE = 500
 _named = itemgetter(*DIMENSIONS[:-2])
 _summed = itemgetter(*SUMMED)
@@ -83,13 +87,18 @@ def tally(rows: Iterable[Mapping[str, Any]]) -> dict[Key, Cell]:
     return hours | _days(hours)
 
 
-def add(connection: Connection, rows: Sequence[Mapping[str, Any]], table: Table = rollups) -> None:
+def add(connection: Connection, rows: Sequence[Mapping[str, Any]], tables: Mapping[int, Table] = TABLES) -> None:
     """Add rows to their cells. The chains of their projects are locked, so nobody else changes these cells.
 
     Args:
-        table: a migration's own, which may have fewer columns.
+        tables: a migration's own, which may have fewer columns.
     """
-    cells = {_id(key): (key, cell) for key, cell in tally(rows).items()}
+    tallied = tally(rows)
+    for span, table in tables.items():
+        _add(connection, {_id(key): (key, cell) for key, cell in tallied.items() if key[0] == span}, table)
+
+
+def _add(connection: Connection, cells: Mapping[str, tuple[Key, Cell]], table: Table) -> None:
     ids = sorted(cells)
     for first in range(0, len(ids), _IDS_AT_ONCE):
         query = select(table).where(table.c.cell.in_(ids[first : first + _IDS_AT_ONCE]))
@@ -97,8 +106,8 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]], table: Table 
             sums = (stored.get(name, 0) for name in COUNTED)
             cells[stored["cell"]][1].add(sums, read_packed(stored["costs"]))
     if ids:
-        rows = [_stored(name, *cells[name]) for name in ids]
-        known = [{name: value for name, value in row.items() if name in table.c} for row in rows]
+        stored_rows = [_stored(name, *cells[name]) for name in ids]
+        known = [{name: value for name, value in row.items() if name in table.c} for row in stored_rows]
         connection.execute(upsert(connection, table), known)
 
 

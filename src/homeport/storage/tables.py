@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_HEAD = "0016"
+SCHEMA_HEAD = "0017"
 """The newest migration; a database that says so needs no work (and no Alembic import) at start."""
 
 metadata = MetaData()
@@ -102,40 +102,49 @@ ledger_heads = Table(
     Column("hash", String(64), nullable=False, comment="of the last of them"),
 )
 
-rollups = Table(
-    "rollups",
-    metadata,
-    Column("cell", String(32), primary_key=True, comment="hash of the columns down to outcome"),
-    Column("span", BigInteger, nullable=False, comment="nanoseconds: an hour or a day"),
-    Column("start", BigInteger, nullable=False, comment="nanoseconds since the epoch"),
-    Column("project", String(160), nullable=False),
-    Column("key_id", String(40), nullable=False),
-    Column("target", String(160), nullable=False),
-    Column("tier", String(160), nullable=False),
-    Column("upstream", String(160), nullable=False),
-    Column("surface", String(32), nullable=False),
-    Column("route", String(160), nullable=False, comment="the reason's first word"),
-    Column("outcome", String(16), nullable=False),
-    Column("requests", BigInteger, nullable=False),
-    Column("input_tokens", BigInteger, nullable=False),
-    Column("cached_input_tokens", BigInteger, nullable=False),
-    Column("cache_write_tokens", BigInteger, nullable=False),
-    Column("output_tokens", BigInteger, nullable=False),
-    Column("reasoning_tokens", BigInteger, nullable=False),
-    Column("cost", BigInteger, nullable=False, comment="nano-dollars"),
-    Column("local_cost", BigInteger, nullable=False, comment="the part of the cost that own engines have"),
-    Column("latency_ns", BigInteger, nullable=False),
-    Column("ttft_ns", BigInteger, nullable=False),
-    Column("ttft_requests", BigInteger, nullable=False, comment="requests with a first byte"),
-    Column("costs", Text, nullable=False, comment="histogram of the costs, see core/histogram.py"),
-    Column("baseline_cost", BigInteger, nullable=False, comment="of requests that have one", server_default="0"),
-    Column("compared_cost", BigInteger, nullable=False, comment="what these requests cost", server_default="0"),
-    Column("cache_asked", BigInteger, nullable=False, comment="requests that looked there", server_default="0"),
-    Column("cache_hits", BigInteger, nullable=False, comment="requests that it answered", server_default="0"),
-    Column("saved_cost", BigInteger, nullable=False, comment="what these would have cost", server_default="0"),
-    Index("rollups_by_time", "span", "start"),
-    Index("rollups_by_key", "key_id", "span", "start"),
-)
+
+def _rollups(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("cell", String(32), primary_key=True, comment="hash of the columns down to outcome"),
+        Column("span", BigInteger, nullable=False, comment="nanoseconds: an hour or a day"),
+        Column("start", BigInteger, nullable=False, comment="nanoseconds since the epoch"),
+        Column("project", String(160), nullable=False),
+        Column("key_id", String(40), nullable=False),
+        Column("target", String(160), nullable=False),
+        Column("tier", String(160), nullable=False),
+        Column("upstream", String(160), nullable=False),
+        Column("surface", String(32), nullable=False),
+        Column("route", String(160), nullable=False, comment="the reason's first word"),
+        Column("outcome", String(16), nullable=False),
+        Column("requests", BigInteger, nullable=False),
+        Column("input_tokens", BigInteger, nullable=False),
+        Column("cached_input_tokens", BigInteger, nullable=False),
+        Column("cache_write_tokens", BigInteger, nullable=False),
+        Column("output_tokens", BigInteger, nullable=False),
+        Column("reasoning_tokens", BigInteger, nullable=False),
+        Column("cost", BigInteger, nullable=False, comment="nano-dollars"),
+        Column("local_cost", BigInteger, nullable=False, comment="the part of the cost that own engines have"),
+        Column("latency_ns", BigInteger, nullable=False),
+        Column("ttft_ns", BigInteger, nullable=False),
+        Column("ttft_requests", BigInteger, nullable=False, comment="requests with a first byte"),
+        Column("costs", Text, nullable=False, comment="histogram of the costs, see core/histogram.py"),
+        Column("baseline_cost", BigInteger, nullable=False, comment="of requests that have one", server_default="0"),
+        Column("compared_cost", BigInteger, nullable=False, comment="what these requests cost", server_default="0"),
+        Column("cache_asked", BigInteger, nullable=False, comment="requests that looked there", server_default="0"),
+        Column("cache_hits", BigInteger, nullable=False, comment="requests that it answered", server_default="0"),
+        Column("saved_cost", BigInteger, nullable=False, comment="what these would have cost", server_default="0"),
+        Index(f"{name}_by_time", "span", "start"),
+        Index(f"{name}_by_key", "key_id", "span", "start"),
+    )
+
+
+rollups = _rollups("rollups")
+"""Of hours."""
+
+day_rollups = _rollups("day_rollups")
+"""Of days, apart: a month is read from them, and there is a day's cell for some ten of hours."""
 
 decisions = Table(
     "decisions",

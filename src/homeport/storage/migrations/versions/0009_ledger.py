@@ -75,7 +75,7 @@ def _chain_rows(connection: sa.Connection, heads: sa.Table, table: sa.Table) -> 
     while rows := [dict(row) for row in connection.execute(page, {**last, "most": _AT_ONCE}).mappings()]:
         ends = chain.extend(ends, rows)
         connection.execute(change, [{name: row[name] for name in ("sequence", "hash", "request_id")} for row in rows])
-        cells.add(connection, rows, table)
+        cells.add(connection, rows, {cells.HOUR: table, cells.DAY: table})
         last = {name: rows[-1][name] for name in last}
     if ends:
         stored = [{"project": name, "sequence": end.sequence, "hash": end.hash} for name, end in ends.items()]
