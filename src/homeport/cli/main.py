@@ -1,6 +1,5 @@
 """The `homeport` program. Exit codes: 0 done, 1 failed, 2 the command or the configuration is wrong."""
 
-import importlib
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -11,13 +10,13 @@ from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.cli.context import Context
+from homeport.cli.loading import program_of
 from homeport.core.errors import ConfigError, HomeportError, StorageError
 from homeport.inspection.visible import shown
 from homeport.storage.db import unusable
 
 _LONGEST = 20_000
 """Characters of an error: it may quote what somebody else wrote."""
-_PROCESSES = frozenset({"gateway", "jobs"})
 _WITH_VALUE = frozenset({"--config", "-c"})
 
 
@@ -39,10 +38,8 @@ def main() -> None:
 
 
 def program(arguments: Sequence[str]) -> typer.Typer:
-    """All commands; for the two that run for long they alone, so that a gateway does not hold what others import."""
-    name = "processes" if _command(arguments) in _PROCESSES else "commands"
-    app: typer.Typer = importlib.import_module(f"homeport.cli.{name}").app
-    return app
+    """The program with the command that is asked for, and what it needs; with all of them for help."""
+    return program_of(_command(arguments))
 
 
 def _command(arguments: Sequence[str]) -> str:
