@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     console = results.make_console()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        engine = open_database(sqlite_url(folder / "homeport.db"))
+        engine = open_database(sqlite_url(folder / "homeport.db"), ingests=True)
         upgrade(engine)
         figures = {**_ingestion(engine, folder / "journal", options.ingested, 1, console)}
         _fill(engine, options.rows - options.ingested, console)

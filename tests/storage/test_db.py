@@ -12,11 +12,16 @@ from sqlalchemy import Engine, insert, select
 
 import homeport.storage
 from homeport.core.errors import StorageError
+from homeport.storage import cached_tables, people_tables
 from homeport.storage.db import locking, open_database, schema_version, sqlite_url, upgrade, writing
-from homeport.storage.tables import SCHEMA_HEAD, keys, metadata
+from homeport.storage.tables import SCHEMA_HEAD, STEPS, keys, metadata, step_of
 from homeport.storage.words_postgresql import kept_words
 
+TABLES = (cached_tables, people_tables)  # which are in the metadata once they are imported
 
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 def test_migrations_lead_to_the_tables(empty: Engine) -> None:
     assert schema_version(empty) is None
     assert upgrade(empty) is True
@@ -28,6 +33,17 @@ def test_migrations_lead_to_the_tables(empty: Engine) -> None:
         found = compare_metadata(MigrationContext.configure(connection), tables)
     # A changed column is a list of its changes. Comments are for readers of tables.py and in no database.
     assert [each for each in found if not is_of_comments(each)] == []
+
+
+def test_indexes_by_steps_are_those_that_queries_say(empty: Engine) -> None:
+    """SQLite does not tell them in a way that the test above could compare."""
+    upgrade(empty)
+    source = "pg_indexes" if empty.dialect.name == "postgresql" else "sqlite_master"
+    column, name = ("indexdef", "indexname") if empty.dialect.name == "postgresql" else ("sql", "name")
+    for measured in STEPS:
+        with empty.connect() as connection:
+            query = f"SELECT {column} FROM {source} WHERE {name} = 'requests_by_{measured}'"
+            assert step_of(measured) in connection.exec_driver_sql(query).scalar_one()
 
 
 def is_of_comments(change: Any) -> bool:
@@ -85,3 +101,16 @@ def test_a_transaction_says_how_long_it_waits_and_the_next_one_waits_as_ever(tmp
     for opened, waits in ((locking(engine, 0.2), 200), (writing(engine), 30_000)):
         with opened as connection:
             assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == waits
+
+
+def test_who_ingests_holds_more_pages_and_moves_the_log_before_others_must(tmp_path: Path) -> None:
+    told = []
+    for ingests in (False, True):
+        engine = open_database(sqlite_url(tmp_path / "homeport.db"), ingests=ingests)
+        with engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar_one()
+            told.append((pages, connection.exec_driver_sql("PRAGMA cache_size").scalar_one()))
+        engine.dispose()
+    (others, _), (ours, held) = told
+    assert ours < others
+    assert held == -32_768

@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 _KEY_REFRESH_SECONDS = 1.0
 
 
-def open_storage(settings: Settings, home: Home) -> Engine:
-    """The database, at the newest schema. Raises StorageError."""
-    engine = open_database(settings.storage.url or sqlite_url(home.database))
+def open_storage(settings: Settings, home: Home, *, ingests: bool = False) -> Engine:
+    """The database, at the newest schema; see `open_database`. Raises StorageError."""
+    engine = open_database(settings.storage.url or sqlite_url(home.database), ingests=ingests)
     upgrade(engine)
     return engine
 

@@ -65,7 +65,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
 
     def build(settings: Settings) -> tuple[Settings, Engine]:
         logs.configure("jobs", settings.logging.level)
-        return settings, bootstrap.open_storage(settings, state.home)
+        return settings, bootstrap.open_storage(settings, state.home, ingests=True)
 
     settings, engine = _begin(state, supervised, build)
     telemetry = bootstrap.Telemetry(settings, state.home)

@@ -15,10 +15,18 @@ from homeport.storage.postgresql import open_postgresql
 from homeport.storage.tables import SCHEMA_HEAD
 
 _BUSY_SECONDS = 30
+_OURS = (f"busy_timeout = {_BUSY_SECONDS * 1000}", "journal_mode = WAL", "synchronous = NORMAL")
+_LOG_PAGES = 32_000
+"""So long the log of changes grows before whoever commits moves it into the database, where nobody else did."""
+_INGESTING = ("cache_size = -32768", "wal_autocheckpoint = 8000")
+"""Rows go to many places of their indexes: pages are held (32 MB), and moved into the database many at once (32 MB)."""
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, *, ingests: bool = False) -> Engine:
     """An engine for a SQLAlchemy URL.
+
+    Args:
+        ingests: for the process that brings many rows in.
 
     SQLite runs in WAL mode with explicit transactions: the driver's own implicit BEGIN is off, so
     a transaction that will write can take its lock at the start (see `writing`).
@@ -31,7 +39,7 @@ def open_database(url: str) -> Engine:
         return open_postgresql(parsed)
     engine = create_engine(parsed)
     engine.dialect.statement_compiler = _SqliteCompiler
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", _prepare_ingesting if ingests else _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -148,9 +156,17 @@ def _run_migrations(engine: Engine) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
+    _prepare(connection, *_OURS, f"wal_autocheckpoint = {_LOG_PAGES}")
+
+
+def _prepare_ingesting(connection: Any, _record: object) -> None:
+    _prepare(connection, *_OURS, *_INGESTING)
+
+
+def _prepare(connection: Any, *pragmas: str) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout = {_BUSY_SECONDS * 1000}", "journal_mode = WAL", "synchronous = NORMAL"):
+    for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -1,21 +1,34 @@
 """Requests, newest first, a page at a time, in bounded time however many there are.
 
 Each thing that requests are looked for by has an index. With one that says what a column is (`target = 'x'`) requests
-are walked from the newest back. With one that says how large it is, or how it begins, few requests are gathered and
-sorted, and where there are many time is walked. Where a filter says several things the rarest leads, and what is left
-is looked at row by row, `LOOKS` of them for a page at most: a page may then be short, or empty, and have a next one.
+are walked from the newest back. With one that says how large it is (by steps), or how it begins, few requests are
+gathered and sorted, and where there are many time is walked. Where a filter says several things the rarest leads, and
+what is left is looked at row by row, `LOOKS` of them for a page at most: a page may then be short, or empty, and have
+a next one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, literal, or_, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 
 from homeport.core.errors import InvalidRequest
 from homeport.storage.request_filter import EQUAL, RequestFilter
 from homeport.storage.request_rows import COLUMNS, RequestRow, row_of
-from homeport.storage.tables import WHERE_NAMED, ledger_heads, requests
+from homeport.storage.tables import STEPS, WHERE_NAMED, ledger_heads, requests, step_of
 
 LOOKS = 10_000
 """Rows that are looked at one by one for a page, at most."""
@@ -72,9 +85,11 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         index: by which it is answered; "" for none, because most rows are so.
         ordered: its rows come from the index in the order of time.
+        steps: what the index itself can tell, where that is less: it admits some more rows.
     """
 
     clause: ColumnElement[bool]
+    steps: ColumnElement[bool] | None = None
     index: str = ""
     ordered: bool = False
 
@@ -141,10 +156,9 @@ def conditions(connection: Connection, wanted: RequestFilter) -> tuple[Condition
     if wanted.route:
         said.append(Condition(clause=_first_word(connection, wanted.route), index="requests_by_reason"))
     if wanted.min_cost:
-        said.append(Condition(clause=requests.c.cost >= wanted.min_cost, index="requests_by_cost"))
+        said.append(_at_least("cost", wanted.min_cost))
     if wanted.min_latency_ns:
-        slow = requests.c.latency_ns >= wanted.min_latency_ns
-        said.append(Condition(clause=slow, index="requests_by_latency_ns"))
+        said.append(_at_least("latency_ns", wanted.min_latency_ns))
     return tuple(said)
 
 
@@ -156,6 +170,11 @@ def _equal(name: str, value: str | int) -> Condition:
     if value == "completed" or (name == "status" and int(value) < 400):
         return Condition(clause=clause)  # as most are, so they have no index and need none
     return Condition(clause=and_(clause, text(rows)), index=f"requests_by_{name}", ordered=True)
+
+
+def _at_least(name: str, least: int) -> Condition:
+    steps = literal_column(step_of(name), BigInteger) >= least // STEPS[name]
+    return Condition(clause=and_(steps, requests.c[name] >= least), steps=steps, index=f"requests_by_{name}")
 
 
 def _of_project(connection: Connection, project: str) -> Condition:
@@ -242,7 +261,7 @@ def _probe(
     if one.ordered:
         query: Select[Any] = select(began).where(one.clause, *within).order_by(began.desc())
     else:
-        query = select(literal(-1)).select_from(requests).where(one.clause)
+        query = select(literal(-1)).select_from(requests).where(one.clause if one.steps is None else one.steps)
     found: int | None = connection.execute(_by(query, one.index).limit(1).offset(looks or LOOKS)).scalar()
     return found
 

@@ -21,6 +21,7 @@ SELECT kept.request_id, words.rowid FROM words JOIN kept ON kept.place = words.r
 WHERE words MATCH ? AND words.rowid < ? AND words.rowid >= ? ORDER BY words.rowid DESC LIMIT ?
 """
 _PAGES_MERGED = 2_000
+_LOG_PAGES = 1_000
 _LAST = (1 << 63) - 1
 
 
@@ -94,8 +95,9 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _overwriting(connection: Any, _: object) -> None:
-    """What is removed is not left in free pages."""
-    connection.execute("PRAGMA secure_delete = ON").close()
+    """What is removed is not left in free pages, nor for long in the log of changes."""
+    for pragma in ("secure_delete = ON", f"wal_autocheckpoint = {_LOG_PAGES}"):
+        connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _match(terms: Sequence[Term]) -> str:

@@ -26,7 +26,7 @@ _EVERY_S = 0.2
 _READ_BYTES = 4 << 20
 _MOST_WATCHERS = 64
 _MOST_WAITING = 2_000
-_READ_PER_S = 1_000
+_READ_PER_S = 600
 """Requests that are read a second, for all watchers; as many as may wait for one are read at once after a pause."""
 
 
