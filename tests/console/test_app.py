@@ -1,6 +1,7 @@
 """What holds for every page: headers, forms, hosts, errors, and that text stays text."""
 
 import re
+import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -141,6 +142,17 @@ async def test_a_form_that_is_none_is_refused(office: Office, body: bytes) -> No
     answer = await browser._call("POST", "/console/keys", {"origin": f"http://{browser.host}"}, body)
     assert answer.status in (400, 403)
     assert office.keys.every() == []
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_form_that_is_too_long_is_not_read(office: Office, announced: bool) -> None:
+    browser, body = office.browser(), b"a=" + b"%41" * 2_600_000
+    said = {"content-length": str(len(body))} if announced else {}
+    caller = browser.caller("POST", "/console/sign-in", {"sec-fetch-site": "same-origin", **said}, body)
+    began = time.process_time()
+    await caller.call(office.house.app)
+    assert time.process_time() - began < 0.5
+    assert (caller.status, b"request_too_large" in caller.body) == (413, True)
 
 
 @pytest.mark.parametrize(

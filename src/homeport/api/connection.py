@@ -66,16 +66,20 @@ class Connection:
         except UnicodeDecodeError:
             return value.decode("latin-1")
 
-    async def read_body(self) -> bytes:
+    async def read_body(self, most: int | None = None) -> bytes:
         """The whole body.
+
+        Args:
+            most: a bound in bytes that is smaller than that of all bodies.
 
         Raises:
             RequestTooLarge: more than the bound, announced or sent.
             RequestTimeout: it did not come in time; the server says when that is.
             ConnectionResetError: the caller left before its end.
         """
-        self._check_announced_length(self._max_body, _TOO_LARGE_HINT)
-        body = await self._in_time(self._whole_body())
+        bound, hint = (self._max_body, _TOO_LARGE_HINT) if most is None else (min(most, self._max_body), "send less")
+        self._check_announced_length(bound, hint)
+        body = await self._in_time(self._whole_body(bound, hint))
         task = asyncio.current_task()
         assert task is not None
 
@@ -130,14 +134,14 @@ class Connection:
         finally:
             del self._scope[READER]
 
-    async def _whole_body(self) -> bytes:
+    async def _whole_body(self, most: int, hint: str) -> bytes:
         chunks: list[bytes] = []
         size, more = 0, True
         while more:
             piece, more = await self._next_piece()
             size += len(piece)
-            if size > self._max_body:
-                raise _too_large(self._max_body, _TOO_LARGE_HINT)
+            if size > most:
+                raise _too_large(most, hint)
             chunks.append(piece)
         return b"".join(chunks)
 

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 PAGES = "homeport.console.pages"
 CSRF = "form"
 """The purpose of the proof that each form sends back."""
+_LARGEST_FORM = 64 << 10
+"""Bytes: strangers can send one, and a long one takes seconds to be read."""
 _HTML = {"content-type": "text/html; charset=utf-8"}
 _EVENTS = {"content-type": "text/event-stream"}
 _FOR_EVER = "private, max-age=31536000, immutable"
@@ -154,7 +156,7 @@ class Console:
 
     async def _checked_form(self, connection: Connection, visit: Visit) -> Form:
         check_origin(connection.header(b"origin"), connection.header(b"sec-fetch-site"), visit.origin)
-        form = read_form(await connection.read_body())
+        form = read_form(await connection.read_body(_LARGEST_FORM))
         shown = form.one("csrf") or connection.header(b"x-csrf-token") or ""
         if not self._parts.sessions.proves(visit.token, CSRF, shown):
             raise NotPermitted(
