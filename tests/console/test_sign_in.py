@@ -80,6 +80,15 @@ async def test_a_wrong_name_or_password_is_refused_in_the_same_words(office: Off
     assert (await browser.get("/console/keys")).status == 303
 
 
+async def test_a_wrong_password_is_logged_without_what_was_typed(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    await office.browser().sign_in("my-secret-passphrase", "typed in the wrong field")
+    assert "a wrong name or password from 192.0.2.7" in caplog.text
+    assert "secret" not in caplog.text
+    assert "typed" not in caplog.text
+
+
 async def test_guessing_is_slowed_down(office: Office) -> None:
     browser = office.browser()
     _, most, seconds = LIMITS[1]

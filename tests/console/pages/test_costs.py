@@ -1,5 +1,6 @@
 """The page Costs: the command line's figures, copies for other programs, and hostile names as text."""
 
+import asyncio
 import csv
 import io
 
@@ -103,3 +104,21 @@ async def test_who_leaves_a_copy_leaves_nothing_behind(office: Office) -> None:
     caller.leave()
     await task
     assert not [path for path in office.home.run.iterdir() if path.name.startswith("export-")]
+
+
+async def test_few_copies_are_saved_at_once(office: Office) -> None:
+    fill(office)
+    browser = await office.enter(Role.VIEWER)
+    path = "/console/costs/export?window=7d&format="
+    slow = [browser.caller("GET", f"{path}{kind}") for kind in ("csv", "focus")]
+    for caller in slow:
+        caller.slow = True
+    tasks = [caller.start(office.house.app) for caller in slow]
+    for caller in slow:
+        await caller.writing.wait()
+    refused = await browser.get(f"{path}csv")
+    assert (refused.status, b"export_busy" in refused.body) == (503, True)
+    for caller in slow:
+        caller.leave()
+    await asyncio.gather(*tasks)
+    assert (await browser.get(f"{path}csv")).status == 200

@@ -1,6 +1,7 @@
 """Costs: what was spent, on what, what it will come to, and a copy of it for other programs."""
 
 import asyncio
+import contextlib
 import csv
 import io
 import tempfile
@@ -18,7 +19,7 @@ from homeport.console.figures.windows import Window, choices, read_window
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
-from homeport.core.errors import InvalidRequest
+from homeport.core.errors import CapacityError, InvalidRequest
 from homeport.core.money import format_usd
 from homeport.ledger.export import export, safe_cell
 from homeport.ledger.forecast import COVERAGE, MIN_DAYS, forecast_month
@@ -26,6 +27,8 @@ from homeport.ledger.sources import Only
 
 PATH = "/console/costs"
 _PIECE = 256 << 10
+_AT_ONCE = 2
+"""Each copy of every request is a file while it is read, and may be large; whoever reads slowly keeps it long."""
 _COPIES: Mapping[str, str] = {"csv": "requests", "focus": "focus"}
 
 _ASKS: Mapping[str, str] = {"model": "target", **{name: name for name in ("project", "key", "tier", "route", "user")}}
@@ -55,7 +58,7 @@ def page(parts: Parts) -> Page:
         routes={
             f"GET {PATH}": partial(_show, parts),
             f"GET {PATH}/forecast": partial(_forecast, parts),
-            f"GET {PATH}/export": partial(_export, parts),
+            f"GET {PATH}/export": partial(_export, parts, asyncio.Semaphore(_AT_ONCE)),
         },
     )
 
@@ -95,7 +98,7 @@ async def _forecast(parts: Parts, visit: Visit) -> Answer:
     return Html(template="forecast.html", values=values, block="figures" if visit.partial else "")
 
 
-async def _export(parts: Parts, visit: Visit) -> Answer:
+async def _export(parts: Parts, places: asyncio.Semaphore, visit: Visit) -> Answer:
     query = visit.asked(Query)
     window = read_window(query.window, visit.now)
     if query.format == "groups":
@@ -106,7 +109,16 @@ async def _export(parts: Parts, visit: Visit) -> Answer:
             f"{query.format[:40]!r} is no format of a copy", hint="use: groups, csv, focus", param="format"
         )
     name = f"homeport-{_COPIES[query.format]}-{query.window}.csv"
-    return Download(name=name, kind="text/csv", pieces=_copied(parts, query.format, window))
+    return Download(name=name, kind="text/csv", pieces=_in_turn(parts, places, query.format, window))
+
+
+async def _in_turn(parts: Parts, places: asyncio.Semaphore, kind: str, window: Window) -> AsyncGenerator[bytes, None]:
+    """A copy, where not too many are being saved. Raises CapacityError export_busy."""
+    if places.locked():
+        raise CapacityError(f"{_AT_ONCE} copies are being saved already", code="export_busy", hint="come back later")
+    async with places, contextlib.aclosing(_copied(parts, kind, window)) as pieces:
+        async for piece in pieces:
+            yield piece
 
 
 async def _copied(parts: Parts, kind: str, window: Window) -> AsyncGenerator[bytes, None]:

@@ -1,5 +1,7 @@
 """Signing in with a name and a password, and signing out."""
 
+import logging
+
 from homeport.api.admin import off_the_loop
 from homeport.api.errors import status_of
 from homeport.console import passwords
@@ -12,6 +14,8 @@ from homeport.console.sessions import new_id
 from homeport.console.visit import Visit
 from homeport.core.errors import CapacityError, HomeportError, NotAuthenticated
 from homeport.storage.users import StoredUser
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE, _WAITING = 2, 30
 """A password takes 32 MiB to check, and a core for a quarter of a second."""
@@ -66,6 +70,8 @@ class _Desk:
             attempts.succeeded(visit.address, name)  # nothing was tried
             raise
         if user is None or not right:
+            # Not the name: somebody may have typed the password there.
+            logger.warning("a wrong name or password from %s, request %s", visit.address, visit.request_id)
             raise NotAuthenticated("the name or the password is wrong", code="sign_in_refused")
         attempts.succeeded(visit.address, name)
         return user
