@@ -28,7 +28,7 @@ from homeport.storage.lost import LATELY_NS
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import CHAT, MID, House
 from tests.fakes.upstream import whole
-from tests.fakes.wire import Caller
+from tests.fakes.wire import Caller, Message
 
 PEPPER = b"p" * 32
 KEYS = "/admin/v1/keys"
@@ -128,6 +128,21 @@ async def test_only_administrators(office: Office, method: str, path: str) -> No
         assert (refused.status, refused.error["code"]) == (status, code), "before the body is read"
     for token in (office.admin, office.both):
         assert (await office.ask(method, path, token=token)).status not in (401, 403)
+
+
+async def test_a_key_that_is_revoked_while_its_body_comes_does_nothing(office: Office) -> None:
+    revoked = next(key.key.id for key in office.registry.every() if key.key.name == "admin")
+    caller = Caller(KEYS, headers=[("authorization", f"Bearer {office.admin}")], body=[b'{"name": "planted"}'])
+    receive = caller.receive
+
+    async def slowly() -> Message:
+        office.registry.revoke(revoked)
+        office.keys.refresh()
+        return await receive()
+
+    await office.house.app(caller.scope, slowly, caller.send)
+    assert (caller.status, caller.error["code"]) == (401, "invalid_api_key")
+    assert "planted" not in [key.key.name for key in office.registry.every()]
 
 
 async def test_an_administrator_cannot_infer(office: Office) -> None:

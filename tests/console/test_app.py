@@ -11,6 +11,7 @@ from homeport.api.keys import KeyFields
 from homeport.console.access import LEAST
 from homeport.core.people import Role
 from tests.console.office import Office
+from tests.fakes.wire import Message
 
 PAGES = [route.removeprefix("GET ") for route in LEAST if route.startswith("GET") and "{" not in route]
 HOSTILE = [
@@ -142,6 +143,32 @@ async def test_a_form_that_is_none_is_refused(office: Office, body: bytes) -> No
     answer = await browser._call("POST", "/console/keys", {"origin": f"http://{browser.host}"}, body)
     assert answer.status in (400, 403)
     assert office.keys.every() == []
+
+
+@pytest.mark.parametrize("change", ["removed", "lowered", "signed out"])
+async def test_who_is_no_more_while_a_form_comes_changes_nothing(office: Office, change: str) -> None:
+    browser = await office.enter(Role.OPERATOR)
+    issued = office.keys.create(KeyFields(name="a key"))
+    caller = browser.caller(
+        "POST",
+        f"/console/keys/{issued.stored.key.id}/revoke",
+        {"origin": f"http://{browser.host}"},
+        f"csrf={browser.csrf}".encode(),
+    )
+    receive = caller.receive
+
+    async def slowly() -> Message:
+        if change == "removed":
+            office.users.remove("operator")
+        elif change == "lowered":
+            office.users.set_role("operator", Role.VIEWER)
+        else:
+            office.users.end_sessions("operator")
+        return await receive()
+
+    await office.house.app(caller.scope, slowly, caller.send)
+    assert caller.status == 401
+    assert office.keys.get(issued.stored.key.id).revoked_at is None
 
 
 @pytest.mark.parametrize("announced", [True, False])

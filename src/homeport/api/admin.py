@@ -151,7 +151,9 @@ class AdminPaths:
             key = authenticate(self._keys, token_of(connection))
             permit(key, Scope.ADMIN)
             asker = Asker(**msgspec.structs.asdict(key), address=connection.address, request_id=request_id)
-            status, answer = await action(asker, b"" if method in _READS else await connection.read_body())
+            body = b"" if method in _READS else await connection.read_body()
+            permit(authenticate(self._keys, token_of(connection)), Scope.ADMIN)  # a body may take its time
+            status, answer = await action(asker, body)
             if method not in _READS:
                 logger.info("%s %s by %s, request %s", method, path[:128], key.id, request_id)
             await connection.start(status, {**_HEADERS, "x-homeport-request-id": request_id})

@@ -151,7 +151,12 @@ class Console:
         if refused := _admit(visit, method):
             return refused
         if method == "POST":
-            visit = msgspec.structs.replace(visit, form=await self._checked_form(connection, visit))
+            form = await self._checked_form(connection, visit)
+            # A form may take its time, and who sends it may have been signed out or lowered meanwhile.
+            session = await off_the_loop(lambda: self._parts.sessions.find(visit.token))
+            visit = msgspec.structs.replace(visit, form=form, session=session)
+            if refused := _admit(visit, method):
+                return refused
         return await match.view(visit)
 
     async def _checked_form(self, connection: Connection, visit: Visit) -> Form:

@@ -1,15 +1,19 @@
 """The page of one request: all that is known of it, and the same asked again of another model."""
 
+import threading
 from typing import Any
 
 import msgspec
 import pytest
 
 from homeport.api.keys import KeyFields
+from homeport.console.figures.spoken import Spoken, spoken
+from homeport.console.pages import trace
 from homeport.core.captured import Captured
 from homeport.core.people import Role
 from homeport.core.types import Attempt, DataClass, Surface
 from homeport.storage.audit import Asked, entries
+from homeport.traces.said import Said
 from tests.console.office import Office
 from tests.console.pages.reading import HOSTILE, check_hostile, words
 from tests.fakes.house import seen
@@ -92,6 +96,20 @@ async def test_what_was_not_kept_is_told(office: Office) -> None:
     assert "Ask it again" not in said
     answer = await (await office.enter(Role.OPERATOR)).post(f"{PATH}/replay", {"model": "mid"})
     assert (answer.status, b"replay_not_kept" in answer.body) == (404, True)
+
+
+async def test_long_texts_do_not_hold_up_the_loop(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+
+    def noted(told: Said) -> Spoken:
+        threads.append(threading.current_thread().name)
+        return spoken(told)
+
+    monkeypatch.setattr(trace, "spoken", noted)
+    fill(office, chat("r0", prompt="e" + "\u0301" * 300_000, answer="\u202e" * 300_000, at=NOW))
+    assert len(await shown(office)) < 1 << 20
+    assert threads
+    assert threading.main_thread().name not in threads
 
 
 async def test_there_is_no_such_request(office: Office) -> None:
