@@ -22,7 +22,7 @@ Found = dict[str, Any]
 
 
 class Phoenix:
-    """One that runs while it is entered, with a folder of its own."""
+    """One that is started when it is entered, with a folder of its own; that takes it as long as a gateway."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -46,14 +46,18 @@ class Phoenix:
             "PHOENIX_TELEMETRY_ENABLED": "false",
             "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",
         }
+        command = (BIN / "python", BIN / "phoenix", "serve")  # whichever way it was installed, and moved since
         with (self._folder / "output").open("wb") as output:
-            self._process = subprocess.Popen((BIN / "phoenix", "serve"), env=environment, stdout=output, stderr=output)
+            self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        return self
+
+    def wait(self) -> None:
+        """Until it takes spans."""
         until = time.monotonic() + _START_SECONDS
         while self._ask("/readyz") is None:
             if self._process.poll() is not None or time.monotonic() > until:
                 raise AssertionError((self._folder / "output").read_text())
             time.sleep(0.2)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

@@ -85,6 +85,7 @@ async def traced(new_program: Callable[[], Program], sim: SimServer, phoenix: Ph
         config = config.replace(word, told)
     (program.home / "homeport.yaml").write_text(config)
     await asyncio.to_thread(program.start)
+    await asyncio.to_thread(phoenix.wait)
     yield program
     assert await asyncio.to_thread(program.stop) == 0
 
@@ -232,6 +233,7 @@ async def test_langchain_and_we_are_one_trace(
         f"telemetry: {{export: {{endpoint: {phoenix.grpc}, protocol: grpc}}, traces: {{enabled: true}}}}\n"
     )
     await asyncio.to_thread(program.start)
+    await asyncio.to_thread(phoenix.wait)
     environment = {
         **os.environ,
         "TRIAL_URL": program.url,
