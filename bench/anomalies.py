@@ -190,6 +190,7 @@ async def _run(folder: Path, rate: float, learn: float, interval: float, broken:
             house.break_(model)
         await asyncio.sleep(MOST_SECONDS)
         shown = await asyncio.to_thread(house.status)
+        advice = await house.advice()
         for model in broken:
             house.mend(model)
         await asyncio.sleep(30 * interval)
@@ -201,6 +202,7 @@ async def _run(folder: Path, rate: float, learn: float, interval: float, broken:
             "seconds": seconds,
             "told": [one.summary for one in house.told],
             "shown": shown["unusual"],
+            "overview": advice,
             "others": early + [words for words in others if words not in early],
             "lasting": [model for model in broken if model not in over],
             "statuses": house.statuses,

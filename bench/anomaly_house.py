@@ -6,8 +6,10 @@ and to one nothing happens.
 
 import asyncio
 import contextlib
+import html
 import json
 import random
+import re
 import subprocess
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -34,6 +36,8 @@ USUAL = {"latency_ms": 250.0, "latency_p99_ms": 500.0, "output_tokens": 40, "err
 KINDS = {"failing": ("anomaly.errors",), "slow": ("anomaly.latency", "anomaly.ttft"), "inflated": ("anomaly.tokens",)}
 """What the right alert is."""
 
+_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+_ADVICE = re.compile(r'id="advice">([^<]*)<')
 _WORDS = ("lease", "notice", "rent", "term", "deposit", "repair", "tenant", "clause", "renewal", "damage")
 _READY_SECONDS = 60.0
 _AT_ONCE = 200
@@ -86,6 +90,19 @@ class House:
         done = subprocess.run(command, env=environment(self.home), capture_output=True, text=True, check=False)
         found: dict[str, Any] = json.loads(done.stdout)
         return found
+
+    async def advice(self) -> str:
+        """The sentence that the console's overview begins with."""
+        url = f"{self._url}/console"
+        # Cookies of an address without a name are kept, too.
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+            async with browser.get(f"{url}/sign-in") as form:
+                [csrf] = _CSRF.findall(await form.text())
+            password = (self.home / "console.password").read_text().strip()
+            fields = {"csrf": csrf, "name": "admin", "password": password, "next": "/console/overview"}
+            async with browser.post(f"{url}/sign-in", data=fields, headers={"origin": self._url}) as page:
+                [sentence] = _ADVICE.findall(await page.text())
+                return html.unescape(sentence)
 
     async def ask_all(self, client: aiohttp.ClientSession) -> None:
         """Ask every model at the rate, in Poisson's order, until cancelled."""

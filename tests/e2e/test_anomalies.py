@@ -44,6 +44,7 @@ async def test_each_fault_is_told_by_its_own_alert_and_then_as_over(tmp_path: Pa
             house.break_(model)
         await until(house, set(FAULTS), "began", MOST_SECONDS)
         shown = (await asyncio.to_thread(house.status))["unusual"]
+        advice = await house.advice()
         for model in FAULTS:
             house.mend(model)
         await until(house, set(FAULTS), "over", MOST_SECONDS)
@@ -53,3 +54,4 @@ async def test_each_fault_is_told_by_its_own_alert_and_then_as_over(tmp_path: Pa
     assert {row["unusual"]["subject"] for row in shown} <= set(FAULTS)
     assert {row["sentence"] for row in shown} <= {one.summary for one in house.told}
     assert shown
+    assert advice.partition(" (")[0] in {one.summary for one in house.told}, "the overview begins with one of them"
