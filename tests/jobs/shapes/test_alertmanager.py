@@ -115,6 +115,14 @@ def test_it_takes_any_name(running: Alertmanager, words: str) -> None:
     assert running.post(alert(words, subject=words, project=words)) == 200
 
 
+@pytest.mark.parametrize("words", HOSTILE)
+def test_names_are_one_line_in_whatever_it_tells_people_by(words: str) -> None:
+    told = json.loads(alertmanager.write(alert(words, subject=words), SecretStr(""), 1_000, "").body)[0]
+    said = told["annotations"]["summary"] + told["labels"].get("subject", "")
+    assert said.isprintable()
+    assert len(said) <= 2 * 1_024
+
+
 def test_one_that_is_not_told_of_again_lasts_until_its_end() -> None:
     """Without `endsAt` Alertmanager takes it for over after five minutes."""
     lasting, single = (

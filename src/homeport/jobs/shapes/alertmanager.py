@@ -12,10 +12,11 @@ import msgspec
 from pydantic import SecretStr
 
 from homeport.core.told import Severity
-from homeport.jobs.post import Post
+from homeport.jobs.post import Post, one_line
 from homeport.storage.alerts import StoredAlert
 
 _NS_PER_SECOND = 1_000_000_000
+_LONGEST = 1_024
 _HOUR_NS = 3_600 * _NS_PER_SECOND
 _LASTS_NS = 24 * _HOUR_NS
 """Its end is told long before; if that is lost, nothing stands open for ever."""
@@ -39,11 +40,11 @@ def write(alert: StoredAlert, secret: SecretStr, at: int, link: str) -> Post:
 
 
 def _told(alert: StoredAlert, severity: str, ends: int, link: str) -> dict[str, Any]:
-    known = {name: str(alert.data[name]) for name in _LABELS if alert.data.get(name)}
+    known = {name: one_line(str(alert.data[name]), _LONGEST) for name in _LABELS if alert.data.get(name)}
     labels = {"alertname": alert.kind, "severity": severity, "service": "homeport", "incident": alert.incident}
     return {
         "labels": {**labels, **known},
-        "annotations": {"summary": alert.summary},
+        "annotations": {"summary": one_line(alert.summary, _LONGEST)},
         "startsAt": _time(alert.since),
         "endsAt": _time(ends),
         **({"generatorURL": link} if link else {}),
