@@ -17,8 +17,8 @@ from homeport.storage.users import StoredUser
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE, _WAITING = 2, 30
-"""A password takes 32 MiB to check, and a core for a quarter of a second."""
+_AT_ONCE, _WAITING = 1, 20
+"""A password takes 32 MiB, and a core for a quarter of a second: strangers get one core, and requests the others."""
 
 
 def page(parts: Parts) -> Page:
