@@ -2,7 +2,7 @@
 
 import pytest
 
-from homeport.console.figures.windows import TOLD, choices, read_window
+from homeport.console.figures.windows import TOLD, choices, hour_end, read_window
 from homeport.core.errors import InvalidRequest
 from tests.ledger.requests import DAY, HOUR, NOW
 
@@ -13,7 +13,8 @@ from tests.ledger.requests import DAY, HOUR, NOW
 )
 def test_so_long_until_now(name: str, span: int, width: str) -> None:
     window = read_window(name, NOW)
-    assert (window.since_ns, window.until_ns, window.width) == (NOW - span, NOW + 1, width)
+    assert (window.since_ns, window.until_ns, window.width) == (NOW - span, (NOW // HOUR + 1) * HOUR, width)
+    assert window.last_day_ns == NOW - min(span, DAY)
     assert window.told == f"the {TOLD[name]}"
 
 
@@ -21,6 +22,7 @@ def test_a_month() -> None:
     this, named = read_window("month", NOW), read_window("2023-11", NOW)
     assert (this.since_ns, this.until_ns) == (named.since_ns, named.until_ns)
     assert (this.until_ns - this.since_ns, this.told) == (30 * DAY, "November 2023 (UTC)")
+    assert this.last_day_ns == this.until_ns - DAY
 
 
 @pytest.mark.parametrize("name", ["", "2h", "-1d", "2023-13", "1969-01", "month ", "<b>", "9" * 99])
@@ -28,6 +30,11 @@ def test_what_is_no_window_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         read_window(name, NOW)
     assert "24h" in refused.value.hint
+
+
+@pytest.mark.parametrize(("now", "end"), [(0, HOUR), (HOUR - 1, HOUR), (HOUR, 2 * HOUR)])
+def test_what_goes_on_ends_with_its_hour(now: int, end: int) -> None:
+    assert hour_end(now) == end > now
 
 
 def test_what_is_offered_has_what_is_chosen() -> None:

@@ -11,7 +11,7 @@ from homeport.ledger.engine_report import hour_bill
 from homeport.ledger.reports import Spend, breakdown
 from homeport.ledger.sources import Only
 from homeport.storage.engine_hours import read_hours
-from homeport.storage.rollups import DAY
+from homeport.storage.rollups import DAY, HOUR
 
 GROUPED = ("project", "key", "model", "tier", "route", "user", "upstream")
 """What can be grouped by; there are no sums by user, so a day of rows at most is read for that."""
@@ -67,7 +67,7 @@ def cost_figures(engine: Engine, window: Window, by: str, only: Only) -> CostFig
     """
     if by not in GROUPED:
         raise InvalidRequest(f"cannot group by {by[:40]!r}", hint=f"use: {', '.join(GROUPED)}", param="by")
-    if by == "user" and window.until_ns - window.since_ns > DAY + 1:
+    if by == "user" and window.until_ns - window.since_ns > DAY + HOUR:
         raise InvalidRequest(
             "there are no sums by user: they are read from the requests themselves, a day at a time",
             hint="choose 24h, or ask the command line: homeport cost --by user",

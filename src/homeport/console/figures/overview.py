@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Engine, select
 
+from homeport.console.figures.windows import hour_end
 from homeport.core.budgets import ScopeKind, Window
 from homeport.core.told import Severity
 from homeport.ledger.forecast import Forecast, forecast_month
@@ -80,7 +81,7 @@ class Overviews:
         """The figures at a time, in nanoseconds since the epoch."""
         held = self._month
         if held is None or not 0 <= now - held[0] < _HELD_NS:
-            (month,) = spend(self._engine, since_ns=Month.at(now).start_ns, until_ns=now + 1)
+            (month,) = spend(self._engine, since_ns=Month.at(now).start_ns, until_ns=hour_end(now))
             held = self._month = now, month, forecast_month(self._engine, now)
         return overview(self._engine, now, held[1], held[2])
 
@@ -88,11 +89,11 @@ class Overviews:
 def overview(engine: Engine, now: int, month: Spend | None = None, forecast: Forecast | None = None) -> OverviewFigures:
     """The figures at a time, in nanoseconds since the epoch; of the month those that are given."""
     today = now // DAY * DAY
-    day = breakdown(engine, by=("tier",), since_ns=today, until_ns=now + 1)
+    day = breakdown(engine, by=("tier",), since_ns=today, until_ns=hour_end(now))
     tightest = sorted(standings(engine, now), key=lambda one: -used(one))
     return OverviewFigures(
         today=day.total,
-        month=month or spend(engine, since_ns=Month.at(now).start_ns, until_ns=now + 1)[0],
+        month=month or spend(engine, since_ns=Month.at(now).start_ns, until_ns=hour_end(now))[0],
         forecast=forecast or forecast_month(engine, now),
         times=recent_times(engine, now),
         tiers=[row for row in day.groups["tier"] if row.group],

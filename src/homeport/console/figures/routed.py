@@ -7,7 +7,6 @@ from sqlalchemy import Engine, func, select
 
 from homeport.console.figures.windows import Window
 from homeport.ledger.reports import Spend, breakdown
-from homeport.storage.rollups import DAY
 from homeport.storage.tables import decisions
 
 _MOST_TOLD = 50
@@ -66,7 +65,7 @@ def routing_figures(engine: Engine, window: Window, wanted: Wanted) -> RoutingFi
     since, until = window.since_ns, window.until_ns
     found = breakdown(engine, by=("route", "tier"), since_ns=since, until_ns=until, spread=False).groups
     routes, answered = found["route"], {row.group: row for row in found["tier"]}
-    day = _decided(engine, max(since, until - DAY), until)
+    day = _decided(engine, window.last_day_ns, until)
     return RoutingFigures(
         window=window,
         wanted=wanted,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Engine
 
+from homeport.console.figures.windows import hour_end
 from homeport.core.types import Outcome
 from homeport.ledger.reports import label, series
 from homeport.ledger.sources import Only
@@ -22,7 +23,8 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
 
 def trend(engine: Engine, now: int) -> Sequence[Hour]:
     """The hours of the last day that had requests, in order; the first and the last of them are not whole."""
-    found = series(engine, width="hour", by="outcome", since_ns=now - DAY, until_ns=now + 1, only=Only(), spread=False)
+    since, until = now - DAY, hour_end(now)
+    found = series(engine, width="hour", by="outcome", since_ns=since, until_ns=until, only=Only(), spread=False)
     return [_hour(label("hour", start), {row.group: row.requests for row in rows}) for start, rows in found.items()]
 
 

@@ -25,6 +25,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: one of `LAST`, `month`, or a month such as `2026-11`.
+        until_ns: of what goes on until now the end of this hour. Nothing began later, and the sums of whole hours
+            are there, while the requests of half an hour would be read one by one.
         width: in what pieces it is told: `hour` or `day`.
     """
 
@@ -37,11 +39,22 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         return "hour" if self.until_ns - self.since_ns <= _BY_HOUR else "day"
 
     @property
+    def last_day_ns(self) -> int:
+        """When its last day began, or itself where it is shorter."""
+        span = LAST.get(self.name, self.until_ns - self.since_ns)
+        return self.since_ns + max(0, span - DAY)
+
+    @property
     def told(self) -> str:
         """For a person."""
         if self.name in LAST:
             return f"the {TOLD[self.name]}"
         return f"{datetime.fromtimestamp(self.since_ns // 1_000_000_000, UTC):%B %Y} (UTC)"
+
+
+def hour_end(now: int) -> int:
+    """The end of the hour that a time is in."""
+    return (now // HOUR + 1) * HOUR
 
 
 def choices(now: int, chosen: str) -> Mapping[str, str]:
@@ -55,7 +68,7 @@ def choices(now: int, chosen: str) -> Mapping[str, str]:
 def read_window(name: str, now: int) -> Window:
     """What a window's name means at a time. Raises InvalidRequest."""
     if name in LAST:
-        return Window(name=name, since_ns=now - LAST[name], until_ns=now + 1)
+        return Window(name=name, since_ns=now - LAST[name], until_ns=hour_end(now))
     try:
         month = Month.at(now) if name == THIS_MONTH else Month.parse(name)
     except ConfigError as error:
