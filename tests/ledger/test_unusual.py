@@ -189,6 +189,9 @@ def test_when_nobody_asks_any_more_it_is_over(watcher: Watcher) -> None:
     for _ in range(70):
         watcher.now += STRETCH
         watcher.changes += [change.now for change in watcher.observatory.close(watcher.now * SECOND)]
+    told = [one.sentence for one in watcher.unexplained if one.until is not None]
+    assert told
+    assert all(words.startswith("Nobody asks any more, so whether it lasts is not known: ") for words in told)
     assert watcher.observatory.unusual == ()
 
 

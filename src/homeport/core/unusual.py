@@ -53,6 +53,7 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
         usual, found: shares for errors and empty answers, seconds for times, tokens a request, dollars a minute.
         samples: how many requests it was found by.
         settled: it has lasted so long that it counts as usual now.
+        unasked: nobody asks any more, so nobody knows whether it lasts.
     """
 
     level: Level
@@ -64,6 +65,7 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     until: int | None = None
     settled: bool = False
+    unasked: bool = False
     named: str = ""
 
     @property
@@ -80,6 +82,8 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
             return f"{what}, where {self._amount(self.usual)} would be usual: {_OF_KEY.get(self._place, advice)}"
         if self.settled:
             return f"{what}, and that counts as usual now ({self._amount(self.usual)} was before)"
+        if self.unasked:
+            return f"Nobody asks any more, so whether it lasts is not known: {what}"
         return f"It is over since {_clock(self.until)}: {what}, where {self._amount(self.usual)} would be usual"
 
     @property

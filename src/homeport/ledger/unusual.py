@@ -94,6 +94,10 @@ class _Series:
         return list(self.lately)[-self.detector.run :]
 
     @property
+    def is_silent(self) -> bool:
+        return self.silent > _SILENT
+
+    @property
     def is_known(self) -> bool:
         """What is usual has been seen, and not only presumed."""
         return self.detector.learned and self.closed >= _LEAST_KNOWN
@@ -101,7 +105,7 @@ class _Series:
     def _wait(self) -> Turn | None:
         self.silent = self.silent + 1 if self.samples.count == self.waiting else 0
         self.waiting = self.samples.count
-        if self.detector.alarmed and self.silent > _SILENT:
+        if self.detector.alarmed and self.is_silent:
             self.detector.end()
             return Turn.OVER
         return None
@@ -216,7 +220,8 @@ class Observatory:
                 yield Change(worse)
             elif turn in (Turn.OVER, Turn.SETTLED) and series.unusual is not None:
                 was, series.unusual = series.unusual, None
-                yield Change(msgspec.structs.replace(was, until=until, settled=turn is Turn.SETTLED))
+                settled, unasked = turn is Turn.SETTLED, series.is_silent
+                yield Change(msgspec.structs.replace(was, until=until, settled=settled, unasked=unasked))
 
     def _drop(self, until: int) -> Iterator[Change]:
         """Forget the series that had no requests for the longest, where there are too many."""
