@@ -3,6 +3,7 @@
 Usage: python -m tools.pictures
 """
 
+import json
 import random
 import shutil
 import sys
@@ -12,15 +13,20 @@ from itertools import islice
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import insert
 from tests.e2e.console.site import FLAGS, NARROW, WIDE, Scheme, Site
 
 from bench.console_house import requests
+from homeport.ledger.months import Month
+from homeport.ledger.reports import spend
 from homeport.storage.db import open_database, sqlite_url, writing
 from homeport.storage.ingest import insert_events
+from homeport.storage.tables import budget_accounts, budget_slices
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images" / "console"
 PAGES = ("overview", "requests", "costs", "routing", "models", "cache", "keys", "budgets", "users", "audit")
 _ROWS = 20_000
+_SLICE = 15 * 60 * 10**9
 _CONFIG = """\
 providers:
   demo: {provider: simulated}
@@ -64,11 +70,14 @@ def fill(site: Site) -> None:
     """Traffic, keys and budgets; what was asked just now is kept whole."""
     engine = open_database(sqlite_url(site.program.home / "homeport.db"))
     with writing(engine) as connection:
-        insert_events(connection, islice(requests(_ROWS, random.Random(2)), _ROWS))
+        insert_events(connection, list(islice(requests(_ROWS, random.Random(2)), _ROWS)))
     engine.dispose()
     for name, project in (("billing-bot", "acme/billing"), ("search", "acme/search"), ("contracts", "acme/legal")):
         site.program.run("keys", "create", name, "--project", project, "--rpm", "600")
-    site.program.run("budget", "create", "all-of-it", "--all", "--limit", "400", "--window", "month")
+    made = json.loads(
+        site.program.run("budget", "create", "all-of-it", "--all", "--limit", "60", "--window", "month", "--json")
+    )
+    spend_from(site, made["id"])
     site.program.run("budget", "create", "search", "--project", "acme/search", "--limit", "5", "--window", "day")
     site.program.run("budget", "update", "search", "--limit", "2.50")
     for number in range(5):
@@ -76,6 +85,19 @@ def fill(site: Site) -> None:
         body = {"model": "auto", "messages": [asked], "max_tokens": 48, "stream": True}
         site.program.post("/chat/completions", {**body, "logprobs": True, "top_logprobs": 3})
     time.sleep(2)
+
+
+def spend_from(site: Site, budget_id: str) -> None:
+    """What was spent before the budget was made, as if it had been there."""
+    now = time.time_ns()
+    engine = open_database(sqlite_url(site.program.home / "homeport.db"))
+    (month,) = spend(engine, since_ns=Month.at(now).start_ns)
+    account = {"budget_id": budget_id, "instance": ""}
+    with writing(engine) as connection:
+        connection.execute(insert(budget_accounts), [{**account, "reached_at": now}])
+        remote = month.cost - month.local_cost
+        connection.execute(insert(budget_slices), [{**account, "start": now // _SLICE * _SLICE, "spent": remote}])
+    engine.dispose()
 
 
 def picture(site: Site, browser: Browser, name: str, file: str, *, width: int = WIDE, scheme: Scheme = "light") -> None:
