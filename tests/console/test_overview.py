@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from homeport.console.figures.overview import Overviews, advice, latest_times, overview, quantile, troubles
+from homeport.console.show import iso
 from homeport.core.alerts import AlertsTested
 from homeport.core.budgets import Budget, ScopeKind, Window
 from homeport.core.money import Nano
@@ -159,7 +160,9 @@ async def test_the_page_says_what_the_figures_say(office: Office) -> None:
     page = (await browser.get("/console/overview")).body.decode()
     for text in ("$3.00", "3 requests", "&lt;b&gt;all", "$4.00 a day", "1.0 ms"):
         assert text in page
+    office.clock.advance(20 * SECOND)
     part = (await browser.get("/console/overview", hx_request="true")).body.decode()
+    assert f'as of <time datetime="{iso(now)}">' in part, "what is held for a minute says so"
     assert "$3.00" in part
     assert "<html" not in part
 

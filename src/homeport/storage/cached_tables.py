@@ -40,7 +40,7 @@ cache_entries = Table(
     Column("vector", LargeBinary, nullable=False, comment="little-endian float16"),
     Index("cache_entries_by_number", "number", unique=True),
     Index("cache_entries_by_expiry", "expires_at"),
-    Index("cache_entries_by_tenant", "tenant", "size"),
+    Index("cache_entries_by_tenant", "tenant", "target", "partition", "expires_at", "size"),
 )
 
 cache_bodies = Table(
