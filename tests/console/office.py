@@ -126,6 +126,11 @@ class Office:
     def close(self) -> None:
         self.engine.dispose()
 
+    def dump(self) -> str:
+        """All that the database has."""
+        with self.engine.connect() as connection:
+            return "\n".join(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+
     def browser(self) -> "Browser":
         """Of somebody who has not signed in."""
         return Browser(self)

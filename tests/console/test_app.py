@@ -68,6 +68,37 @@ async def test_a_form_without_the_proof_changes_nothing(office: Office) -> None:
     assert office.keys.every() == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", '{"csrf": "PROOF", "name": "planted", "scope": "inference"}'),
+        ("text/plain", '{"csrf": "PROOF", "name": "planted", "scope": "inference", "x": "="}'),
+        (
+            "multipart/form-data; boundary=b",
+            '--b\r\ncontent-disposition: form-data; name="csrf"\r\n\r\nPROOF\r\n--b--\r\n',
+        ),
+        ("application/x-www-form-urlencoded", "name=planted&scope=inference"),
+        ("application/x-www-form-urlencoded", "csrf=PROOF&csrf=&name=planted&scope=inference"),
+    ],
+)
+async def test_the_proof_counts_in_a_form_alone(office: Office, kind: str, body: str) -> None:
+    browser = await office.enter(Role.ADMIN)
+    said = {"origin": f"http://{browser.host}", "content-type": kind}
+    sent = body.replace("PROOF", browser.csrf).encode()
+    refused = await browser._call("POST", f"/console/keys?csrf={browser.csrf}&x-csrf-token={browser.csrf}", said, sent)
+    assert (refused.status, b"form_outdated" in refused.body) == (403, True)
+    assert office.keys.every() == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_no_page_that_is_looked_at_changes_anything(office: Office, path: str) -> None:
+    browser = await office.enter(Role.ADMIN)
+    before = office.dump()
+    for query in ("", "?name=planted&scope=inference&role=admin&limit_usd=1&all=all&model=mid&_method=POST"):
+        await browser.get(f"{path}{query}", x_http_method_override="POST")
+    assert office.dump() == before
+
+
 async def test_the_proof_of_another_session_is_none(office: Office) -> None:
     one, other = await office.enter(Role.ADMIN), await office.enter(Role.ADMIN)
     one.csrf = other.csrf

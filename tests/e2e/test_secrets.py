@@ -217,6 +217,21 @@ def look_everywhere(house: House) -> None:
     house.page(f"/console/oidc/callback?state={CALLERS['key that is none'][:3]}&code=x")
 
 
+def reconfigure(house: House) -> None:
+    """Other secrets, first in a file that cannot be read; both are told of in errors, logs and the audit log."""
+    boss = json.loads(typed(house.program, "keys", "create", "second", "--scope", "admin", "--json"))
+    bearer = {"authorization": f"Bearer {boss['key']}"}
+    house.until(lambda: house.call("GET", "/admin/v1/keys", **bearer)[0] == 200)
+    path, renewed = house.program.home / "homeport.yaml", "sk-canary-renewed-77"
+    house.secrets |= {"boss's key": boss["key"], "renewed key": renewed}
+    text = path.read_text()
+    for broken in (f'"{renewed}', f"[{renewed}]", f"{renewed}: x"):
+        path.write_text(text.replace(json.dumps(SECRETS["provider's key"]), broken))
+        assert house.call("POST", "/admin/v1/reload", **bearer)[0] == 422
+    path.write_text(text.replace(SECRETS["provider's key"], renewed).replace(SECRETS["webhook's token"], renewed))
+    assert house.call("POST", "/admin/v1/reload", **bearer)[0] == 200
+
+
 COMMANDS = [
     "check", "check --json", "status", "status --json", "keys list", "keys list --json", "users list --json",
     "audit list", "audit list --json", "audit verify", "alerts list", "alerts list --json", "trace list",
@@ -233,6 +248,7 @@ def test_no_secret_is_told_anywhere(house: House) -> None:
     house.secrets["session after a change"] = house.cookie.partition("=")[2]
     house.until(lambda: all(house.listener.at(path) for path in USED))
     house.command("cost", "--json")
+    reconfigure(house)
     look_everywhere(house)
     for command in COMMANDS:
         house.command(*command.replace("OUT", str(house.program.home.parent)).split())
