@@ -80,6 +80,63 @@ def test_the_signature_is_that_of_the_specifications_example() -> None:
     assert signed == "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
+def failing(at: int, until: int | None = None, since: int = 5, found: float = 0.5) -> Unusual:
+    return Unusual(
+        level=Level.MODEL,
+        subject="m",
+        measure=Measure.ERRORS,
+        since=since,
+        usual=0.0,
+        found=found,
+        samples=9,
+        until=until,
+    )
+
+
+async def test_a_receiver_that_forgets_is_told_again_of_what_lasts_and_of_nothing_else(office: Office) -> None:
+    now = office.clock.wall
+    office.alert()
+    raise_alert(office.engine, anomaly_alert(failing(now, found=0.1), "inc_1", now))
+    async with WebhookServer() as server:
+        forgetful = msgspec.structs.replace(receiver(server.url), reminded_every_s=60.0)
+        await office.courier.remind(forgetful)
+        assert server.received == [], "it has not been told yet"
+        await office.courier.deliver(forgetful)
+        raise_alert(office.engine, anomaly_alert(failing(now), "inc_1", now + 1, worse=True))
+        await office.courier.deliver(forgetful)
+        server.received.clear()
+        for _ in range(2):
+            await office.courier.remind(forgetful)
+        told = [(one["type"], one["data"]["incident"], one["data"]["severity"]) for one in server.received]
+        assert told == [("anomaly.errors", "inc_1", "critical")] * 2, "not of what it was before"
+        raise_alert(office.engine, anomaly_alert(failing(now, until=now + 2), "inc_1", now + 2))
+        server.received.clear()
+        await office.courier.remind(forgetful)
+        assert server.received == [], "its end is on the way"
+
+
+async def test_reminders_come_by_themselves_and_only_where_they_are_wanted(office: Office) -> None:
+    now = office.clock.wall
+    raise_alert(office.engine, anomaly_alert(failing(now), "inc_1", now))
+    async with WebhookServer() as server:
+        stop = asyncio.Event()
+        forgetful = msgspec.structs.replace(receiver(server.url, "forgetful"), reminded_every_s=60.0)
+        serving = asyncio.create_task(serve_all(office.courier, [forgetful, receiver(server.url)], stop))
+        await came(server, 2)
+        office.clock.advance(61 * SECOND)
+        await came(server, 3)
+        await asyncio.sleep(0.1)
+        stop.set()
+        await serving
+    assert len(server.received) == 3, "two were told, and one of them once more"
+
+
+async def came(server: WebhookServer, count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(server.received) < count:
+            await asyncio.sleep(0.01)
+
+
 async def test_an_alert_arrives_once_and_verifies(office: Office) -> None:
     office.alert()
     async with WebhookServer() as server:

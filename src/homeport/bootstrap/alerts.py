@@ -39,6 +39,7 @@ def _receiver(webhook: WebhookSettings, link: str) -> Receiver:
         shape=shape,
         wanted=Wanted(webhook=webhook.label, severities=Severity.from_(webhook.min_severity), kinds=webhook.kinds),
         link=link,
+        reminded_every_s=getattr(shape, "REMINDED_EVERY_S", 0.0),
     )
 
 

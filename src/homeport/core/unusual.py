@@ -230,6 +230,10 @@ _KINDS: dict[Measure, type[Anomaly]] = {
 }
 
 
+LASTING = tuple(sorted({kind.kind for kind in _KINDS.values()}))
+"""Kinds of alerts that tell of a begin, and later of an end."""
+
+
 def anomaly_alert(unusual: Unusual, incident: str, at: int, *, worse: bool = False) -> Anomaly:
     """The alert of a finding's begin, or of its end where it has one; `at` is in nanoseconds since the epoch.
 

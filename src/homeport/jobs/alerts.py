@@ -17,7 +17,7 @@ from homeport.core.ports import Clock
 from homeport.core.types import Timeouts
 from homeport.jobs.post import Shape
 from homeport.jobs.schedule import pause
-from homeport.storage.alerts import Due, Wanted, claim_due, is_over, note_delivered, note_failure
+from homeport.storage.alerts import Due, Wanted, claim_due, is_over, note_delivered, note_failure, standing
 from homeport.transport.http import HttpRequest, Transport
 
 logger = logging.getLogger(__name__)
@@ -31,18 +31,24 @@ _HOLD_NS = 120 * _NS_PER_SECOND
 
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 3_600.0
+_REMINDED_NS = 30 * 86_400 * _NS_PER_SECOND
 _GONE = 410
 _OVER = "it was over before it could be told"
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook. `url` may hold a token, so only `wanted.webhook`, its name, is told."""
+    """A webhook. `url` may hold a token, so only `wanted.webhook`, its name, is told.
+
+    Attributes:
+        reminded_every_s: it forgets, and is told again and again of what lasts; 0: it does not.
+    """
 
     url: SecretStr
     secret: SecretStr
     shape: Shape
     wanted: Wanted
     link: str = ""
+    reminded_every_s: float = 0.0
 
 
 class Courier:
@@ -60,10 +66,15 @@ class Courier:
 
     async def serve(self, receiver: Receiver, stop: asyncio.Event) -> None:
         """Send to one receiver until told to stop; a database that fails is asked again."""
+        reminded = 0
         while not stop.is_set():
             try:
                 if await self.deliver(receiver):
                     continue
+                now, every = self._clock.monotonic_ns(), receiver.reminded_every_s
+                if every and now - reminded >= every * _NS_PER_SECOND:
+                    reminded = now
+                    await self.remind(receiver)
             except SQLAlchemyError as error:
                 logger.error("alerts could not be read: %s", type(error).__name__)
             await pause(stop, _LOOK_SECONDS)
@@ -76,6 +87,12 @@ class Courier:
         for beside in in_order(due):
             await asyncio.gather(*(self._try(receiver, one) for one in beside))
         return len(due)
+
+    async def remind(self, receiver: Receiver) -> None:
+        """Tell once more of what lasts. If that fails, the next time is soon. Raises SQLAlchemyError."""
+        since = self._clock.wall_ns() - _REMINDED_NS
+        for alert in await asyncio.to_thread(standing, self._engine, receiver.wanted.webhook, since):
+            await self._post(receiver, Due(alert=alert, tries=1, give_up_at=0))
 
     async def _try(self, receiver: Receiver, due: Due) -> None:
         name, alert_id = receiver.wanted.webhook, due.alert.id

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, RowMapping, Select, and_, delete, insert, or_, select, update
 
 from homeport.core.alerts import Alert, AlertsTested
-from homeport.core.unusual import BEGAN, OVER
+from homeport.core.unusual import BEGAN, LASTING, OVER
 from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import alert_deliveries, alerts
 
@@ -194,6 +194,17 @@ def open_incident(engine: Engine, alert: Alert) -> str:
         row = connection.execute(newest).mappings().first()
     told = None if row is None else _stored(row)
     return told.incident if told is not None and told.lasts and not is_over(engine, told) else ""
+
+
+def standing(engine: Engine, webhook: str, since: int) -> Sequence[StoredAlert]:
+    """What a webhook was told the begin of after a time, and what has not ended: of each incident the newest alert."""
+    found = alerts.join(alert_deliveries, alerts.c.id == alert_deliveries.c.alert_id)
+    taken = and_(alert_deliveries.c.webhook == webhook, alert_deliveries.c.state == DELIVERED)
+    query = select(alerts).select_from(found).where(taken, alerts.c.kind.in_(LASTING), alerts.c.at > since)
+    with engine.connect() as connection:
+        rows = connection.execute(query.order_by(alerts.c.at)).mappings().all()
+    newest = {one.incident: one for one in map(_stored, rows)}
+    return [one for one in newest.values() if one.lasts and not is_over(engine, one)]
 
 
 def send_again(engine: Engine, alert_id: str, webhooks: Sequence[str], now: int) -> bool:

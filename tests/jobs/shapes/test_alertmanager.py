@@ -1,5 +1,6 @@
 """A real Alertmanager takes our alerts, shows them as active, and as resolved when they are over."""
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -52,9 +53,14 @@ class Alertmanager:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    with started(tmp_path_factory.mktemp("alertmanager")) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def started(folder: Path) -> Iterator[Alertmanager]:
     if BINARY is None:
         pytest.skip("prometheus-alertmanager is not installed")
-    folder: Path = tmp_path_factory.mktemp("alertmanager")
     (folder / "config.yml").write_text(CONFIG)
     server = Alertmanager(free_port())
     options = [
@@ -107,6 +113,20 @@ def test_it_is_active_and_then_resolved(running: Alertmanager) -> None:
     assert shown["startsAt"][:16] == time.strftime("%Y-%m-%dT%H:%M", time.gmtime(since // SECOND))
     assert running.post(begun(incident="inc_7", since=since, state="over", until=now)) == 200
     eventually(lambda: running.active("inc_7") == [], str)
+
+
+@pytest.mark.slow
+def test_it_forgets_when_it_is_started_again_and_is_told_again(tmp_path: Path) -> None:
+    """Why there are reminders."""
+    lasting = begun(incident="inc_9", since=time.time_ns())
+    with started(tmp_path) as server:
+        assert server.post(lasting) == 200
+        eventually(lambda: len(server.active("inc_9")) == 1, str)
+    with started(tmp_path) as server:
+        assert server.active("inc_9") == []
+        assert server.post(lasting) == 200
+        eventually(lambda: len(server.active("inc_9")) == 1, str)
+    assert alertmanager.REMINDED_EVERY_S > 0
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
 """Alertmanager's API v2: `POST /api/v2/alerts`.
 
 https://prometheus.io/docs/alerting/latest/alerts_api. An alert's labels are its identity, so the begin and the end of
-one thing have the same. It is posted once and not, as Prometheus does, every minute: so it says itself until when
-Alertmanager may think that it lasts.
+one thing have the same. What lasts is posted every minute, as Prometheus does: an Alertmanager that was started again
+knows nothing of before. It says itself until when Alertmanager may think that it lasts.
 """
 
 from datetime import UTC, datetime
@@ -20,6 +20,8 @@ _LONGEST = 1_024
 _HOUR_NS = 3_600 * _NS_PER_SECOND
 _LASTS_NS = 24 * _HOUR_NS
 """Its end is told long before; if that is lost, nothing stands open for ever."""
+
+REMINDED_EVERY_S = 60.0
 
 _LABELS = ("level", "subject", "measure", "budget", "project")
 
