@@ -123,6 +123,18 @@ async def test_a_budget_that_cannot_be_is_told_and_not_made(office: Office, fiel
     assert office.budgets.every() == []
 
 
+async def test_what_was_typed_is_still_there_where_a_form_was_refused(office: Office) -> None:
+    browser = await office.enter(Role.ADMIN)
+    budget = await browser.post("/console/budgets", {**BUDGET, "name": 'a "name"', "limit_usd": "much"})
+    assert b'value="a &#34;name&#34;"' in budget.body
+    assert b'value="much"' in budget.body
+    key = await browser.post("/console/keys", {"name": "bot", "scope": "chat", "tiers": "none-such", "days": "7"})
+    assert b'role="alert"' in key.body
+    assert b'value="none-such"' in key.body
+    assert b'value="chat" checked' in key.body
+    assert b'value="inference" checked' not in key.body
+
+
 async def test_a_form_says_nothing_that_it_has_no_field_for(office: Office) -> None:
     browser = await office.enter(Role.OPERATOR)
     made = office.budgets.create(BudgetFields(name="cap", kind="all", limit_usd="5", window="day"))  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from homeport.console.figures.windows import TOLD, choices, hour_end, read_window
+from homeport.console.figures.windows import TOLD, choices, hour_end, read_moment, read_window
 from homeport.core.errors import InvalidRequest
 from tests.ledger.requests import DAY, HOUR, NOW
 
@@ -42,3 +42,18 @@ def test_what_is_offered_has_what_is_chosen() -> None:
     assert [*choices(NOW, "2021-02")][-1] == "2021-02"
     for name in choices(NOW, "24h"):
         assert read_window(name, NOW).name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1970-01-01T00:10", 600), ("2023-11-14T22:13:20", 1_700_000_000), ("2023-11-14T23:13:20+01:00", 1_700_000_000)],
+)
+def test_a_time_is_one_in_utc(text: str, seconds: int) -> None:
+    assert read_moment(text, "since") == seconds * 10**9
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "1969-12-31T23:59", "9999-12-31T23:59", "2023-11-14T25:00", "\x00"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        read_moment(text, "since")
+    assert refused.value.param == "since"

@@ -53,6 +53,9 @@ def house(office: Office) -> Office:
     [
         ("", ["r2", "r1", "r0", "r3"]),
         ("window=24h", ["r2", "r1", "r0"]),
+        ("since=2023-11-14T00:00", ["r2", "r1", "r0"]),
+        ("until=2023-11-14T00:00&window=", ["r3"]),
+        ("since=2023-11-14T00:00&until=2023-11-15T00:00:30&outcome=failed", ["r2"]),
         ("project=acme", ["r0", "r3"]),
         ("target=gpt&tier=mid", ["r0"]),
         ("key=key_a", ["r0"]),
@@ -72,7 +75,19 @@ async def test_filters_as_the_command_line_has_them(house: Office, query: str, i
 
 
 @pytest.mark.parametrize(
-    "query", ["status=x", "outcome=lost", "min_cost_usd=nan", "after=x", "after=1.%00", "window=9y", "q=a&after=b"]
+    "query",
+    [
+        "status=x",
+        "outcome=lost",
+        "min_cost_usd=nan",
+        "after=x",
+        "after=1.%00",
+        "window=9y",
+        "q=a&after=b",
+        "since=%00",
+        "until=now",
+        "since=2023-11-14T01:00&until=2023-11-14T00:00",
+    ],
 )
 async def test_what_is_no_filter_is_told(house: Office, query: str) -> None:
     answer = await (await house.enter(Role.VIEWER)).get(f"/console/requests?{query}")

@@ -1,6 +1,7 @@
 """What is wrong now, each with where to look: the list on top of the overview."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import msgspec
@@ -8,7 +9,6 @@ import msgspec
 from homeport.core.told import Severity
 from homeport.core.unusual import Level, Measure, Unusual
 from homeport.storage.alerts import StoredAlert
-from homeport.storage.rollups import HOUR
 from homeport.storage.unusual import Unusuals
 
 _ORDER = tuple(Severity)
@@ -30,12 +30,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     leads: str = ""
 
 
-def incidents(unusual: Unusuals | None, alerts: Sequence[StoredAlert], now: int) -> Sequence[Incident]:
+def incidents(unusual: Unusuals | None, alerts: Sequence[StoredAlert]) -> Sequence[Incident]:
     """What is unusual now, the worst first, and after it whatever else began and has not ended.
 
     Args:
         alerts: the newest first.
-        now: nanoseconds since the epoch.
     """
     rows = unusual.rows if unusual is not None else ()
     seen = {row.incident for row in rows} | {alert.incident for alert in alerts if alert.is_over}
@@ -47,33 +46,32 @@ def incidents(unusual: Unusuals | None, alerts: Sequence[StoredAlert], now: int)
                 severity=row.severity,
                 since=row.unusual.since,
                 sentence=row.sentence,
-                leads=leads_to(row.unusual, now),
+                leads=leads_to(row.unusual),
             )
             for row in rows
         ),
         *(
-            Incident(severity=one.severity, since=one.since, sentence=one.summary, leads=_from_alert(one, now))
+            Incident(severity=one.severity, since=one.since, sentence=one.summary, leads=_from_alert(one))
             for one in lasting
         ),
     ]
 
 
-def _from_alert(alert: StoredAlert, now: int) -> str:
+def _from_alert(alert: StoredAlert) -> str:
     """ "" for what is told of no traffic, or by another release."""
     try:
         told = msgspec.convert(alert.data, Unusual)
     except msgspec.ValidationError:
         return ""
-    return leads_to(told, now)
+    return leads_to(told)
 
 
-def leads_to(unusual: Unusual, now: int) -> str:
-    """The requests that something unusual is about, or what was spent where it is money."""
-    window = "1h" if now - unusual.since < HOUR else "24h"
+def leads_to(unusual: Unusual) -> str:
+    """The requests that something unusual is about, since it began; what was spent where it is money."""
     if unusual.measure is Measure.SPEND:
         only = {_MONEY[unusual.level]: unusual.subject} if unusual.level in _MONEY else {}
         return f"/console/costs?{urlencode({'window': '24h', 'by': _by(unusual.level), **only})}"
-    asked = {"window": window}
+    asked = {"since": f"{datetime.fromtimestamp(unusual.since // 1_000_000_000, UTC):%Y-%m-%dT%H:%M}"}
     if unusual.level in _FIELD:
         asked[_FIELD[unusual.level]] = unusual.subject
     if unusual.measure is Measure.ERRORS:

@@ -18,6 +18,8 @@ TOLD: Mapping[str, str] = {"1h": "last hour", "24h": "last 24 hours", "7d": "las
 _EARLIER = 3
 """So many months before this one are offered; any other can be written into the address."""
 _BY_HOUR = 3 * DAY
+_LATEST_S = 7_258_118_400
+"""The year 2200, in seconds since the epoch."""
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,18 @@ def choices(now: int, chosen: str) -> Mapping[str, str]:
     earlier = [str(month.plus(-back)) for back in range(1, _EARLIER + 1)]
     named = {**TOLD, THIS_MONTH: "this month", **{name: name for name in earlier}}
     return named if chosen in named else {**named, chosen: chosen}
+
+
+def read_moment(text: str, param: str) -> int:
+    """A time as a browser's field for one says it, in UTC; nanoseconds since the epoch. Raises InvalidRequest."""
+    try:
+        told = datetime.fromisoformat(text)
+        seconds = (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        seconds = -1.0
+    if not 0 <= seconds < _LATEST_S:
+        raise InvalidRequest(f"{text[:40]!r} is no time", hint="write it as 2026-11-23T02:10, in UTC", param=param)
+    return round(seconds) * 1_000_000_000
 
 
 def read_window(name: str, now: int) -> Window:

@@ -76,6 +76,8 @@ class _Desk:
             "actions": [str(action) for action in Action],
             "policy": routing.policy,
             "tiers": [tier.name for tier in self._parts.settings.tiers],
+            "said": visit.form,
+            "made": error is not None and not visit.words,
             "done": visit.query.get("done") == "changed",
             "error": error,
         }

@@ -37,7 +37,7 @@ def page(parts: Parts) -> Page:
             "figures": figures,
             "advice": advice(figures, visit.now, unusual),
             "worried": bool(worry(figures, visit.now, unusual)),
-            "incidents": incidents(unusual, figures.alerts, visit.now),
+            "incidents": incidents(unusual, figures.alerts),
             "alerts": figures.alerts[:_ALERTS],
             "wanted": parts.works.wanted().split,
             "used": used,

@@ -13,7 +13,7 @@ from homeport.api.admin import off_the_loop
 from homeport.api.requests import RequestQuery
 from homeport.console.access import may
 from homeport.console.answers import Answer, Events, Html
-from homeport.console.figures.windows import TOLD, read_window
+from homeport.console.figures.windows import TOLD, read_moment, read_window
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.render import Renderer
@@ -36,6 +36,8 @@ _EACH = 8
 _LAST = (1 << 63) - 1
 _FORM = frozenset({"q", "window", "project", "target", "outcome", "after"})
 """What the form shows without being opened."""
+_PAST = frozenset({"q", "window", "since", "until", "after"})
+"""What says nothing of requests that are still to come."""
 
 
 class Query(RequestQuery, frozen=True, kw_only=True):
@@ -44,19 +46,26 @@ class Query(RequestQuery, frozen=True, kw_only=True):
     Attributes:
         q: words that were said.
         window: one of `TOLD`; "" for any time.
+        since, until: times in UTC, such as `2026-11-23T02:10`; "" for no bound.
         after: where the page begins, as the page before says.
     """
 
     q: Annotated[str, Meta(max_length=400)] = ""
     window: str = ""
+    since: Annotated[str, Meta(max_length=40)] = ""
+    until: Annotated[str, Meta(max_length=40)] = ""
     after: Annotated[str, Meta(max_length=80)] = ""
 
     def at(self, now: int) -> RequestFilter:
         """Raises InvalidRequest."""
         wanted = self.wanted()
-        if not self.window:
-            return wanted
-        return msgspec.structs.replace(wanted, since=max(wanted.since, read_window(self.window, now).since_ns))
+        since = read_moment(self.since, "since") if self.since else 0
+        until = read_moment(self.until, "until") if self.until else wanted.until
+        if self.window:
+            since = max(since, read_window(self.window, now).since_ns)
+        if until and until <= since:
+            raise InvalidRequest("the end is not after the start", param="until", hint="leave one of them empty")
+        return msgspec.structs.replace(wanted, since=max(wanted.since, since), until=until)
 
     @property
     def said(self) -> Mapping[str, Any]:
@@ -100,7 +109,7 @@ class _Desk:
             "narrow": bool(set(said) - _FORM),
             "lines": lines,
             "new": False,
-            "filters": {name: value for name, value in said.items() if name not in ("q", "after", "window")},
+            "filters": {name: value for name, value in said.items() if name not in _PAST},
             "older": {**said, "after": following} if following else None,
         }
         return Html(template="requests.html", values=values)
