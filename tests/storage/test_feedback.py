@@ -9,7 +9,19 @@ from sqlalchemy import Engine, select
 from homeport.core.events import RequestFinished
 from homeport.core.types import Outcome
 from homeport.storage.db import writing
-from homeport.storage.feedback import JUDGE, REASK, RETRY, Said, forget, labels, notice, rate, said_of_tiers
+from homeport.storage.feedback import (
+    JUDGE,
+    MOST_WORDS,
+    REASK,
+    RETRY,
+    Said,
+    forget,
+    labels,
+    notice,
+    rate,
+    said_of_tiers,
+    words_of,
+)
 from homeport.storage.ingest import insert_events
 from homeport.storage.tables import feedback
 from tests.storage.events import finished
@@ -80,6 +92,13 @@ def test_a_source_has_one_word(engine: Engine) -> None:
     for score in (1.0, 1.0, -1.0):
         rate(engine, "r1", "user", score, "", "key_1", 5)
     assert said_of_tiers(engine, 0) == [Said(tier="local", source="user", rated=1, good=0, bad=1, answers=1)]
+
+
+def test_a_caller_of_many_names_fills_no_page(engine: Engine) -> None:
+    for number in range(MOST_WORDS + 5):
+        rate(engine, "r", f"source-{number}", 1.0, "", "key_1", number)
+    found = words_of(engine, "r")
+    assert [word.at for word in found] == list(range(MOST_WORDS))
 
 
 def test_what_people_say_counts_before_judges_and_signals(engine: Engine) -> None:

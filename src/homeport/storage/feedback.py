@@ -18,6 +18,7 @@ RETRY, REASK, JUDGE = f"{OWN}retry", f"{OWN}reask", f"{OWN}judge"
 RETRY_SCORE, REASK_SCORE = -0.3, -0.5
 """Weak words: many a retry has other reasons, and some who say "wrong" are wrong themselves."""
 
+MOST_WORDS = 100
 _ROWS_AT_ONCE = 1_000
 
 
@@ -52,9 +53,10 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def words_of(engine: Engine, request_id: str) -> tuple[Word, ...]:
-    """What was said of the answer to a request, the oldest word first."""
+    """What was said of the answer to a request, the oldest word first, of at most `MOST_WORDS` sources."""
     columns = [feedback.c[name] for name in Word.__struct_fields__]
     query = select(*columns).where(feedback.c.request_id == request_id).order_by(feedback.c.at, feedback.c.source)
+    query = query.limit(MOST_WORDS)
     with engine.connect() as connection:
         return tuple(Word(**row) for row in connection.execute(query).mappings())
 
