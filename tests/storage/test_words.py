@@ -227,3 +227,40 @@ def test_long_texts_keep_both_ends() -> None:
     assert words.startswith("first")
     assert words.endswith("last")
     assert len(words) <= MOST_CHARS + 2
+
+
+def test_a_search_of_sqlite_that_takes_long_tells_how_far_it_came_and_goes_on_there(tmp_path: Path) -> None:
+    hour, ticks = 3_600_000_000_000, iter(range(0, 10**15, 50_000_000))
+    words = SqliteWords(tmp_path / "captured", lambda: next(ticks))
+    words.add(
+        [
+            Text(request_id=f"r{place}", at=1 + place * hour, text="common rare"[: 6 + 5 * (not place)])
+            for place in range(50)
+        ]
+    )
+    before, seen, looks = 0, list[str](), 0
+    while True:
+        told = words.find(read_terms("rare"), before=before)
+        seen += [hit.request_id for hit in told.found]
+        looks += 1
+        if not told.spent:
+            break
+        assert told.next < (before or 1 << 63)
+        before = told.next
+    assert seen == ["r0"]
+    assert told.next == 0
+    assert looks > 10
+    words.close()
+
+
+def test_quick_steps_of_a_search_get_longer_until_all_is_seen(tmp_path: Path) -> None:
+    hour = 3_600_000_000_000
+    words = SqliteWords(tmp_path / "captured", lambda: 0)
+    words.add([Text(request_id=f"r{place}", at=1 + place * hour, text="common") for place in range(50)])
+    for most in (1, 7, 50, 60):
+        told = words.find(read_terms("common"), most=most)
+        assert [hit.request_id for hit in told.found] == [f"r{place}" for place in range(49, 49 - most, -1)][:50]
+        assert (told.spent, told.next > 0) == (False, most <= 50)
+    found = words.find(read_terms("common"), before=1 + 10 * hour, since=1 + 5 * hour).found
+    assert [hit.request_id for hit in found] == ["r9", "r8", "r7", "r6", "r5"]
+    words.close()

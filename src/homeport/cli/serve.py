@@ -15,7 +15,7 @@ import uvloop
 from sqlalchemy import Engine
 
 from homeport import bootstrap
-from homeport.api.server import Edge, listen_together, make_server, open_files
+from homeport.api.server import Edge, listen_together, make_server, open_files, share_memory
 from homeport.cli.context import Context
 from homeport.config.schema import ServerSettings, Settings
 from homeport.core.errors import ConfigError
@@ -114,6 +114,7 @@ async def _serve(state: Context, sock: socket.socket, worker: int, supervised: b
         logs.configure("gateway", settings.logging.level)
         return settings.server, bootstrap.build_gateway(settings, state.home, state.config_file, worker)
 
+    share_memory()
     settings, built = _begin(state, supervised, build)
     open_files(settings.max_connections)
     edge = Edge(

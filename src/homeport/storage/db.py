@@ -18,8 +18,10 @@ _BUSY_SECONDS = 30
 _OURS = (f"busy_timeout = {_BUSY_SECONDS * 1000}", "journal_mode = WAL", "synchronous = NORMAL")
 _LOG_PAGES = 32_000
 """So long the log of changes grows before whoever commits moves it into the database, where nobody else did."""
+_ANSWERING = ("cache_size = -256", f"wal_autocheckpoint = {_LOG_PAGES}")
+"""A gateway has a connection for each thread that looks something up; the system holds the pages for all of them."""
 _INGESTING = ("cache_size = -32768", "wal_autocheckpoint = 8000")
-"""Rows go to many places of their indexes: pages are held (32 MB), and moved into the database many at once (32 MB)."""
+"""Rows go to many places of their indexes: 32 MB of pages are held, and as many moved into the database at once."""
 
 
 def open_database(url: str, *, ingests: bool = False) -> Engine:
@@ -156,7 +158,7 @@ def _run_migrations(engine: Engine) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    _prepare(connection, *_OURS, f"wal_autocheckpoint = {_LOG_PAGES}")
+    _prepare(connection, *_OURS, *_ANSWERING)
 
 
 def _prepare_ingesting(connection: Any, _record: object) -> None:

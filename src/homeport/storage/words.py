@@ -55,11 +55,12 @@ class Hit(msgspec.Struct, frozen=True):
 class Hits(msgspec.Struct, frozen=True):
     """Some requests, the newest first. `next`: the place before which to look on, 0 at the end.
 
-    There may be one however few were found: an index looks for a bounded time.
+    There may be one however few were found: an index looks for a bounded time. `spent`: that time is over.
     """
 
     found: Sequence[Hit]
     next: int = 0
+    spent: bool = False
 
     @classmethod
     def of(cls, found: Sequence[Hit], most: int) -> "Hits":

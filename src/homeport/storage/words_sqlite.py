@@ -1,7 +1,8 @@
 """The words of kept requests in SQLite's FTS5: a database beside the bodies, so that both are forgotten together."""
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ _FIND = """
 SELECT kept.request_id, words.rowid FROM words JOIN kept ON kept.place = words.rowid
 WHERE words MATCH ? AND words.rowid < ? AND words.rowid >= ? ORDER BY words.rowid DESC LIMIT ?
 """
+_FIRST_NS = 60_000_000_000
+_WIDER = 8
+_QUICK_NS = 4_000_000
+_PATIENCE_NS = 60_000_000
+"""Words that all have, but never as neighbours, are looked for among all texts: so it goes back in time by steps, which
+get longer while they are quick, and tells how far it came when this much time is over."""
 _PAGES_MERGED = 2_000
 _LOG_PAGES = 1_000
 _LAST = (1 << 63) - 1
@@ -30,9 +37,11 @@ class SqliteWords:
 
     Args:
         folder: made when something is added, open to its owner alone.
+        monotonic_ns: what its patience is measured by.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._clock = monotonic_ns
         self._path = folder / NAME
         self._engine: Engine | None = None
         self._file = (0, 0)
@@ -57,7 +66,26 @@ class SqliteWords:
         if not self._path.exists():
             return Hits(())
         with self._open().connect() as connection:
-            return Hits.of(_hits(_run(connection, _FIND, _match(terms), before or _LAST, since, most)), most)
+            first, last = _run(connection, "SELECT min(place), max(place) FROM kept").one()
+            if first is None:
+                return Hits(())
+            begin = max(first, since)
+            return self._back(connection, _match(terms), min(before or _LAST, last + 1), begin, most)
+
+    def _back(self, connection: Connection, match: str, before: int, begin: int, most: int) -> Hits:
+        """From one place back to another, step by step."""
+        found: list[Hit] = []
+        span, until = _FIRST_NS, self._clock() + _PATIENCE_NS
+        while before > begin:
+            reached, started = max(begin, before - span), self._clock()
+            found += _hits(_run(connection, _FIND, match, before, reached, most - len(found)))
+            if len(found) >= most:
+                break
+            before, now = reached, self._clock()
+            if now >= until and before > begin:
+                return Hits(found, before, spent=True)
+            span *= _WIDER if now - started < _QUICK_NS else 1
+        return Hits.of(found, most)
 
     def oldest(self, after: int, most: int) -> list[Hit]:
         if not self._path.exists():
@@ -96,7 +124,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _overwriting(connection: Any, _: object) -> None:
     """What is removed is not left in free pages, nor for long in the log of changes."""
-    for pragma in ("secure_delete = ON", f"wal_autocheckpoint = {_LOG_PAGES}"):
+    for pragma in ("secure_delete = ON", "cache_size = -2000", f"wal_autocheckpoint = {_LOG_PAGES}"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -88,8 +88,8 @@ class Search:
                 if len(rows) == limit:
                     return rows, before
             before = told.next
-            if not before:
-                return rows, 0
+            if not before or told.spent:
+                return rows, before
         return rows, before
 
     def _snippet(self, request_id: str, terms: Sequence[Term]) -> str:
