@@ -44,6 +44,7 @@ TARGET: dict[str, Any] = {
     "model": "mid",
     "tier": "mid",
     "upstream": "p",
+    "origin": "p",
     "local": False,
     "simulated": True,
     "ready": True,

@@ -80,6 +80,7 @@ def _state(target: Target, ready: bool, deployments: Deployments, now: int) -> M
         "model": target.name,
         "tier": target.tier,
         "upstream": target.upstream,
+        "origin": target.origin,
         "local": target.local,
         "simulated": target.simulated,
         "ready": ready,

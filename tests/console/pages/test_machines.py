@@ -61,6 +61,14 @@ async def test_how_far_engines_agree_with_what_a_package_carries(house: Office) 
     assert b"Parity" not in part, "signatures are not checked every few seconds"
 
 
+async def test_a_replica_has_the_figures_of_its_engine(house: Office) -> None:
+    house.clock.wall = 1_700_000_000 * 10**9
+    add(house.engine, request(house.clock.wall - 1, upstream="own", target="mid", output_tokens=300))
+    house.targets = [{**TARGET, "upstream": "own-2", "origin": "own"}]
+    said = words((await (await house.enter(Role.VIEWER)).get("/console/models")).body)
+    assert "mid mid own own-2 simulated ready 0 tokens 1 1.0" in said
+
+
 async def test_nobody_takes_orders(office: Office) -> None:
     assert b"nobody takes orders here" in (await (await office.enter(Role.VIEWER)).get("/console/models")).body
 

@@ -67,6 +67,10 @@ def test_an_engine_is_restarted_and_drained(own: Site, browser: Browser) -> None
             page.goto("/console/models")
         expect(done).to_be_visible()
         assert own.program.chat("Are you there?")[0] == 200
+        own.program.run("cost", "--json")
+        page.goto("/console/models")
+        model = page.get_by_role("region", name="Models").locator("tbody tr").first
+        expect(model.locator("td.number").first).to_have_text(re.compile("[1-9]"))
         page.get_by_role("button", name="Drain").click()
         expect(page.get_by_text("drain: done")).to_be_visible()
         assert json.loads(own.program.run("engine", "list", "--json"))[-1]["state"] != "serving"
