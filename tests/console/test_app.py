@@ -263,7 +263,9 @@ async def test_no_parameter_breaks_a_page(office: Office, page: str) -> None:
             assert "\n" not in "".join(answer.headers.values())
 
 
-@pytest.mark.parametrize("path", ["/console/requests/%00", "/console/keys%00", "/console/static/%00"])
+@pytest.mark.parametrize(
+    "path", ["/console/requests/%00", "/console/keys%00", "/console/static/%00", "/console/users/%00/role", "/%00"]
+)
 async def test_a_path_with_a_nul_is_none(office: Office, path: str) -> None:
     browser = await office.enter(Role.ADMIN)
     caller = browser.caller("GET", path.replace("%00", "\0"))

@@ -28,6 +28,7 @@ def test_the_life_of_a_user(engine: Engine) -> None:
     assert users.add_user(engine, ANN, notes)
     assert not users.add_user(engine, ANN, notes)
     assert users.find_user(engine, "ann") == ANN
+    assert users.find_user(engine, "ann\0") is None
     changed = users.change_user(engine, "ann", lambda user: msgspec.structs.replace(user, role=Role.ADMIN), notes)
     assert changed is not None
     assert [user.role for user in users.list_users(engine)] == [Role.ADMIN]

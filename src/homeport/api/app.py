@@ -116,7 +116,8 @@ class App:
         if path.startswith(_MODEL):
             name = path.removeprefix(_MODEL)
             return {"GET": lambda connection, request_id: self._model(connection, request_id, name)}
-        for family in self._families:
+        # A NUL is in no name, and PostgreSQL takes none.
+        for family in () if "\0" in path else self._families:
             if (methods := family.find(path)) is not None:
                 return methods
         raise NotFound("there is nothing at this path", hint="the OpenAI API is below /v1")

@@ -145,7 +145,7 @@ class Console:
         if connection.path in (ROOT, f"{ROOT}/"):
             return Redirect(to=self._first(shown))
         match = shown.routes.find(method, connection.path)
-        if match is None or match.route not in LEAST or "\0" in connection.path:
+        if match is None or match.route not in LEAST:
             raise NotFound("there is no such page", hint=f"begin at {ROOT}")
         visit = msgspec.structs.replace(visit, route=match.route, words=match.words, query=read_query(connection.query))
         if refused := _admit(visit, method):
