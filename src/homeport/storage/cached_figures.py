@@ -93,7 +93,8 @@ def is_off(engine: Engine, partition: bytes) -> bool:
 
 def cache_figures(engine: Engine, now: int) -> CacheFigures:
     """What lives at a time, in nanoseconds since the epoch. It looks at every entry once, in an index."""
-    total, partitions = Amount(), set()
+    total = Amount()
+    partitions: defaultdict[bytes, int] = defaultdict(int)
     tenants: defaultdict[str, Amount] = defaultdict(Amount)
     models: defaultdict[str, Amount] = defaultdict(Amount)
     with engine.connect() as connection:
@@ -102,7 +103,7 @@ def cache_figures(engine: Engine, now: int) -> CacheFigures:
             total = total.plus(amount)
             tenants[tenant] = tenants[tenant].plus(amount)
             models[target] = models[target].plus(amount)
-            partitions.add(partition)
+            partitions[bytes(partition)] += amount.entries
         return CacheFigures(
             total=total,
             tenants=_largest(tenants),
@@ -111,7 +112,7 @@ def cache_figures(engine: Engine, now: int) -> CacheFigures:
             aliases=_count(connection, cache_aliases.c.expires_at > now),
             barred=_count(connection, cache_bars.c.until > now),
             off=_count(connection, cache_partitions.c.off > 0),
-            checked=_checked(connection, now),
+            checked=_checked(connection, partitions),
         )
 
 
@@ -131,15 +132,11 @@ def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
     return int(connection.execute(select(func.count()).where(condition)).scalar_one())
 
 
-def _checked(connection: Connection, now: int) -> Sequence[PartitionFigures]:
-    """Those that are off first, then those with the most wrong answers."""
+def _checked(connection: Connection, entries: Mapping[bytes, int]) -> Sequence[PartitionFigures]:
+    """Those that are off first, then those with the most wrong answers; `entries` by partition, where there are any."""
     table = cache_partitions.c
     worst = (table.off.desc(), table.wrong.desc(), table.checked.desc(), table.partition)
     rows = connection.execute(select(cache_partitions).order_by(*worst).limit(MOST)).mappings().all()
-    ids = [row["partition"] for row in rows]
-    living = cache_entries.c.expires_at > now, cache_entries.c.partition.in_(ids)
-    counted = select(cache_entries.c.partition, func.count()).where(*living).group_by(cache_entries.c.partition)
-    entries = {bytes(partition): int(count) for partition, count in connection.execute(counted)}
     return [
         PartitionFigures(
             partition=bytes(row["partition"]),
