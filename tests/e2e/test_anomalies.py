@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 INTERVAL = 0.5
 LEARN_SECONDS = 60.0
-MOST_SECONDS = 15.0
+MOST_SECONDS = 40.0
 """A machine that does something else too is slow. The two minutes are `make bench-anomalies`' to show."""
 
 

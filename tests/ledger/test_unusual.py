@@ -154,6 +154,20 @@ def test_what_becomes_critical_is_told_once_more() -> None:
     assert not watcher.observatory.unusual
 
 
+def test_what_outlasts_its_cause_is_told_by_itself(watcher: Watcher) -> None:
+    """A provider that fails and is slow by that, and when it fails no more is still slow."""
+    slow, fails, began = slower(4), failing(0.5, Random(1)), watcher.now
+    watcher.go(180, lambda one: slow(fails(one)), "mid")
+    assert {(one.subject, one.measure) for one in watcher.unexplained} == {("mid", Measure.ERRORS)}
+    watcher.go(400, slow, "mid")
+    late = [one for one in watcher.unexplained if one.measure is not Measure.ERRORS]
+    assert {one.measure for one in late} <= {Measure.LATENCY, Measure.TTFT}
+    assert late
+    assert all(abs(one.since / SECOND - began) <= 60 for one in late), "it says since when"
+    watcher.go(300)
+    assert {one.measure for one in watcher.observatory.unusual} <= {Measure.SPEND}
+
+
 def test_what_never_says_a_word_is_not_empty() -> None:
     observatory = Observatory(0)
     rows = [msgspec.structs.replace(one, output_tokens=0) for one in Traffic(1, 20.0).between(0, 900)]

@@ -27,6 +27,9 @@ _SILENT = 60
 _LATELY = 6
 """So many stretches say how bad it is now."""
 
+_APART = 12
+"""After so many unusual stretches without its cause something is told by itself."""
+
 _LEAST_KNOWN = 30
 _NOTHING_FAILS = (0.0,) * _LEAST_KNOWN
 """What fails from its first request on is not usual by that, nor does it become so."""
@@ -73,6 +76,8 @@ class _Series:
         self.closed = self.silent = self.waiting = 0
         self.lately: deque[Stretch] = deque(maxlen=64)
         self.unusual: Unusual | None = None
+        self.caused: Unusual | None = None
+        self.apart = 0
         self.spent = 0
 
     def close(self, until: int) -> Turn | None:
@@ -124,6 +129,11 @@ class _Series:
             found=median(stretch.found for stretch in run),
             samples=sum(stretch.samples for stretch in run),
         )
+
+    def outlasts(self, *, explained: bool) -> bool:
+        """What had a cause lasts without it; asked after each of its stretches."""
+        self.apart = 0 if explained or self.detector.calm else self.apart + 1
+        return self.apart >= _APART
 
     def worse(self) -> Unusual | None:
         """What is critical by now, and was not when it was found; None where that is not so."""
@@ -209,19 +219,32 @@ class Observatory:
         for series in sorted(self._series.values(), key=lambda one: _ORDER[one.name[0], one.name[2]]):
             if series.samples.count:
                 self._series.move_to_end(series.name)
+            closed = series.closed
             turn = series.close(until)
             if turn is not None:
                 self._forget(series.name, turn)
-            if turn is Turn.BEGAN and not self._explained(series.name):
-                series.unusual = series.finding()
-                yield Change(series.unusual)
-            elif turn is None and (worse := series.worse()) is not None:
-                series.unusual = worse
-                yield Change(worse)
-            elif turn in (Turn.OVER, Turn.SETTLED) and series.unusual is not None:
-                was, series.unusual = series.unusual, None
-                settled, unasked = turn is Turn.SETTLED, series.is_silent
-                yield Change(msgspec.structs.replace(was, until=until, settled=settled, unasked=unasked))
+            if turn is Turn.BEGAN:
+                yield from self._begun(series)
+            elif turn in (Turn.OVER, Turn.SETTLED):
+                yield from _ended(series, until, settled=turn is Turn.SETTLED)
+            elif series.closed > closed:
+                yield from self._going_on(series)
+
+    def _begun(self, series: _Series) -> Iterator[Change]:
+        found = series.finding()
+        if self._explained(series.name):
+            series.caused, series.apart = found, 0
+        else:
+            series.unusual = found
+            yield Change(found)
+
+    def _going_on(self, series: _Series) -> Iterator[Change]:
+        if series.caused is not None and series.outlasts(explained=self._explained(series.name)):
+            series.unusual, series.caused = series.caused, None
+            yield Change(series.unusual)
+        elif (worse := series.worse()) is not None:
+            series.unusual = worse
+            yield Change(worse)
 
     def _drop(self, until: int) -> Iterator[Change]:
         """Forget the series that had no requests for the longest, where there are too many."""
@@ -307,6 +330,12 @@ class Observatory:
         found = self._of((level, subject, measure))
         assert isinstance(found, Sizes)
         return found
+
+
+def _ended(series: _Series, until: int, *, settled: bool) -> Iterator[Change]:
+    was, series.unusual, series.caused = series.unusual, None, None
+    if was is not None:
+        yield Change(msgspec.structs.replace(was, until=until, settled=settled, unasked=series.is_silent))
 
 
 def _sizes(one: Arrival) -> Iterator[tuple[Measure, float]]:

@@ -67,7 +67,7 @@ class ChangeDetector:
         self._least = least
         self._most = most
         self._enough = 1 / false_alarms
-        self._calm = calm
+        self._calms = calm
         self._settles = settles
         self._usual: deque[float] = deque()
         self._sorted: list[float] = []
@@ -90,6 +90,11 @@ class ChangeDetector:
     def wealth(self) -> float:
         """What the best gambler has: the evidence that something changed."""
         return self._wealth
+
+    @property
+    def calm(self) -> int:
+        """How many usual scores in a row there were since it was alarmed."""
+        return self._quiet
 
     @property
     def run(self) -> int:
@@ -138,7 +143,7 @@ class ChangeDetector:
     def _add_alarmed(self, score: float) -> Turn | None:
         self._above += 1
         self._quiet = 0 if score > self._line else self._quiet + 1
-        if self._quiet >= self._calm:
+        if self._quiet >= self._calms:
             return self._end(Turn.OVER)
         if self._settles is not None and self._above >= self._settles:
             self._usual.clear()
