@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from homeport.console.figures.overview import Overviews, advice, latest_times, overview, quantile, troubles
+from homeport.console.figures.overview import Overviews, advice, latest_times, overview, quantile, troubles, worry
 from homeport.console.show import iso
 from homeport.core.alerts import AlertsTested
 from homeport.core.budgets import Budget, ScopeKind, Window
@@ -92,9 +92,21 @@ def test_the_first_thing_to_look_at(changes: dict[str, Any], said: str) -> None:
 
 
 def test_failures_come_before_money() -> None:
-    engine = ledger(*(failed(NOW - number) for number in range(3)), *(request(NOW - number) for number in range(22)))
+    engine = ledger(*(failed(NOW - number) for number in range(6)), *(request(NOW - number) for number in range(44)))
     figures = msgspec.structs.replace(overview(engine, NOW), budgets=[cap(USD, USD)])
-    assert advice(figures, NOW).startswith("12% of the latest 25 requests failed")
+    assert advice(figures, NOW).startswith("12% of the latest 50 requests failed")
+
+
+def test_two_failures_of_a_quiet_hour_are_no_worry() -> None:
+    engine = ledger(*(failed(NOW - number) for number in range(2)), *(request(NOW - number) for number in range(23)))
+    figures = overview(engine, NOW)
+    assert (figures.times.over, figures.times.of, figures.times.many_fail) == ("1h", 25, False)
+    assert worry(figures, NOW) == ""
+
+
+def test_times_are_of_an_hour_where_it_had_enough() -> None:
+    quiet = ledger(*(request(NOW - number) for number in range(19)), request(NOW - 2 * HOUR))
+    assert (overview(quiet, NOW).times.over, overview(quiet, NOW).times.of) == ("24h", 20)
 
 
 def told(state: str) -> StoredAlert:

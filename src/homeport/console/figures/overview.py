@@ -28,6 +28,8 @@ _FAILED = ("failed",)
 _NEARLY = 0.9
 _MANY_FAIL = 0.05
 _FEW = 20
+_CHANCE = 5
+"""Fewer failures than so many are told as a figure, and not as something to look at first."""
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,12 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     p99: int | None = None
     ttft_p50: int | None = None
     ttft_p95: int | None = None
+
+    @property
+    def many_fail(self) -> bool:
+        """So many that it is no chance."""
+        failed = self.failed or 0.0
+        return self.of >= _FEW and failed > _MANY_FAIL and failed * self.of >= _CHANCE
 
 
 class OverviewFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +166,7 @@ def worry(figures: OverviewFigures, now: int, unusual: Unusuals | None = None) -
     for alert in figures.alerts:
         if alert.severity == Severity.CRITICAL and alert.at > now - HOUR and not _ended(alert, figures):
             return alert.summary
-    if figures.times.failed is not None and figures.times.of >= _FEW and figures.times.failed > _MANY_FAIL:
+    if figures.times.many_fail:
         return f"{figures.times.failed:.0%} of the latest {figures.times.of:,} requests failed: look at Requests."
     for standing in figures.budgets:
         if used(standing) >= _NEARLY:
