@@ -1,5 +1,6 @@
 """`make test` tells the totals of its two processes as pytest would of one."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_it():
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the tests of a process "a" and of a process "b" are; each has one that passes."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -q -p no:cacheprovider")
+    shutil.copy(Path(__file__).parents[1] / "pyproject.toml", tmp_path)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / f"test_{name}_good.py").write_text("def test_it(): pass")

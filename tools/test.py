@@ -36,8 +36,8 @@ _PROGRESS = re.compile(r"\[ *\d+%\]$")
 
 
 def start(name: str, options: list[str]) -> subprocess.Popen[str]:
-    kept = ("-p", "cacheprovider", "-o", f"cache_dir={LOGS / name}.cache")
-    command = (sys.executable, "-u", "-m", "pytest", *PARTS[name], *kept, *options)
+    kept = f"cache_dir={LOGS / name}.cache"
+    command = (sys.executable, "-u", "-m", "pytest", *PARTS[name], "-o", kept, *options)
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=subprocess.STDOUT, text=True, errors="replace")
 
