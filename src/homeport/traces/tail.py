@@ -1,8 +1,8 @@
 """Requests as they end, for whoever watches: read from the journal, which all processes of a state folder write.
 
 So the request path knows nothing of it, and it costs nothing while nobody watches. Each subscriber has a bounded queue;
-what does not fit is dropped and counted. No more is read than anybody can follow: a gateway that answers thousands of
-requests a second would spend a tenth of its time on telling of them. Of what is too much the latest is told.
+what does not fit is dropped and counted. A gateway that answers thousands of requests a second would spend a tenth of
+its time on telling of each, which nobody could follow: where more end than are read, the latest are told, and fewer.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ _MOST_WATCHERS = 64
 _MOST_WAITING = 2_000
 _READ_PER_S = 600
 """Requests that are read a second, for all watchers; as many as may wait for one are read at once after a pause."""
+_SAMPLED_PER_S = 60
+"""Of more than these so many: a list that is not whole is looked at for what is there, and more is no use."""
 
 
 class Watcher:
@@ -134,14 +136,14 @@ class Tail:
     async def _follow(self, reader: "JournalEnds") -> None:
         """Hand out what is new, for as long as somebody watches."""
         clock = asyncio.get_running_loop().time
-        allowed, looked_at = float(_MOST_WAITING), clock()
+        allowed, looked_at = float(_READ_PER_S), clock()
         try:
             while self._watchers:
                 events, passed = await asyncio.to_thread(reader.read, int(allowed))
                 self._hand_out(events, passed)
                 await asyncio.sleep(self._every_s)
                 now = clock()
-                allowed = min(_MOST_WAITING, allowed - len(events) + (now - looked_at) * _READ_PER_S)
+                allowed = min(_MOST_WAITING, allowed - len(events) + _more(len(events), passed, now - looked_at))
                 looked_at = now
         except OSError as error:
             logger.error("the journal cannot be followed: %s", error.strerror)
@@ -157,6 +159,12 @@ class Tail:
             watcher.pass_over(passed)
             for row in rows:
                 watcher.offer(row)
+
+
+def _more(read: int, passed: int, seconds: float) -> float:
+    """How many requests more may be read after so many seconds in which these were, and those were passed over."""
+    too_many = passed and read + passed > seconds * _READ_PER_S
+    return seconds * (_SAMPLED_PER_S if too_many else _READ_PER_S)
 
 
 class JournalEnds:
