@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
@@ -161,36 +161,35 @@ def _measured(
 
     with Traffic(house.url, options.rps), asyncio.Runner() as runner:
         running = house.gateway()
-        runner.run(_each(lambda: running, asked, cookie))  # what is held from the first look on is not there before
+        runner.run(_each(running, asked, cookie))  # what is held from the first look on is not there before
         for _ in range(options.rounds):
             note("cold", _elsewhere(house, asked, cookie))
-            note("warm", runner.run(_each(lambda: running, asked, cookie)))
+            note("warm", runner.run(_each(running, asked, cookie)))
         for _ in range(_FROM_DISK if house.kind == "sqlite" else 0):
             note("disk", _elsewhere(house, asked, cookie, forget=True))
     return found
 
 
 def _elsewhere(house: House, asked: Mapping[str, str], cookie: str, *, forget: bool = False) -> Mapping[str, Took]:
-    """Each page once, of a gateway of its own, in a process of its own."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_cold, house, asked, cookie, forget).result()
+    """Each page once, of a gateway of its own, in a process of its own that nothing else was done in."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__spec__.name])
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
+        return {name: pool.submit(_cold, house, path, cookie, forget).result() for name, path in asked.items()}
 
 
-def _cold(house: House, asked: Mapping[str, str], cookie: str, forget: bool) -> Mapping[str, Took]:
-    def gateway() -> Application:
+def _cold(house: House, path: str, cookie: str, forget: bool) -> Took:
+    async def first() -> Took:
+        await _ask(house.gateway(), "/account", cookie)  # which imports what pages are made of
         if forget:
             _forget(house.home)
-        return house.gateway()
+        return await _ask(house.gateway(), path, cookie)
 
-    async def all_of_them() -> Mapping[str, Took]:
-        await _ask(house.gateway(), "/account", cookie)  # which imports what pages are made of
-        return await _each(gateway, asked, cookie)
-
-    return asyncio.run(all_of_them())
+    return asyncio.run(first())
 
 
-async def _each(gateway: Callable[[], Application], asked: Mapping[str, str], cookie: str) -> Mapping[str, Took]:
-    return {name: await _ask(gateway(), path, cookie) for name, path in asked.items()}
+async def _each(app: Application, asked: Mapping[str, str], cookie: str) -> Mapping[str, Took]:
+    return {name: await _ask(app, path, cookie) for name, path in asked.items()}
 
 
 async def _ask(app: Application, path: str, cookie: str) -> Took:
