@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ import uvloop
 from sqlalchemy import Engine
 
 from homeport import bootstrap
-from homeport.api.server import Edge, listen_together, make_server, open_files, share_memory
+from homeport.api.server import Edge, collect_seldom, listen_together, make_server, open_files, share_memory
 from homeport.cli.context import Context
 from homeport.config.schema import ServerSettings, Settings
 from homeport.core.errors import ConfigError
@@ -27,12 +26,6 @@ Built = TypeVar("Built")
 Supervised = Annotated[
     bool, typer.Option("--supervised", help="Stop when standard input closes: the supervisor is gone.", hidden=True)
 ]
-
-_COLLECT_EVERY = (50_000, 2, 2)
-"""Objects between two collections of the youngest generation, and how many of those an older one waits for.
-
-With Python's own ten and ten, cycles that requests in progress held at such a moment would lie about for
-millions of requests."""
 
 
 def register(app: typer.Typer) -> None:
@@ -130,9 +123,7 @@ async def _serve(state: Context, sock: socket.socket, worker: int, supervised: b
         server.should_exit = True
         built.leave()
 
-    # What is here now stays; and a request makes no cycles worth looking for every 700 objects.
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_EVERY)
+    collect_seldom()
     async with built.background(), _told_to_stop(stop, supervised):
         await server.serve(sockets=[sock])
 
