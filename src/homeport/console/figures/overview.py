@@ -18,7 +18,7 @@ from homeport.storage.rollups import DAY, HOUR
 from homeport.storage.tables import requests
 from homeport.storage.unusual import Unusuals, headline
 
-LATEST = 5_000
+LATEST = 2_000
 """Times are of so many requests at most, the newest of the last hour: what people feel now, at a bounded price."""
 
 _HELD_NS = 60 * 1_000_000_000
@@ -61,7 +61,7 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 
 class OverviewFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
-    today, month: since midnight and since the first, in UTC.
+    today, month: since midnight, without quantiles of the cost of a query, and since the first; in UTC.
     tiers: the day's requests by the tier that answered.
     budgets: the tightest accounts, the most used first.
     month_budget: the tightest cap on all that is spent in a month; None where there is none.
@@ -97,7 +97,7 @@ class Overviews:
 def overview(engine: Engine, now: int, month: Spend | None = None, forecast: Forecast | None = None) -> OverviewFigures:
     """The figures at a time, in nanoseconds since the epoch; of the month those that are given."""
     today = now // DAY * DAY
-    day = breakdown(engine, by=("tier",), since_ns=today, until_ns=hour_end(now))
+    day = breakdown(engine, by=("tier",), since_ns=today, until_ns=hour_end(now), spread=False)
     tightest = sorted(standings(engine, now), key=lambda one: -used(one))
     return OverviewFigures(
         today=day.total,
