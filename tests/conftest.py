@@ -1,5 +1,6 @@
 """Settings that hold for every test, and the databases that tests are tried on."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from homeport.storage.db import open_database, sqlite_url, upgrade
 
 settings.register_profile("homeport", deadline=None, print_blob=True)
 settings.load_profile("homeport")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end, so nothing looks through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ def test_the_figures_are_those_of_the_reports() -> None:
     assert figures.today.cost == spend(engine, since_ns=NOW // (24 * HOUR) * 24 * HOUR)[0].cost == 4 * USD
     assert figures.month.cost == 9 * USD
     assert figures.forecast.expected >= figures.month.cost
+    assert figures.query.p50 == pytest.approx(USD, rel=0.016)
+    assert figures.query.p99 == figures.query.p50, "what was asked days ago does not count"
     assert [(row.group, row.requests) for row in figures.tiers] == [("mid", 3), ("local", 1)]
     assert figures.times.of == 4
 

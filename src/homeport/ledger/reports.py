@@ -97,16 +97,23 @@ class _Total:
 
 
 def spend(
-    engine: Engine, *, by: str | None = None, since_ns: int = 0, until_ns: int | None = None, only: Only | None = None
+    engine: Engine,
+    *,
+    by: str | None = None,
+    since_ns: int = 0,
+    until_ns: int | None = None,
+    only: Only | None = None,
+    spread: bool = True,
 ) -> Sequence[Spend]:
     """Totals from a time to just before another (nanoseconds since the epoch); one row when `by` is None.
 
     Args:
         by: one of `GROUPS`. The largest cost comes first; hours and days come in order.
         only: which requests; None for all.
+        spread: with quantiles and intervals of the cost of one query, which take most of the time.
     """
     names = () if by is None else (by,)
-    totals = _totals(engine, names, since_ns, until_ns, only)
+    totals = _totals(engine, names, since_ns, until_ns, only, spread=spread)
     if by is None:
         return [_spend("all", totals[()])]
     rows = list(_spends(by, {key[0]: total for key, total in totals.items()}))
@@ -142,7 +149,7 @@ def breakdown(
     Args:
         by: at least one, and none of them a time.
         width: "hour" or "day", for the same by time; "" for none.
-        spread: with quantiles and intervals of the cost of one query, which take most of the time.
+        spread: as of `spend`.
     """
     summed = all(GROUPS[name].summed for name in by)
     names = (*by, width) if width and summed else by
@@ -181,7 +188,7 @@ def series(
 
     Args:
         width: "hour" or "day".
-        spread: as of `breakdown`.
+        spread: as of `spend`.
     """
     names = (width,) if by is None else (width, by)
     found: dict[int, list[Spend]] = {}

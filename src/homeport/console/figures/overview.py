@@ -10,6 +10,7 @@ from homeport.core.budgets import ScopeKind, Window
 from homeport.core.told import Severity
 from homeport.ledger.forecast import Forecast, forecast_month
 from homeport.ledger.months import Month
+from homeport.ledger.query_cost import QueryCost
 from homeport.ledger.reports import Spend, breakdown, spend
 from homeport.storage.alert_figures import UNDELIVERED, AlertFigures
 from homeport.storage.alerts import StoredAlert, list_alerts
@@ -70,6 +71,7 @@ class OverviewFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     today: Spend
     month: Spend
+    query: QueryCost
     forecast: Forecast
     times: Times
     tiers: Sequence[Spend]
@@ -78,31 +80,49 @@ class OverviewFigures(msgspec.Struct, frozen=True, kw_only=True):
     alerts: Sequence[StoredAlert]
 
 
+class Lasting(msgspec.Struct, frozen=True, kw_only=True):
+    """What takes longest and changes least, as of a time in nanoseconds since the epoch."""
+
+    at: int
+    month: Spend
+    query: QueryCost
+    forecast: Forecast
+
+
 class Overviews:
-    """Works the figures out. Those of the month, which take longest and change least, are held for a minute."""
+    """Works the figures out. Those that last are held for a minute."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._month: tuple[int, Spend, Forecast] | None = None
+        self._held: Lasting | None = None
 
     def at(self, now: int) -> OverviewFigures:
         """The figures at a time, in nanoseconds since the epoch."""
-        held = self._month
-        if held is None or not 0 <= now - held[0] < _HELD_NS:
-            (month,) = spend(self._engine, since_ns=Month.at(now).start_ns, until_ns=hour_end(now))
-            held = self._month = now, month, forecast_month(self._engine, now)
-        return overview(self._engine, now, held[1], held[2])
+        held = self._held
+        if held is None or not 0 <= now - held.at < _HELD_NS:
+            held = self._held = lasting(self._engine, now)
+        return overview(self._engine, now, held)
 
 
-def overview(engine: Engine, now: int, month: Spend | None = None, forecast: Forecast | None = None) -> OverviewFigures:
-    """The figures at a time, in nanoseconds since the epoch; of the month those that are given."""
+def lasting(engine: Engine, now: int) -> Lasting:
+    """The month so far, what a query cost lately, and what the month will come to."""
+    end = hour_end(now)
+    (month,) = spend(engine, since_ns=Month.at(now).start_ns, until_ns=end, spread=False)
+    (day,) = spend(engine, since_ns=end - DAY, until_ns=end)
+    return Lasting(at=now, month=month, query=day.query, forecast=forecast_month(engine, now))
+
+
+def overview(engine: Engine, now: int, held: Lasting | None = None) -> OverviewFigures:
+    """The figures at a time, in nanoseconds since the epoch; those that last as they are given."""
     today = now // DAY * DAY
+    held = held or lasting(engine, now)
     day = breakdown(engine, by=("tier",), since_ns=today, until_ns=hour_end(now), spread=False)
     tightest = sorted(standings(engine, now), key=lambda one: -used(one))
     return OverviewFigures(
         today=day.total,
-        month=month or spend(engine, since_ns=Month.at(now).start_ns, until_ns=hour_end(now))[0],
-        forecast=forecast or forecast_month(engine, now),
+        month=held.month,
+        query=held.query,
+        forecast=held.forecast,
         times=recent_times(engine, now),
         tiers=[row for row in day.groups["tier"] if row.group],
         budgets=tightest[:_BUDGETS],
