@@ -54,6 +54,7 @@ def _tar(members: dict[str, bytes]) -> bytes:
 PICKLES = {
     **{f"protocol {number}": pickle.dumps(_Runs(), protocol=number) for number in range(6)},
     "plain values": pickle.dumps({"a": [1, 2]}, protocol=4),
+    "after a text with an escape that there is not": b"S'\\ '\ncos\nsystem\n(R.",
     "in a zip, as PyTorch writes it": _zip({"archive/data.pkl": pickle.dumps(_Runs()), "archive/data/0": bytes(99)}),
     "in a tar": _tar({"model.pkl": pickle.dumps(_Runs())}),
 }

@@ -2,6 +2,7 @@
 
 import io
 import pickletools
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -147,8 +148,10 @@ def _is_pickle(start: bytes) -> bool:
         return True
     found: set[str] = set()
     try:
-        for opcode, _, _ in pickletools.genops(io.BytesIO(start)):
-            found.add(opcode.name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of escapes in a text that may be no pickle at all
+            for opcode, _, _ in pickletools.genops(io.BytesIO(start)):
+                found.add(opcode.name)
     except (ValueError, IndexError, OverflowError, EOFError):
         return False
     return bool(found & _CALLS)
