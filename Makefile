@@ -56,7 +56,7 @@ bench-ledger: .venv/dev ## Reports over a million rows, ingestion, the request p
 bench-requests: .venv/dev ## Finding requests among a million, on SQLite and on PostgreSQL (10 minutes).
 	@exec $(BIN)/python -m bench.requests $(ARGS)
 
-bench-console: .venv/dev ## How long the console's pages take with a million requests stored (30 minutes).
+bench-console: .venv/dev ## How long the console's pages take with a million requests stored (20 minutes).
 	@exec $(BIN)/python -m bench.console $(ARGS)
 
 bench-overspend: .venv/dev ## 50 seeded runs against one cap on SQLite and on PostgreSQL: is any over? (45 minutes)

@@ -12,20 +12,25 @@ how long it takes where no page of the file is in memory.
 
 import argparse
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from rich.console import Console as Terminal
 from rich.table import Table
 from sqlalchemy import Engine
+from tests.fakes.wire import Caller
 
 from bench import results
-from bench.console_asked import House, Took, cold, each
 from bench.console_house import Traffic, fill
 from bench.console_pages import pages, places
 from bench.machine import describe
@@ -33,8 +38,11 @@ from bench.postgres_server import PostgresServer
 from bench.targets import Target, all_met, judge, number
 from homeport import bootstrap
 from homeport.api.auth import read_pepper
+from homeport.api.server import collect_seldom
 from homeport.bootstrap.console import user_registry
+from homeport.config.file import ConfigFile
 from homeport.config.home import Home
+from homeport.config.load import Environment
 from homeport.config.schema import Settings
 from homeport.console.sessions import Lifetime, Sessions
 from homeport.core.audit import Actor, Origin
@@ -54,6 +62,38 @@ tiers:
 routing: {policy: complexity}
 cache: {exact: true}
 """
+
+Application = Any
+
+
+class Took(msgspec.Struct, frozen=True):
+    """One answer: milliseconds until its last byte, and of CPU time."""
+
+    wall: float
+    cpu: float
+
+
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """A database, and the state folder of the gateways over it."""
+
+    kind: str
+    url: str
+    root: str
+
+    @property
+    def home(self) -> Home:
+        return Home(Path(self.root))
+
+    @property
+    def file(self) -> ConfigFile:
+        home = self.home
+        return ConfigFile(Environment(home=home.root, variables={}), home.config, home.adopted)
+
+    def gateway(self) -> Application:
+        file = self.file
+        app = bootstrap.build_gateway(file.read(), self.home, file, 1).app
+        collect_seldom()  # as a gateway process does before it serves
+        return app
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -124,13 +164,54 @@ def _measured(
 
     with Traffic(house.url, options.rps), asyncio.Runner() as runner:
         running = house.gateway()
-        runner.run(each(lambda: running, asked, cookie))  # what is held from the first look on is not there before
+        runner.run(_each(lambda: running, asked, cookie))  # what is held from the first look on is not there before
         for _ in range(options.rounds):
-            note("cold", cold(house, asked, cookie))
-            note("warm", runner.run(each(lambda: running, asked, cookie)))
+            note("cold", _elsewhere(house, asked, cookie))
+            note("warm", runner.run(_each(lambda: running, asked, cookie)))
         for _ in range(_FROM_DISK if house.kind == "sqlite" else 0):
-            note("disk", cold(house, asked, cookie, forget=True))
+            note("disk", _elsewhere(house, asked, cookie, forget=True))
     return found
+
+
+def _elsewhere(house: House, asked: Mapping[str, str], cookie: str, *, forget: bool = False) -> Mapping[str, Took]:
+    """Each page once, of a gateway of its own, in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_cold, house, asked, cookie, forget).result()
+
+
+def _cold(house: House, asked: Mapping[str, str], cookie: str, forget: bool) -> Mapping[str, Took]:
+    def gateway() -> Application:
+        if forget:
+            _forget(house.home)
+        return house.gateway()
+
+    async def all_of_them() -> Mapping[str, Took]:
+        await _ask(house.gateway(), "/account", cookie)  # which imports what pages are made of
+        return await _each(gateway, asked, cookie)
+
+    return asyncio.run(all_of_them())
+
+
+async def _each(gateway: Callable[[], Application], asked: Mapping[str, str], cookie: str) -> Mapping[str, Took]:
+    return {name: await _ask(gateway(), path, cookie) for name, path in asked.items()}
+
+
+async def _ask(app: Application, path: str, cookie: str) -> Took:
+    caller = Caller(f"/console{path}", method="GET", headers=[("host", "127.0.0.1:8080"), ("cookie", cookie)])
+    begun, cpu = time.perf_counter(), time.process_time()
+    await caller.call(app)
+    took = Took((time.perf_counter() - begun) * 1e3, (time.process_time() - cpu) * 1e3)
+    assert caller.status == 200, f"{path}: {caller.status}"
+    return took
+
+
+def _forget(home: Home) -> None:
+    """Let the system drop what it has of the database in memory."""
+    for path in (home.database, home.database.with_name(f"{home.database.name}-wal")):
+        if path.exists():
+            with path.open("rb") as file:
+                os.fdatasync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def figures_of(found: Mapping[str, Mapping[str, Sequence[Took]]]) -> dict[str, float]:

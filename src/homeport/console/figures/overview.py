@@ -80,8 +80,8 @@ class OverviewFigures(msgspec.Struct, frozen=True, kw_only=True):
     alerts: Sequence[StoredAlert]
 
 
-class Lasting(msgspec.Struct, frozen=True, kw_only=True):
-    """What takes longest and changes least, as of a time in nanoseconds since the epoch."""
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What takes longest to work out and changes least, as of a time in nanoseconds since the epoch."""
 
     at: int
     month: Spend
@@ -90,32 +90,32 @@ class Lasting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overviews:
-    """Works the figures out. Those that last are held for a minute."""
+    """Works the figures out. Those that change least are held for a minute."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._held: Lasting | None = None
+        self._held: Held | None = None
 
     def at(self, now: int) -> OverviewFigures:
         """The figures at a time, in nanoseconds since the epoch."""
         held = self._held
         if held is None or not 0 <= now - held.at < _HELD_NS:
-            held = self._held = lasting(self._engine, now)
+            held = self._held = hold(self._engine, now)
         return overview(self._engine, now, held)
 
 
-def lasting(engine: Engine, now: int) -> Lasting:
+def hold(engine: Engine, now: int) -> Held:
     """The month so far, what a query cost lately, and what the month will come to."""
     end = hour_end(now)
     (month,) = spend(engine, since_ns=Month.at(now).start_ns, until_ns=end, spread=False)
     (day,) = spend(engine, since_ns=end - DAY, until_ns=end)
-    return Lasting(at=now, month=month, query=day.query, forecast=forecast_month(engine, now))
+    return Held(at=now, month=month, query=day.query, forecast=forecast_month(engine, now))
 
 
-def overview(engine: Engine, now: int, held: Lasting | None = None) -> OverviewFigures:
-    """The figures at a time, in nanoseconds since the epoch; those that last as they are given."""
+def overview(engine: Engine, now: int, held: Held | None = None) -> OverviewFigures:
+    """The figures at a time, in nanoseconds since the epoch; those that are held as they are given."""
     today = now // DAY * DAY
-    held = held or lasting(engine, now)
+    held = held or hold(engine, now)
     day = breakdown(engine, by=("tier",), since_ns=today, until_ns=hour_end(now), spread=False)
     tightest = sorted(standings(engine, now), key=lambda one: -used(one))
     return OverviewFigures(
