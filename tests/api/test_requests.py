@@ -42,6 +42,7 @@ class Office:
     def __init__(self, folder: Path) -> None:
         engine = open_database(sqlite_url(folder / "homeport.db"))
         metadata.create_all(engine)
+        self.engine = engine
         add(
             engine,
             *(request(NOW + number, cost=number * 1_000_000, target="ab"[number % 2]) for number in range(6)),
@@ -299,7 +300,7 @@ async def test_a_path_that_is_not_there(office: Office) -> None:
 
 
 async def test_what_was_said_is_forgotten(office: Office) -> None:
-    actions = ContentActions(office.bodies, office.index)
+    actions = ContentActions(office.bodies, office.index, office.engine)
     office.bodies.put(chat("r7", prompt="same words"))
     office.index.add([Text(request_id="r7", at=NOW, text="same words")])
     assert actions.actions(["requests", "r7"]) == actions.actions(["requests", "", "content"]) == {}

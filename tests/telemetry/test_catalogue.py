@@ -11,6 +11,7 @@ from homeport.core.types import Attempt
 from homeport.ledger.slo import ALERT_RULES, BURN_WINDOWS
 from homeport.storage.alert_figures import AlertFigures, Delivered, Raised
 from homeport.storage.budget_figures import BudgetFigure, BudgetFigures
+from homeport.storage.score_figures import MetricFigure, QualityFigures, SampleFigure
 from homeport.storage.standings import Standings
 from homeport.telemetry.catalogue import METRICS, Kind, MetricFacts, most_series
 from homeport.telemetry.metrics import Metrics
@@ -24,6 +25,17 @@ ALERTS = AlertFigures(
     raised=(Raised(kind="budget.exceeded", severity="critical", count=2),),
     deliveries=(Delivered(webhook="pager", state="failed", count=1),),
 )
+QUALITY = QualityFigures(
+    stale_at=1,
+    metrics=(
+        MetricFigure(
+            tier="t", target="m", metric="format", version=1, outputs=2, judged=2, failed=1, mean=0.5, deviation=0.7
+        ),
+    ),
+    samples=(
+        SampleFigure(tier="t", target="m", outputs=2, kept=2, low=1, broken=0, for_judge=1, for_human=0),
+    ),
+)
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
 
 
@@ -35,6 +47,7 @@ def full_page() -> dict[str, Metric]:
         lambda: TraceFigures(sent=1),
         lambda: state(noticed()),
         lambda: ALERTS,
+        lambda: QUALITY,
     )
     families = text_string_to_metric_families(metrics.page().decode())
     return {family.name: family for family in families if not family.name.endswith("_created")}

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
+from sqlalchemy import Engine
 
 from homeport.api.admin import Action, Answer, off_the_loop
 from homeport.core.errors import NotFound
 from homeport.storage.bodies import BodyStore
+from homeport.storage.scores import forget_scores
 from homeport.storage.words import WordIndex
 
 
@@ -21,9 +23,10 @@ class Forgotten(Struct, frozen=True, kw_only=True):
 class ContentActions:
     """`Resource` of that path."""
 
-    def __init__(self, bodies: BodyStore, index: WordIndex) -> None:
+    def __init__(self, bodies: BodyStore, index: WordIndex, engine: Engine) -> None:
         self._bodies = bodies
         self._index = index
+        self._engine = engine
 
     def actions(self, parts: Sequence[str]) -> Mapping[str, Action]:
         match parts:
@@ -32,12 +35,12 @@ class ContentActions:
         return {}
 
     async def _forget(self, request_id: str) -> Answer:
-        await off_the_loop(partial(forget, self._bodies, self._index, request_id))
+        await off_the_loop(partial(forget, self._bodies, self._index, self._engine, request_id))
         return 200, Forgotten(id=request_id, forgotten=True)
 
 
-def forget(bodies: BodyStore, index: WordIndex, request_id: str) -> None:
-    """Forget what was said in a request, and its words.
+def forget(bodies: BodyStore, index: WordIndex, engine: Engine, request_id: str) -> None:
+    """Forget what was said in a request, its words, and what its answer scored.
 
     Raises:
         NotFound: content_unknown; nothing was kept of it.
@@ -50,3 +53,4 @@ def forget(bodies: BodyStore, index: WordIndex, request_id: str) -> None:
             hint="homeport trace search finds those of which something was; each state folder has its own",
         )
     index.remove([request_id])
+    forget_scores(engine, [request_id])

@@ -74,6 +74,7 @@ _PARTS = {
     ),
     "bootstrap.reload": ("Reloader",),
     "bootstrap.retention": ("watch_retention",),
+    "bootstrap.scoring": ("try_evaluation", "watch_scoring"),
     "bootstrap.signals": ("watch_signals",),
     "bootstrap.signatures": (
         "sign_stored",

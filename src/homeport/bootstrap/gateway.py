@@ -49,6 +49,7 @@ from homeport.storage.budget_figures import BudgetFigures
 from homeport.storage.files import FileStore, Quota
 from homeport.storage.presence import Presence
 from homeport.storage.published import read_published
+from homeport.storage.score_figures import QualityFigures
 from homeport.storage.standings import read_standings
 from homeport.storage.unusual import read_unusual
 from homeport.telemetry.metrics import Metrics
@@ -90,6 +91,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
         lambda: read_published(home.traces, TraceFigures, clock.wall_ns()),
         lambda: read_unusual(home.unusual, clock.wall_ns()),
         lambda: read_published(home.alerts, AlertFigures, clock.wall_ns()),
+        lambda: read_published(home.quality, QualityFigures, clock.wall_ns()),
     )
     path = RequestPath(settings, home, keys, metrics, engine)
     lasting = Lasting(attempts=Attempts(clock.monotonic_ns), skin=Skin(), given=Given(home.orders, clock.wall_ns))
@@ -183,7 +185,7 @@ class _House(msgspec.Struct, frozen=True, kw_only=True):
             wall_ns=self.clock.wall_ns,
         )
         store = request_store(settings, self.home, self.engine, self.tail)
-        beside = (caching, ContentActions(store.bodies, word_index(self.home, self.engine)))
+        beside = (caching, ContentActions(store.bodies, word_index(self.home, self.engine), self.engine))
         states = self.path.target_states
         admin = build_admin(settings, self.home, self.engine, self.keys, self.clock, states, reload, beside)
         uploads = Files(self.keys, files, file_bounds(settings.batch), self.clock.wall_ns, self.path.classes)

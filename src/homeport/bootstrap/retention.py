@@ -23,11 +23,18 @@ async def watch_retention(settings: Settings, home: Home, engine: Engine, stop: 
     """Remove what nothing needs any more, until told to stop."""
     kept = settings.cache
     bounds = Bounds(entries=kept.max_entries, bytes=kept.max_bytes, tenant_percent=kept.tenant_percent)
-    old, answers = Retention(engine, settings.alerts.keep_days * _DAY_NS), CacheRetention(engine, bounds)
+    scores = settings.evaluation
+    old = Retention(
+        engine,
+        settings.alerts.keep_days * _DAY_NS,
+        keep_scores_ns=scores.keep_days * _DAY_NS,
+        keep_hours_ns=scores.keep_hours_days * _DAY_NS,
+    )
+    answers = CacheRetention(engine, bounds)
     changes = AuditRetention(engine, _terms(settings.console))
     words = request_indexer(settings, home, engine)
     clock = SystemClock()
-    failure = "old accounts and alerts could not be removed"
+    failure = "old accounts, alerts and scores could not be removed"
     await asyncio.gather(
         repeat(old.tidy, clock, stop, every_s=retention.EVERY_S, failure=failure),
         repeat(answers.tidy, clock, stop, every_s=cached.EVERY_S, failure="the cache could not be tidied"),

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "cost": "cost",
     "cost-change": "cost_change",
     "feedback": "feedback",
+    "quality": "quality",
     "inspect": "inspect",
     "prices": "prices",
     "forecast": "forecast",

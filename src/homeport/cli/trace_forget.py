@@ -26,7 +26,7 @@ def forget(
     """
     state: Context = context.obj
     engine = bootstrap.open_storage(state.settings, state.home)
-    forget_content(body_store(state.settings, state.home), bootstrap.word_index(state.home, engine), request)
+    forget_content(body_store(state.settings, state.home), bootstrap.word_index(state.home, engine), engine, request)
     state.note("requests.remove", request)
     if json:
         state.print_json({"id": request, "forgotten": True})

@@ -213,6 +213,11 @@ class Home:
         return self.run / "slo.json"
 
     @property
+    def quality(self) -> Path:
+        """What outputs scored in the last hour, as the jobs worker counted last."""
+        return self.run / "quality.json"
+
+    @property
     def alerts(self) -> Path:
         """How many alerts there were in the last day and whether they arrived, as the jobs worker counted last."""
         return self.run / "alerts.json"

@@ -17,6 +17,7 @@ from homeport.config.cache import CacheSettings
 from homeport.config.capture import CaptureSettings
 from homeport.config.cascade import CascadeSettings
 from homeport.config.console import ConsoleSettings
+from homeport.config.evaluation import EvaluationSettings
 from homeport.config.fields import (
     ApiKey,
     DatabaseUrl,
@@ -328,6 +329,9 @@ class Settings(Section):
     )
     privacy: PrivacySettings = Field(default_factory=PrivacySettings, description="What may leave, and what may not.")
     capture: CaptureSettings = Field(default_factory=CaptureSettings, description="Which requests are kept whole.")
+    evaluation: EvaluationSettings = Field(
+        default_factory=EvaluationSettings, description="What is measured of every output."
+    )
     cache: CacheSettings = Field(default_factory=CacheSettings, description="Which answers are given again.")
     console: ConsoleSettings = Field(default_factory=ConsoleSettings, description="The pages at /console.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")

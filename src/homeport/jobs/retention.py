@@ -6,6 +6,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from homeport.storage.retention import BATCH, prune_accounts, prune_alerts
+from homeport.storage.scores import prune_score_hours, prune_scores
 
 logger = logging.getLogger(__name__)
 
@@ -14,16 +15,27 @@ _MOST_BATCHES = 20
 
 
 class Retention:
-    """Removes ended accounts and old alerts.
+    """Removes ended accounts, old alerts and old scores.
 
     Args:
         keep_alerts_ns: how long an alert is kept, in nanoseconds.
+        keep_scores_ns, keep_hours_ns: the same of what single outputs scored, and of the sums of hours; None: for ever.
         batch: rows of one transaction; a pass has twenty of each kind, at most.
     """
 
-    def __init__(self, engine: Engine, keep_alerts_ns: int, batch: int = BATCH) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        keep_alerts_ns: int,
+        batch: int = BATCH,
+        *,
+        keep_scores_ns: int | None = None,
+        keep_hours_ns: int | None = None,
+    ) -> None:
         self._engine = engine
         self._keep_alerts_ns = keep_alerts_ns
+        self._keep_scores_ns = keep_scores_ns
+        self._keep_hours_ns = keep_hours_ns
         self._batch = batch
 
     def tidy(self, now: int) -> int:
@@ -33,7 +45,16 @@ class Retention:
         alerts = self._repeated(lambda: prune_alerts(self._engine, before, now, self._batch))
         if accounts or alerts:
             logger.info("%d accounts of budgets that had ended were removed, and %d old alerts", accounts, alerts)
-        return accounts + alerts
+        return accounts + alerts + self._scores(now)
+
+    def _scores(self, now: int) -> int:
+        removed = 0
+        if self._keep_scores_ns is not None:
+            before = now - self._keep_scores_ns
+            removed += self._repeated(lambda: prune_scores(self._engine, before, self._batch))
+        if self._keep_hours_ns is not None:
+            removed += prune_score_hours(self._engine, now - self._keep_hours_ns)
+        return removed
 
     def _repeated(self, prune: Callable[[], int]) -> int:
         total = 0

@@ -81,9 +81,13 @@ def _is_bounded(inference: Inference) -> bool:
 
 
 def _is_refusal(answer: Answer) -> bool:
-    begins = answer.text[:_BEGINNING].replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    refuses = _REFUSES.match(begins) is not None or _AS_AN_AI.match(begins) is not None
-    return answer.finish == "content_filter" or (refuses and not answer.tool_calls)
+    return answer.finish == "content_filter" or (refuses(answer.text) and not answer.tool_calls)
+
+
+def refuses(text: str) -> bool:
+    """Whether a text begins as English refusals do."""
+    begins = text[:_BEGINNING].replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return _REFUSES.match(begins) is not None or _AS_AN_AI.match(begins) is not None
 
 
 def _is_no_json(answer: Answer) -> bool:

@@ -21,5 +21,8 @@ MOST_KINDS = 32
 MOST_ALERTS = 100
 """Kinds of alerts with their severities, and webhooks with their states."""
 
+MOST_QUALITY = 1_000
+"""Routes with their metrics."""
+
 MOST_OBJECTIVES = 300
 """Pairs of objective and indicator: a configuration has at most 100 objectives."""

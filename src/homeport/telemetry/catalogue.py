@@ -16,6 +16,7 @@ from homeport.telemetry.bounds import (
     MOST_KINDS,
     MOST_MODELS,
     MOST_OBJECTIVES,
+    MOST_QUALITY,
     MOST_REQUESTS,
     MOST_UPSTREAMS,
 )
@@ -71,6 +72,8 @@ def _times(name: str, *labels: str, most: int = 1) -> MetricFacts:
 
 _OF_MODEL = ("tier", "model")
 _OF_OBJECTIVE = ("objective", "indicator")
+_OF_QUALITY = (*_OF_MODEL, "metric")
+_SAMPLED = 5
 _BURN_WINDOWS, _SEVERITIES, _RESULTS, _TOKEN_TYPES, _TRACED = 5, 2, 2, 4, 3
 
 OF_PROCESS: tuple[MetricFacts, ...] = (
@@ -118,6 +121,11 @@ OF_ALL: tuple[MetricFacts, ...] = (
     _gauge("homeport_unusual_judged"),
     _counter("homeport_traced_requests_total", "result", most=_TRACED),
     _gauge("homeport_traced_requests_waiting"),
+    _gauge("homeport_quality_value", *_OF_QUALITY, most=MOST_QUALITY),
+    _gauge("homeport_quality_failed_ratio", *_OF_QUALITY, most=MOST_QUALITY),
+    _gauge("homeport_quality_outputs", *_OF_MODEL, most=MOST_MODELS),
+    _gauge("homeport_quality_outputs_of", *_OF_MODEL, "state", most=MOST_MODELS * _SAMPLED),
+    _gauge("homeport_quality_waiting"),
     _gauge("homeport_slo_computed_timestamp_seconds"),
     _gauge("homeport_slo_target_ratio", *_OF_OBJECTIVE, most=MOST_OBJECTIVES),
     _gauge("homeport_slo_ratio", *_OF_OBJECTIVE, most=MOST_OBJECTIVES),

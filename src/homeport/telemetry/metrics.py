@@ -19,6 +19,7 @@ from homeport.core.errors import BudgetExceeded
 from homeport.core.events import RequestFinished
 from homeport.storage.alert_figures import AlertFigures
 from homeport.storage.budget_figures import MOST_FIGURES, BudgetFigures
+from homeport.storage.score_figures import QualityFigures
 from homeport.storage.standings import Standings
 from homeport.storage.unusual import Unusuals
 from homeport.telemetry.alerts import AlertGauges
@@ -27,6 +28,7 @@ from homeport.telemetry.bounds import MOST_CODES, MOST_KINDS, MOST_UPSTREAMS
 from homeport.telemetry.budgets import BudgetGauges
 from homeport.telemetry.cache import CacheMeter
 from homeport.telemetry.gates import GateGauges
+from homeport.telemetry.quality import QualityGauges
 from homeport.telemetry.slo import SloGauges
 from homeport.telemetry.tally import RequestTally
 from homeport.telemetry.trace_gauges import TraceGauges
@@ -45,6 +47,7 @@ class Metrics:
         standings, budgets: how the objectives and the budgets stand, if the jobs worker said so.
         traces: what became of the spans of requests, the same.
         unusual, alerts: what is not as usual, and the alerts of the last day, the same.
+        quality: what outputs scored, the same.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Metrics:
         traces: Callable[[], TraceFigures | None] = lambda: None,
         unusual: Callable[[], Unusuals | None] = lambda: None,
         alerts: Callable[[], AlertFigures | None] = lambda: None,
+        quality: Callable[[], QualityFigures | None] = lambda: None,
     ) -> None:
         registry = self._registry = CollectorRegistry()
         self._of_all_processes = (
@@ -62,6 +66,7 @@ class Metrics:
             TraceGauges(traces),
             UnusualGauges(unusual),
             AlertGauges(alerts),
+            QualityGauges(quality),
         )
         self._place: tuple[Path, int, Callable[[], int]] | None = None
         self._tally = RequestTally()

@@ -1,0 +1,127 @@
+"""What outputs scored lately, from the sums of hours; and how the jobs worker leaves it for the gateways."""
+
+import math
+
+import msgspec
+from sqlalchemy import Engine, Float, cast, func, select
+
+from homeport.storage.rollups import HOUR
+from homeport.storage.score_tables import sample_hours, score_hours
+
+
+class MetricFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric on one route: a tier and the public name of a model.
+
+    Attributes:
+        outputs: that have a score; `judged` of them passed or failed.
+        mean, deviation: of the values, in the metric's unit; the deviation is that of a sample, 0 for fewer than two.
+    """
+
+    tier: str
+    target: str
+    metric: str
+    version: int
+    outputs: int
+    judged: int
+    failed: int
+    mean: float
+    deviation: float
+
+    @property
+    def failed_share(self) -> float | None:
+        """Of the judged; None where none was."""
+        return self.failed / self.judged if self.judged else None
+
+
+class SampleFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """How many outputs of a route there were, and what was done with them; see `sample_hours`."""
+
+    tier: str
+    target: str
+    outputs: int
+    kept: int
+    low: int
+    broken: int
+    for_judge: int
+    for_human: int
+
+
+class QualityFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Past `stale_at`, in nanoseconds since the epoch, nothing of it is to be believed.
+
+    Attributes:
+        waiting: rows of the ledger that were not looked at yet.
+    """
+
+    stale_at: int
+    waiting: int = 0
+    metrics: tuple[MetricFigure, ...] = ()
+    samples: tuple[SampleFigure, ...] = ()
+
+
+def metric_figures(engine: Engine, since: int, until: int, most: int = 1_000) -> tuple[MetricFigure, ...]:
+    """Every metric of every route in the hours that began in a span of time; those with most outputs first.
+
+    Args:
+        since, until: nanoseconds since the epoch.
+        most: rows at most.
+    """
+    place = [score_hours.c[name] for name in ("tier", "target", "metric", "version")]
+    sums = [func.sum(score_hours.c[name]).label(name) for name in ("outputs", "judged", "failed", "total", "squares")]
+    query = (
+        select(*place, *sums)
+        .where(score_hours.c.start >= since // HOUR * HOUR, score_hours.c.start < until)
+        .group_by(*place)
+        .order_by(func.sum(score_hours.c.outputs).desc(), *place)
+        .limit(most)
+    )
+    with engine.connect() as connection:
+        return tuple(_figure(*row) for row in connection.execute(query))
+
+
+def sample_figures(engine: Engine, since: int, until: int, most: int = 128) -> tuple[SampleFigure, ...]:
+    """Every route in the hours that began in a span of time; as `metric_figures`."""
+    place = [sample_hours.c[name] for name in ("tier", "target")]
+    names = ("outputs", "kept", "low", "broken", "for_judge", "for_human")
+    query = (
+        select(*place, *(func.sum(sample_hours.c[name]).label(name) for name in names))
+        .where(sample_hours.c.start >= since // HOUR * HOUR, sample_hours.c.start < until)
+        .group_by(*place)
+        .order_by(func.sum(sample_hours.c.outputs).desc(), *place)
+        .limit(most)
+    )
+    with engine.connect() as connection:
+        return tuple(
+            SampleFigure(tier=row.tier, target=row.target, **{name: int(row._mapping[name]) for name in names})
+            for row in connection.execute(query)
+        )
+
+
+def low_share(engine: Engine, since: int, until: int, least: int) -> float | None:
+    """How many of the outputs that were read are low, in the hours that began in a span of time.
+
+    None where fewer than `least` were read.
+    """
+    sums = (cast(func.coalesce(func.sum(sample_hours.c[name]), 0), Float) for name in ("kept", "low"))
+    query = select(*sums).where(sample_hours.c.start >= since // HOUR * HOUR, sample_hours.c.start < until)
+    with engine.connect() as connection:
+        kept, low = connection.execute(query).one()
+    return low / kept if kept >= least else None
+
+
+def _figure(
+    tier: str, target: str, metric: str, version: int, outputs: int, judged: int, failed: int, total: float, squares: float
+) -> MetricFigure:
+    count, mean = int(outputs), total / outputs
+    variance = max(0.0, squares - total * mean) / (count - 1) if count > 1 else 0.0
+    return MetricFigure(
+        tier=tier,
+        target=target,
+        metric=metric,
+        version=version,
+        outputs=count,
+        judged=int(judged),
+        failed=int(failed),
+        mean=mean,
+        deviation=math.sqrt(variance),
+    )
