@@ -49,11 +49,15 @@ class ProcessReferee:
         child.communicate()
 
     def _ask(self, asked: Asked, what: str) -> Ruling:
+        try:
+            question = msgspec.json.encode(asked) + b"\n"
+        except RecursionError:
+            return Ruling(False, "it is nested too deep")
         child = self._child = self._child or _start()
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            child.stdin.write(msgspec.json.encode(asked) + b"\n")
+            child.stdin.write(question)
             child.stdin.flush()
             said = _line(child, self._seconds)
         except BrokenPipeError:

@@ -7,6 +7,7 @@ import re
 import resource
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # it has no types
@@ -17,6 +18,8 @@ from homeport.evaluation.checks import READY, Asked, Ruling
 
 _MEMORY_BYTES = 1 << 30
 _MAX_LINE = 64 << 20
+_SCHEMAS = 32
+"""That are kept ready: answers are often asked for by the same one, and to check it takes longer than the answer."""
 
 
 def rule(asked: Asked) -> Ruling:
@@ -31,11 +34,8 @@ def rule(asked: Asked) -> Ruling:
 
 
 def _follows(schema: Mapping[str, Any], value: Any) -> Ruling:
-    kind = jsonschema.Draft202012Validator
     try:
-        kind.check_schema(schema)
-        # A registry of our own: the default one fetches what a `$ref` names.
-        error = next(kind(schema, registry=referencing.Registry()).iter_errors(value), None)
+        error = next(_validator(msgspec.json.encode(schema)).iter_errors(value), None)
     except (jsonschema.SchemaError, re.error, RecursionError):
         return Ruling(False, "the schema is no JSON schema", broken=True)
     except referencing.exceptions.Unresolvable:
@@ -46,13 +46,29 @@ def _follows(schema: Mapping[str, Any], value: Any) -> Ruling:
     return Ruling(False, f"it does not follow the schema: {error.validator} at {ascii(error.json_path)[1:-1]}"[:200])
 
 
+@lru_cache(maxsize=_SCHEMAS)
+def _validator(schema: bytes) -> Any:
+    """What checks values against a schema. Raises as `check_schema` does."""
+    kind, read = jsonschema.Draft202012Validator, msgspec.json.decode(schema)
+    kind.check_schema(read)
+    # A registry of our own: the default one fetches what a `$ref` names.
+    return kind(read, registry=referencing.Registry())
+
+
+def _ruling(line: bytes) -> Ruling:
+    try:
+        return rule(msgspec.json.decode(line, type=Asked))
+    except RecursionError:
+        return Ruling(False, "it is nested too deep")
+
+
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     answers = sys.stdout.buffer
     answers.write(READY)
     answers.flush()
     while line := sys.stdin.buffer.readline(_MAX_LINE):
-        answers.write(msgspec.json.encode(rule(msgspec.json.decode(line, type=Asked))) + b"\n")
+        answers.write(msgspec.json.encode(_ruling(line)) + b"\n")
         answers.flush()
 
 

@@ -92,10 +92,8 @@ def probabilities(shares: Shares, *, low: bool, low_share: float | None) -> Prob
         low: it is one of those that are drawn more often.
         low_share: how many of the outputs before were low; None while too few are known: then all are drawn alike.
     """
-    return Probabilities(
-        judge=_probability(shares, shares.judge, low=low, low_share=low_share),
-        human=_probability(shares, shares.human, low=low, low_share=low_share),
-    )
+    judge, human = (_probability(shares, share, low=low, low_share=low_share) for share in (shares.judge, shares.human))
+    return Probabilities(judge=judge, human=min(human, judge))  # whatever was rounded
 
 
 def decide(key: bytes, identity: str, score: float | None, shares: Shares, low_share: float | None) -> Drawn:

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 METRICS = "homeport.evaluation.metrics"
 SLOW_NS = 1_000_000_000
+PAUSE_NS = 60_000_000_000
 _MOST_STRIKES = 3
 _LABEL_CHARS, _WHY_CHARS = 32, 200
 _LARGEST = 1e15
@@ -47,8 +48,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 class Scorecard:
     """Some metrics, ready to measure.
 
-    A metric that raises is noted each time and logged once. One that took longer than a second three times is not
-    asked again: it would hold up all that comes after.
+    A metric that raises is noted each time and logged once. One that took longer than a second three times is left
+    alone for a minute, and counts as failed: it would hold up all that comes after.
 
     Args:
         now: nanoseconds of a clock that never steps back.
@@ -58,6 +59,7 @@ class Scorecard:
         self._metrics = tuple(metrics)
         self._now = now
         self._strikes: Counter[str] = Counter()
+        self._left_until: dict[str, int] = {}
         self._told: set[str] = set()
 
     @property
@@ -69,7 +71,10 @@ class Scorecard:
         scored: list[Scored] = []
         broken: list[str] = []
         for metric in self._metrics:
-            if self._strikes[metric.name] >= _MOST_STRIKES or not sample.has(metric.needs):
+            if not sample.has(metric.needs):
+                continue
+            if self._now() < self._left_until.get(metric.name, 0):
+                broken.append(metric.name)
                 continue
             try:
                 score = self._timed(metric, sample)
@@ -85,10 +90,15 @@ class Scorecard:
         begun = self._now()
         score = metric.score(sample)
         if self._now() - begun > SLOW_NS:
-            self._strikes[metric.name] += 1
-            if self._strikes[metric.name] >= _MOST_STRIKES:
-                logger.error("the metric %s is not asked any more: it took longer than a second", metric.name)
+            self._strike(metric.name)
         return None if score is None else tidied(score)
+
+    def _strike(self, name: str) -> None:
+        self._strikes[name] += 1
+        if self._strikes[name] >= _MOST_STRIKES:
+            self._strikes[name] = 0
+            self._left_until[name] = self._now() + PAUSE_NS
+            logger.error("the metric %s is left alone for a minute: it took longer than a second", name)
 
     def _tell(self, name: str, message: str) -> None:
         if name not in self._told:

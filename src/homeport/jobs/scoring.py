@@ -76,23 +76,30 @@ class Scorer:
         scored = 0
         while places and self._clock.monotonic_ns() < end:
             # A batch of each project in turn, so that a busy one holds up none.
-            rounds = [self._batch(place, now) for place in places]
+            rounds = [self._batch(place, now, end) for place in places]
             scored += sum(count for _, count in rounds)
             places = [place for place, _ in rounds if place is not None]
         return scored
 
-    def _batch(self, place: Place, now: int) -> tuple[Place | None, int]:
-        """Where to go on, None where there is nothing more at the moment, and how many outputs were scored."""
+    def _batch(self, place: Place, now: int, end: int) -> tuple[Place | None, int]:
+        """Where to go on, None where there is nothing more at the moment, and how many outputs were scored.
+
+        Past `end` it scores one output, and leaves the others for the next round.
+        """
         rows = rows_after(self._engine, place, BATCH)
         settled = list(takewhile(lambda row: not now - SETTLE_NS < row.ended_at <= now, rows))
         if not settled:
             return None, 0
-        share = self._share(now)
-        outputs = [self._scored(row, share) for row in settled if self._is_ours(row)]
-        to = settled[-1].sequence
+        share, outputs, to = self._share(now), list[ScoredOutput](), place.sequence
+        for row in settled:
+            if outputs and self._clock.monotonic_ns() > end:
+                break
+            outputs += [self._scored(row, share)] if self._is_ours(row) else []
+            to = row.sequence
         if not keep(self._engine, self._rules.home, place, to, outputs, now):
             return None, 0
-        return (Place(place.project, to) if len(settled) == BATCH else None), len(outputs)
+        more = to < settled[-1].sequence or len(settled) == BATCH
+        return (Place(place.project, to) if more else None), len(outputs)
 
     def _is_ours(self, row: LedgerRow) -> bool:
         """Whether it is an output, and of this state folder: another one has its own bodies."""
