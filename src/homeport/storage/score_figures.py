@@ -3,10 +3,13 @@
 import math
 
 import msgspec
-from sqlalchemy import Engine, Float, cast, func, select
+from sqlalchemy import Engine, Float, RowMapping, cast, func, select
 
 from homeport.storage.rollups import HOUR
 from homeport.storage.score_tables import sample_hours, score_hours
+
+
+_PLACE = ("tier", "target", "metric", "version")
 
 
 class MetricFigure(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +69,7 @@ def metric_figures(engine: Engine, since: int, until: int, most: int = 1_000) ->
         since, until: nanoseconds since the epoch.
         most: rows at most.
     """
-    place = [score_hours.c[name] for name in ("tier", "target", "metric", "version")]
+    place = [score_hours.c[name] for name in _PLACE]
     sums = [func.sum(score_hours.c[name]).label(name) for name in ("outputs", "judged", "failed", "total", "squares")]
     query = (
         select(*place, *sums)
@@ -76,7 +79,7 @@ def metric_figures(engine: Engine, since: int, until: int, most: int = 1_000) ->
         .limit(most)
     )
     with engine.connect() as connection:
-        return tuple(_figure(*row) for row in connection.execute(query))
+        return tuple(_figure(row) for row in connection.execute(query).mappings())
 
 
 def sample_figures(engine: Engine, since: int, until: int, most: int = 128) -> tuple[SampleFigure, ...]:
@@ -92,8 +95,8 @@ def sample_figures(engine: Engine, since: int, until: int, most: int = 128) -> t
     )
     with engine.connect() as connection:
         return tuple(
-            SampleFigure(tier=row.tier, target=row.target, **{name: int(row._mapping[name]) for name in names})
-            for row in connection.execute(query)
+            SampleFigure(tier=row["tier"], target=row["target"], **{name: int(row[name]) for name in names})
+            for row in connection.execute(query).mappings()
         )
 
 
@@ -109,19 +112,15 @@ def low_share(engine: Engine, since: int, until: int, least: int) -> float | Non
     return low / kept if kept >= least else None
 
 
-def _figure(
-    tier: str, target: str, metric: str, version: int, outputs: int, judged: int, failed: int, total: float, squares: float
-) -> MetricFigure:
-    count, mean = int(outputs), total / outputs
-    variance = max(0.0, squares - total * mean) / (count - 1) if count > 1 else 0.0
+def _figure(row: RowMapping) -> MetricFigure:
+    count, total = int(row["outputs"]), float(row["total"])
+    mean = total / count
+    variance = max(0.0, row["squares"] - total * mean) / (count - 1) if count > 1 else 0.0
     return MetricFigure(
-        tier=tier,
-        target=target,
-        metric=metric,
-        version=version,
+        **{name: row[name] for name in _PLACE},
         outputs=count,
-        judged=int(judged),
-        failed=int(failed),
+        judged=int(row["judged"]),
+        failed=int(row["failed"]),
         mean=mean,
         deviation=math.sqrt(variance),
     )
