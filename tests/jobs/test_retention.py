@@ -9,9 +9,12 @@ from homeport.jobs.retention import Retention
 from homeport.storage.alerts import list_alerts, raise_alert
 from homeport.storage.bank import DatabaseBank
 from homeport.storage.budgets import add_budget
+from homeport.storage.score_figures import metric_figures
+from homeport.storage.scores import Place, keep, scores_of
 from tests.fakes.clock import ManualClock
-from tests.ledger.requests import DAY, ledger
+from tests.ledger.requests import DAY, NOW, ledger, request
 from tests.storage.budget import budget
+from tests.storage.test_scores import FORMAT, HOME, rows, scored
 
 
 def spend(engine: Engine, clock: ManualClock, user: str) -> None:
@@ -34,3 +37,13 @@ def test_a_pass_is_of_both_kinds_and_bounded() -> None:
     kept = Retention(engine, keep_alerts_ns=DAY, batch=1)
     assert [kept.tidy(clock.wall) for _ in range(3)] == [40, 10, 0]
     assert [alert.at for alert in list_alerts(engine)] == [young.at]
+
+
+def test_scores_go_with_their_terms_and_without_one_they_stay() -> None:
+    engine = ledger(*(request(NOW - age * DAY) for age in (9, 5, 1)))
+    outputs = [scored(row, FORMAT) for row in rows(engine)]
+    keep(engine, HOME, Place("default", 0), 3, outputs, NOW)
+    assert Retention(engine, DAY).tidy(NOW) == 0
+    assert Retention(engine, DAY, batch=1, keep_scores_ns=2 * DAY, keep_hours_ns=7 * DAY).tidy(NOW) == 2 + 2
+    assert [row.request_id for row in rows(engine) if scores_of(engine, row.request_id)] == ["r2"]
+    assert [row.outputs for row in metric_figures(engine, 0, NOW)] == [2]
