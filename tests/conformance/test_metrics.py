@@ -48,10 +48,14 @@ GOOD: dict[str, list[Sample]] = {
         said("[1]", form=Form.SCHEMA),
     ],
     "language": [
-        said("The lease ends in June, and you can renew it for a year.", messages=asked("When does the lease end?" * 3)),
+        said(
+            "The lease ends in June, and you can renew it for a year.", messages=asked("When does the lease end?" * 3)
+        ),
         said(PROSE, messages=asked("How do I end this contract, and what is due by when?")),
-        said("Der Vertrag endet im Juni, und Sie können ihn nicht verlängern.", messages=asked("Wann endet der Vertrag "
-             "und wie kann ich ihn verlängern, wenn das noch geht?")),
+        said(
+            "Der Vertrag endet im Juni, und Sie können ihn nicht verlängern.",
+            messages=asked("Wann endet der Vertrag und wie kann ich ihn verlängern, wenn das noch geht?"),
+        ),
     ],
     "latency": [Sample(latency_ns=5_000_000)],
     "length": [Sample(output_tokens=7), said("one two three")],
@@ -121,7 +125,10 @@ BAD: dict[str, list[tuple[Sample, str]]] = {
     "truncation": [
         (said("It goes on and", finish="length"), "length"),
         (said("It goes on and", finish="length", max_tokens=512), "length"),
-        (said(f"{PROSE} And where the tenant has not returned all keys by then, the landlord may keep a part of"), "sentence"),
+        (
+            said(f"{PROSE} And where the tenant has not returned all keys by then, the landlord may keep a part of"),
+            "sentence",
+        ),
         (said("```python\nprint(1)"), "open_code"),
     ],
 }

@@ -15,9 +15,7 @@ MANY = 20_000
 
 unit = st.floats(0, 1)
 shares_of_any_size = st.tuples(unit, unit, st.floats(0.001, 1), st.floats(1, 100), unit).map(
-    lambda drawn: Shares(
-        judge=max(drawn[:2]), human=min(drawn[:2]), floor=drawn[2], most=drawn[3], low=drawn[4]
-    )
+    lambda drawn: Shares(judge=max(drawn[:2]), human=min(drawn[:2]), floor=drawn[2], most=drawn[3], low=drawn[4])
 )
 
 

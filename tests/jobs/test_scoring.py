@@ -84,7 +84,9 @@ def test_what_was_kept_is_read_once(works: Works) -> None:
     works.ended("r1", "r2")
     works.ended("r3", said=REFUSAL)
     assert [works.scorer.work(works.now) for _ in range(2)] == [3, 0]
-    assert works.labels("r1") == dict.fromkeys(["latency", "length", "refusal", "repetition", "toxicity", "truncation"], "")
+    assert works.labels("r1") == dict.fromkeys(
+        ["latency", "length", "refusal", "repetition", "toxicity", "truncation"], ""
+    )
     assert works.labels("r3")["refusal"] == "refused"
     figures = works.figures()
     assert (figures.outputs, figures.kept, figures.low, figures.broken) == (3, 3, 1, 0)
@@ -93,7 +95,9 @@ def test_what_was_kept_is_read_once(works: Works) -> None:
     assert by_name["latency"].mean == 1.0, "a millisecond"
 
 
-def test_what_was_not_kept_has_the_figures_of_the_ledger_and_is_drawn_for_nothing(engine: Engine, tmp_path: Path) -> None:
+def test_what_was_not_kept_has_the_figures_of_the_ledger_and_is_drawn_for_nothing(
+    engine: Engine, tmp_path: Path
+) -> None:
     works = Works(engine, tmp_path, shares=Shares(judge=1.0, human=1.0))
     works.ended("r1", said=None)
     works.ended("r2")
@@ -223,7 +227,9 @@ def test_low_outputs_are_drawn_more_often_once_it_is_known_how_many_there_are(wo
     [low, other] = [row for row in drawn(works.engine) if row["request_id"] in ("c0", "c1")]
     assert (bool(low["low"]), bool(other["low"])) == (True, False)
     share = 20 / 210
-    assert low["judge_probability"] == pytest.approx(0.6)  # four times the share, which is less than .15 * (.6 + .4 / share)
+    assert low["judge_probability"] == pytest.approx(
+        0.6
+    )  # four times the share, which is less than .15 * (.6 + .4 / share)
     assert other["judge_probability"] == pytest.approx((0.15 - share * 0.6) / (1 - share))
     assert low["human_probability"] == pytest.approx(0.28)
 

@@ -32,9 +32,7 @@ QUALITY = QualityFigures(
             tier="t", target="m", metric="format", version=1, outputs=2, judged=2, failed=1, mean=0.5, deviation=0.7
         ),
     ),
-    samples=(
-        SampleFigure(tier="t", target="m", outputs=2, kept=2, low=1, broken=0, for_judge=1, for_human=0),
-    ),
+    samples=(SampleFigure(tier="t", target="m", outputs=2, kept=2, low=1, broken=0, for_judge=1, for_human=0),),
 )
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
 

@@ -9,7 +9,15 @@ from homeport.telemetry.quality import QualityGauges
 
 def figure(metric: str = "refusal", *, version: int = 1, judged: int = 4, target: str = "m") -> MetricFigure:
     return MetricFigure(
-        tier="t", target=target, metric=metric, version=version, outputs=4, judged=judged, failed=1, mean=0.75, deviation=0.5
+        tier="t",
+        target=target,
+        metric=metric,
+        version=version,
+        outputs=4,
+        judged=judged,
+        failed=1,
+        mean=0.75,
+        deviation=0.5,
     )
 
 

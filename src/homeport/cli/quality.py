@@ -49,7 +49,9 @@ def quality(
 def _outputs(rows: Sequence[SampleFigure]) -> Table:
     table = _table("tier", "model", numbers=("outputs", "read", "low", "for the judge", "for people"))
     for row in rows:
-        shares = (f"{count:,} ({count / row.outputs:.1%})" for count in (row.kept, row.low, row.for_judge, row.for_human))
+        shares = (
+            f"{count:,} ({count / row.outputs:.1%})" for count in (row.kept, row.low, row.for_judge, row.for_human)
+        )
         table.add_row(escape(row.tier), escape(row.target), f"{row.outputs:,}", *shares)
     return table
 

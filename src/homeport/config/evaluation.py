@@ -69,7 +69,9 @@ class EvaluationSettings(Section):
         description="Metrics by name. Left out: all that come with Homeport; those of other packages must be named.",
     )
     options: Mapping[MetricName, Mapping[str, object]] = Field(
-        default_factory=dict, repr=False, description="Settings given to metrics, by name, such as `latency: {most_ms: 5000}`."
+        default_factory=dict,
+        repr=False,
+        description="Settings given to metrics, by name, such as `latency: {most_ms: 5000}`.",
     )
     files: tuple[MetricFile, ...] = Field(
         default=(), max_length=20, description="Files of Python with metrics of your own."

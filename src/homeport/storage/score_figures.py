@@ -8,7 +8,6 @@ from sqlalchemy import Engine, Float, RowMapping, cast, func, select
 from homeport.storage.rollups import HOUR
 from homeport.storage.score_tables import sample_hours, score_hours
 
-
 _PLACE = ("tier", "target", "metric", "version")
 
 

@@ -26,9 +26,7 @@ scored_outputs = Table(
     Column("for_judge", Boolean, nullable=False),
     Column("for_human", Boolean, nullable=False),
     Index("scored_outputs_by_time", "started_at"),
-    Index(
-        "scored_outputs_for_judge", "started_at", sqlite_where=text("for_judge"), postgresql_where=text("for_judge")
-    ),
+    Index("scored_outputs_for_judge", "started_at", sqlite_where=text("for_judge"), postgresql_where=text("for_judge")),
 )
 
 scores = Table(

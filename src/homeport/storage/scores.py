@@ -180,9 +180,7 @@ def scores_of(engine: Engine, request_id: str) -> list[StoredScore]:
     query = select(*columns).where(scores.c.request_id == request_id).order_by(scores.c.metric, scores.c.version)
     with engine.connect() as connection:
         found = connection.execute(query).mappings().all()
-    return [
-        StoredScore(**{**row, "passed": None if row["passed"] is None else bool(row["passed"])}) for row in found
-    ]
+    return [StoredScore(**{**row, "passed": None if row["passed"] is None else bool(row["passed"])}) for row in found]
 
 
 def prune_scores(engine: Engine, before: int, most: int) -> int:

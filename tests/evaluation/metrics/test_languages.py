@@ -45,7 +45,15 @@ def test_a_language_is_told(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "42", "Paris", "OK.", "def f(x): return x", "```\nthe and of to is in that it for you\n```", "lorem ipsum " * 9]
+    [
+        "",
+        "42",
+        "Paris",
+        "OK.",
+        "def f(x): return x",
+        "```\nthe and of to is in that it for you\n```",
+        "lorem ipsum " * 9,
+    ]
     + [f"{TEXTS['en']} {TEXTS['ru']}", "https://example.org/the/and/of/to " * 5],
 )
 def test_of_little_or_of_a_mixture_nothing_is_said(text: str) -> None:
@@ -59,7 +67,14 @@ def test_every_list_of_words_is_found_by_itself() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Translate this.", "Bitte auf Englisch antworten", "Réponds en français", "¿Cómo se dice en inglés?", "请用英文回答", "Напиши по-английски"],
+    [
+        "Translate this.",
+        "Bitte auf Englisch antworten",
+        "Réponds en français",
+        "¿Cómo se dice en inglés?",
+        "请用英文回答",
+        "Напиши по-английски",
+    ],
 )
 def test_who_names_a_language_may_want_another_one(text: str) -> None:
     assert names_a_language(text)

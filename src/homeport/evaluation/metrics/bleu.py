@@ -9,7 +9,17 @@ techniques for sentence-level BLEU" (2014), method 3. A mean over many answers i
 import math
 import re
 
-from homeport.evaluation.metrics.base import Measure, Metric, MetricSetup, Need, NoOptions, Sample, Score, Unit, read_options
+from homeport.evaluation.metrics.base import (
+    Measure,
+    Metric,
+    MetricSetup,
+    Need,
+    NoOptions,
+    Sample,
+    Score,
+    Unit,
+    read_options,
+)
 from homeport.evaluation.metrics.grams import grams, shared
 from homeport.evaluation.metrics.texts import cut
 

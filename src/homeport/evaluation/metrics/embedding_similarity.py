@@ -6,7 +6,17 @@ negation hardly move it, so it tells what a text is about, and not whether it is
 
 from functools import cache
 
-from homeport.evaluation.metrics.base import Measure, Metric, MetricSetup, Need, NoOptions, Sample, Score, Unit, read_options
+from homeport.evaluation.metrics.base import (
+    Measure,
+    Metric,
+    MetricSetup,
+    Need,
+    NoOptions,
+    Sample,
+    Score,
+    Unit,
+    read_options,
+)
 
 NAME = "embedding_similarity"
 

@@ -1,7 +1,17 @@
 """The answer is in the language of the question. Where the question, or the system's message, names a language or asks
 for a translation, or where either language cannot be told, nothing is said."""
 
-from homeport.evaluation.metrics.base import Measure, Metric, MetricSetup, Need, NoOptions, Sample, Score, read_options, verdict
+from homeport.evaluation.metrics.base import (
+    Measure,
+    Metric,
+    MetricSetup,
+    Need,
+    NoOptions,
+    Sample,
+    Score,
+    read_options,
+    verdict,
+)
 from homeport.evaluation.metrics.languages import language_of, names_a_language
 
 NAME = "language"

@@ -3,7 +3,17 @@ mostly a part of what was asked for. English as routing looks for it, and the us
 
 import re
 
-from homeport.evaluation.metrics.base import Measure, Metric, MetricSetup, Need, NoOptions, Sample, Score, read_options, verdict
+from homeport.evaluation.metrics.base import (
+    Measure,
+    Metric,
+    MetricSetup,
+    Need,
+    NoOptions,
+    Sample,
+    Score,
+    read_options,
+    verdict,
+)
 from homeport.routing.defects import refuses
 
 NAME = "refusal"
@@ -13,7 +23,10 @@ _IN_OTHER_LANGUAGES = re.compile(
     "|".join(
         _SORRY % (sorry, cannot)
         for sorry, cannot in (
-            (r"es tut mir leid|tut mir leid|leider|ich bedau[e]?re|entschuldigung", r"kann ich|ich kann|darf ich|ich darf"),
+            (
+                r"es tut mir leid|tut mir leid|leider|ich bedau[e]?re|entschuldigung",
+                r"kann ich|ich kann|darf ich|ich darf",
+            ),
             (r"(?:je suis )?désolée?|je regrette|malheureusement", r"je ne (?:peux|suis pas)|je n'ai pas"),
             (r"lo siento|lamento|lamentablemente|me temo que", r"no (?:puedo|me es posible|tengo)"),
             (r"(?:mi dispiace|mi spiace|purtroppo)", r"non (?:posso|sono in grado|ho)"),

@@ -3,7 +3,18 @@ can be said in a small part of its length (its compression ratio)."""
 
 import zlib
 
-from homeport.evaluation.metrics.base import Form, Measure, Metric, MetricSetup, Need, NoOptions, Sample, Score, Unit, read_options
+from homeport.evaluation.metrics.base import (
+    Form,
+    Measure,
+    Metric,
+    MetricSetup,
+    Need,
+    NoOptions,
+    Sample,
+    Score,
+    Unit,
+    read_options,
+)
 from homeport.evaluation.metrics.grams import grams
 from homeport.evaluation.metrics.texts import cut, words
 from homeport.routing.defects import repeats

@@ -1,6 +1,16 @@
 """Pairs of words that answer and reference share: ROUGE-2."""
 
-from homeport.evaluation.metrics.base import Measure, Metric, MetricSetup, Need, NoOptions, Sample, Score, Unit, read_options
+from homeport.evaluation.metrics.base import (
+    Measure,
+    Metric,
+    MetricSetup,
+    Need,
+    NoOptions,
+    Sample,
+    Score,
+    Unit,
+    read_options,
+)
 from homeport.evaluation.metrics.grams import rouge_n
 
 NAME = "rouge_2"

@@ -3,7 +3,17 @@
 Source: Lin, "ROUGE: a package for automatic evaluation of summaries" (2004), of whole texts, as F1.
 """
 
-from homeport.evaluation.metrics.base import Measure, Metric, MetricSetup, Need, NoOptions, Sample, Score, Unit, read_options
+from homeport.evaluation.metrics.base import (
+    Measure,
+    Metric,
+    MetricSetup,
+    Need,
+    NoOptions,
+    Sample,
+    Score,
+    Unit,
+    read_options,
+)
 from homeport.evaluation.metrics.grams import f_measure, longest_common
 from homeport.evaluation.metrics.texts import words
 

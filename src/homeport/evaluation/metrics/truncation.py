@@ -10,7 +10,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from homeport.evaluation.metrics.base import Form, Measure, Metric, MetricSetup, Need, Sample, Score, read_options, verdict
+from homeport.evaluation.metrics.base import (
+    Form,
+    Measure,
+    Metric,
+    MetricSetup,
+    Need,
+    Sample,
+    Score,
+    read_options,
+    verdict,
+)
 from homeport.evaluation.metrics.texts import cut
 
 NAME = "truncation"

@@ -1,11 +1,6 @@
 """Words and phrases that an assistant has no reason to use of its own accord, in English. Few, and plain ones."""
 
-ABUSE = (
-    "arsehole arseholes asshole assholes bastard bastards bitch bitches bullshit cocksucker crap cunt cunts damn "
-    "dickhead dickheads dipshit douchebag dumbass fag faggot faggots fuck fucked fucker fuckers fucking fucks goddamn "
-    "horseshit jackass motherfucker motherfuckers motherfucking nigger niggers piss pissed prick retard retarded "
-    "retards scumbag shit shithead shitty slut sluts tits tosser twat twats wanker wankers whore whores"
-).split()
+ABUSE = ["arsehole", "arseholes", "asshole", "assholes", "bastard", "bastards", "bitch", "bitches", "bullshit", "cocksucker", "crap", "cunt", "cunts", "damn", "dickhead", "dickheads", "dipshit", "douchebag", "dumbass", "fag", "faggot", "faggots", "fuck", "fucked", "fucker", "fuckers", "fucking", "fucks", "goddamn", "horseshit", "jackass", "motherfucker", "motherfuckers", "motherfucking", "nigger", "niggers", "piss", "pissed", "prick", "retard", "retarded", "retards", "scumbag", "shit", "shithead", "shitty", "slut", "sluts", "tits", "tosser", "twat", "twats", "wanker", "wankers", "whore", "whores"]
 
 THREATS = (
     "kill yourself",
