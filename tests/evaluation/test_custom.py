@@ -59,7 +59,7 @@ def test_functions_of_a_file_are_metrics(tmp_path: Path) -> None:
         "from homeport.evaluation.custom import metric\n@metric(needs='luck')\ndef f(sample): return 1",
         "from homeport.evaluation.custom import metric\n@metric(version=0)\ndef f(sample): return 1",
         "from homeport.evaluation.custom import metric\na = metric(lambda sample: 1)",
-        "from homeport.evaluation.custom import metric\n@metric(name='a')\ndef f(s): ...\n@metric(name='a')\ndef g(s): ...",
+        "from homeport.evaluation.custom import metric as m\n@m(name='a')\ndef f(s): ...\n@m(name='a')\ndef g(s): ...",
     ],
 )
 def test_what_is_no_file_of_metrics_is_refused_with_its_name(tmp_path: Path, text: str) -> None:

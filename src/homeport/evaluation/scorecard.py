@@ -78,7 +78,7 @@ class Scorecard:
                 continue
             try:
                 score = self._timed(metric, sample)
-            except Exception as error:  # a metric may be anybody's code
+            except Exception as error:  # noqa: BLE001  a metric may be anybody's code
                 broken.append(metric.name)
                 self._tell(metric.name, f"the metric {metric.name} failed: {type(error).__name__}")
                 continue
