@@ -29,7 +29,7 @@ from homeport.evaluation.custom import metric
 def characters(sample):
     return len(sample.output)
 """
-ASKED = 30
+ASKED = 16
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_some_by_name_and_files_after_them(tmp_path: Path) -> None:
 )
 def test_what_the_configuration_may_not_say(given: list[str], options: dict[str, dict[str, object]], code: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        loaded(given, **options)
+        loaded(given, (), **options)
     assert caught.value.code == code
     assert caught.value.hint
 

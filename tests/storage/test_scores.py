@@ -155,7 +155,7 @@ def test_the_sums_are_those_of_the_rows(engine: Engine) -> None:
 
 
 def test_nothing_was_scored(engine: Engine) -> None:
-    assert metric_figures(engine, 0, HOUR) == sample_figures(engine, 0, HOUR) == ()
+    assert (metric_figures(engine, 0, HOUR), sample_figures(engine, 0, HOUR)) == ((), ())
     assert low_share(engine, 0, HOUR, 1) is None
     assert waiting(engine, HOME) == 0
     assert behind(engine, HOME, 0) == []

@@ -43,6 +43,8 @@ from homeport.bootstrap.registries import pull_reference as pull_reference
 from homeport.bootstrap.registries import push_package as push_package
 from homeport.bootstrap.reload import Reloader as Reloader
 from homeport.bootstrap.retention import watch_retention as watch_retention
+from homeport.bootstrap.scoring import try_evaluation as try_evaluation
+from homeport.bootstrap.scoring import watch_scoring as watch_scoring
 from homeport.bootstrap.signals import watch_signals as watch_signals
 from homeport.bootstrap.signatures import sign_stored as sign_stored
 from homeport.bootstrap.signatures import unsign_stored as unsign_stored

@@ -81,7 +81,7 @@ def _measure(function: Function, name: str, version: int, unit: str, needs: str)
     named = name or getattr(function, "__name__", "")
     if not NAME.fullmatch(named):
         raise ValueError(f"{named!r} is no name of a metric: use small letters, digits and _, at most 40")
-    if not isinstance(version, int) or version < 1:
+    if version < 1:
         raise ValueError(f"the version of {named} is a whole number from 1")
     return Measure(name=named, measure=_scored(function), version=version, unit=Unit(unit), needs=Need(needs))
 
