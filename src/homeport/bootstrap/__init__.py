@@ -41,6 +41,10 @@ _PARTS = {
         "evaluate_package",
         "probe_package",
     ),
+    "bootstrap.experiments": (
+        "GatewayRespondent",
+        "engine_respondent",
+    ),
     "bootstrap.gateway": (
         "Gateway",
         "build_gateway",

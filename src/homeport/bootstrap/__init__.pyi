@@ -20,6 +20,8 @@ from homeport.bootstrap.engines import try_engine as try_engine
 from homeport.bootstrap.evaluate import Evaluation as Evaluation
 from homeport.bootstrap.evaluate import evaluate_package as evaluate_package
 from homeport.bootstrap.evaluate import probe_package as probe_package
+from homeport.bootstrap.experiments import GatewayRespondent as GatewayRespondent
+from homeport.bootstrap.experiments import engine_respondent as engine_respondent
 from homeport.bootstrap.gateway import Gateway as Gateway
 from homeport.bootstrap.gateway import build_gateway as build_gateway
 from homeport.bootstrap.hub import Offer as Offer

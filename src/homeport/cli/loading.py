@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "keys": ("keys",),
     "package": ("package", "package_build", "package_inspect", "package_eval", "package_registry"),
+    "eval": ("eval", "eval_dataset", "eval_run", "eval_compare", "eval_gate"),
     "engine": ("engine",),
     "hub": ("hub",),
     "db": ("db",),

@@ -8,10 +8,12 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 
 class _Steps:
@@ -56,3 +58,43 @@ class CountProgress(_Steps):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console, MofNCompleteColumn())
+
+
+class PaidProgress:
+    """Answers that cost something: how many there are, how many a second, what they cost, and how long it takes.
+
+    On a pipe one line says that it began.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+
+    def start(self, label: str, total: int, done: int) -> None:
+        """Begin; so many are there already."""
+        self.finish()
+        if not self._console.is_terminal:
+            self._console.print(f"  {label}: {total - done} of {total} ...", markup=False)
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        told = (_RateColumn(), TextColumn("{task.fields[spent]}", markup=False), TimeRemainingColumn())
+        self._bar = Progress(*columns, *told, console=self._console, transient=True)
+        self._bar.start()
+        self._bar.add_task(label, total=total, completed=done, spent="")
+
+    def advance(self, done: int, spent: str) -> None:
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, spent=spent)
+
+    def finish(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+class _RateColumn(ProgressColumn):
+    """So many a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f}/s")

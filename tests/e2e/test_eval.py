@@ -1,0 +1,101 @@
+"""The whole program: datasets asked of a running gateway, interrupted, gone on with, capped, and gated."""
+
+import json
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.eval_gate import house, real, write_dataset
+from bench.program import PROGRAM, environment
+
+pytestmark = pytest.mark.slow
+
+_CASES = 120
+
+
+def run(folder: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = (*PROGRAM, "eval", *arguments)
+    return subprocess.run(
+        command, cwd=folder, env=environment(home), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def asked(sim: str) -> int:
+    with urllib.request.urlopen(f"{sim}/sim/requests", timeout=10) as response:
+        found: int = json.loads(response.read())["total"]
+        return found
+
+
+def configure(sim: str, **settings: Any) -> None:
+    with urllib.request.urlopen(f"{sim}/sim/settings", json.dumps(settings).encode(), timeout=10) as response:
+        response.read()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("eval")
+    write_dataset(folder, _CASES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def running(folder: Path) -> Iterator[tuple[str, Path]]:
+    with house(folder) as found:
+        yield found
+
+
+def test_interrupted_it_goes_on_and_asks_nothing_twice(folder: Path, running: tuple[str, Path]) -> None:
+    sim, home = running
+    before = asked(sim)
+    configure(sim, latency_ms=100)
+    out = folder / "cut.jsonl"
+    command = (*PROGRAM, "eval", "run", "cases.jsonl", "--model", "now", "--out", out.name, "--at-once", "4")
+    child = subprocess.Popen(command, cwd=folder, env=environment(home), stderr=subprocess.PIPE, text=True)
+    while not out.exists() or len(out.read_bytes().splitlines()) < 20:
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "the same command goes on" in told
+    kept = len(out.read_bytes().splitlines()) - 1
+    assert 19 <= kept < _CASES
+    configure(sim, latency_ms=0)
+    done = run(folder, home, "run", "cases.jsonl", "--model", "now", "--out", out.name, "--json")
+    assert done.returncode == 0, done.stderr
+    [found] = json.loads(done.stdout)["runs"]
+    assert (found["answers"], found["missing"]) == (_CASES, 0)
+    assert found["score"]["value"] == pytest.approx(0.85, abs=0.12)
+    assert found["cost_nanodollars"] > 0
+    assert asked(sim) - before <= _CASES + 4, "only what was in work when it was interrupted is asked again"
+
+
+def test_money_ends_it_and_more_goes_on(folder: Path, running: tuple[str, Path]) -> None:
+    _, home = running
+    command = ("run", "cases.jsonl", "--model", "equal", "--out", "capped.jsonl", "--json")
+    done = run(folder, home, *command, "--max-usd", "0.005")
+    assert done.returncode == 1
+    assert "eval_cost_cap" in done.stderr
+    [found] = json.loads(done.stdout)["runs"]
+    assert 0 < found["cost_nanodollars"] <= 5_000_000
+    assert found["missing"] > 0
+    assert run(folder, home, *command).returncode == 0
+
+
+def test_a_model_that_is_not_there_ends_it_at_once(folder: Path, running: tuple[str, Path]) -> None:
+    _, home = running
+    done = run(folder, home, "run", "cases.jsonl", "--model", "nobody", "--out", "none.jsonl")
+    assert done.returncode == 1
+    assert "model_not_found" in done.stderr
+
+
+def test_the_gate_with_real_programs(tmp_path: Path) -> None:
+    """Two of the seeds of `make bench-eval-gate`, which runs 20 with as many cases."""
+    found = real(tmp_path, 2, 800, 16)
+    assert found["right"] == {"equal": 2, "worse": 2}, found
