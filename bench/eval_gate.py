@@ -114,7 +114,10 @@ def real(folder: Path, runs: int, cases: int, at_once: int) -> dict[str, Any]:
 def write_dataset(folder: Path, cases: int) -> None:
     """Questions for `homeport eval run`, and the same with their answers for `homeport sim`."""
     dice = random.Random(9)
-    rows = [(f"{' '.join(dice.sample(_WORDS, 4))}, case {number}?", f"answer {dice.randrange(10**6)}") for number in range(cases)]
+    rows = [
+        (f"{' '.join(dice.sample(_WORDS, 4))}, case {number}?", f"answer {dice.randrange(10**6)}")
+        for number in range(cases)
+    ]
     lines = [
         {"id": f"case {number}", "question": question, "check": {"kind": "exact"}, "expected": answer}
         for number, (question, answer) in enumerate(rows)
@@ -136,10 +139,11 @@ def house(folder: Path) -> Iterator[tuple[str, Path]]:
     )
     shares = [word for model, share in MODELS.items() for word in ("--accuracy", f"{model}={share}")]
     sim = (*PROGRAM, "sim", "--port", str(sim_port), "--answers", str(folder / "answers.jsonl"), *shares)
+    up = (*PROGRAM, "up", "--quiet")
     with contextlib.ExitStack() as stack:
         child = stack.enter_context(process(sim, folder=folder, environment=environment(home)))
         wait_ready(child, sim_port, "/sim/health", _READY_SECONDS, folder)
-        child = stack.enter_context(process((*PROGRAM, "up", "--quiet"), folder=folder, environment=environment(home, port)))
+        child = stack.enter_context(process(up, folder=folder, environment=environment(home, port)))
         wait_ready(child, port, "/readyz", _READY_SECONDS, folder)
         yield f"http://127.0.0.1:{sim_port}", home
 
@@ -151,8 +155,8 @@ def _configure(sim: str, seed: int) -> None:
 
 
 def _asked(folder: Path, home: Path, model: str, seed: int, at_once: int) -> float:
-    command = ("eval", "run", "cases.jsonl", "--model", model, "--out", f"{model}.{seed}.jsonl", "--at-once", str(at_once))
-    done = _homeport(folder, home, *command, "--json")
+    out = ("--out", f"{model}.{seed}.jsonl", "--at-once", str(at_once), "--json")
+    done = _homeport(folder, home, "eval", "run", "cases.jsonl", "--model", model, *out)
     if done.returncode != 0:
         raise SystemExit(f"eval run ended with {done.returncode}: {done.stderr}")
     score: float = json.loads(done.stdout)["runs"][0]["score"]["value"]

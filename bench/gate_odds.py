@@ -64,4 +64,5 @@ def odds(world: World, cases: int, draws: int, seed: int = 0, margin: Margin = M
 
 def enough(share: float) -> float:
     """The probability that 19 of 20 runs, or all, come out as they do with this probability each."""
-    return math.fsum(math.comb(RUNS, right) * share**right * (1 - share) ** (RUNS - right) for right in range(ENOUGH, RUNS + 1))
+    counts = range(ENOUGH, RUNS + 1)
+    return math.fsum(math.comb(RUNS, right) * share**right * (1 - share) ** (RUNS - right) for right in counts)

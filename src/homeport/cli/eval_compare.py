@@ -64,10 +64,9 @@ def show(console: Console, found: Compared, examples: int) -> None:
     console.print(table)
     if found.left_out:
         console.print(f"[yellow]{found.left_out} cases are left out: one of the runs has no answer to them.[/]")
-    sign = "better" if found.difference.value > 0 else "worse" if found.difference.value < 0 else "equal"
-    console.print(
-        f"difference {found.difference.value:+.3f} ({bounds(found.difference, '+.3f')}), {sign}, over {found.pairs} cases"
-    )
+    between = found.difference
+    sign = "better" if between.value > 0 else "worse" if between.value < 0 else "equal"
+    console.print(f"difference {between.value:+.3f} ({bounds(between, '+.3f')}), {sign}, over {found.pairs} cases")
     if found.discordant is not None:
         lost, won = found.discordant.lost, found.discordant.won
         console.print(f"{lost} cases got worse and {won} better: p = {found.discordant.p:.4f} (McNemar's, exact)")

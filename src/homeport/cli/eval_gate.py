@@ -38,7 +38,7 @@ def gate_runs(
     ] = DEFAULT_MARGIN,
     risk: Annotated[
         float,
-        typer.Option(min=0.0001, max=0.25, callback=finite, help="The largest probability of a wrong verdict, each way."),
+        typer.Option(min=0.0001, max=0.25, callback=finite, help="How probable a wrong verdict may be, each way."),
     ] = 0.05,
     missing_wrong: Annotated[
         bool, typer.Option("--missing-wrong", help="Count answers that are not there as wrong; else nothing is said.")
@@ -81,10 +81,11 @@ def plain(found: Gate, examples: int) -> dict[str, Any]:
 def _show(console: Console, found: Gate, examples: int) -> None:
     show(console, found.compared, examples)
     judgement = found.judgement
-    written = f"{found.margin.amount:.4g} of the baseline's score" if found.margin.relative else "points"
-    console.print(f"{_WORDS[found.verdict]}: the margin is {judgement.margin:.4f} ({written}), the line {judgement.line:+.4f}")
-    sure = f"{1 - found.risk:.4g}"
-    console.print(f"  with confidence {sure} the difference is above {judgement.least:+.4f}, and below {judgement.most:+.4f}")
+    written = f" ({found.margin.amount:.2%} of the baseline's score)" if found.margin.relative else ""
+    line = f"the margin is {judgement.margin:.4f}{written}, the line {judgement.line:+.4f}"
+    console.print(f"{_WORDS[found.verdict]}: {line}")
+    least, most = f"{judgement.least:+.4f}", f"{judgement.most:+.4f}"
+    console.print(f"  the difference is above {least} and below {most}, each with confidence {1 - found.risk:.4g}")
     console.print(
         f"  with {found.cases} such cases an equal one passes {judgement.passes_if_equal:.1%} of the time, "
         f"and one worse by the margin fails {judgement.fails_if_worse:.1%}"

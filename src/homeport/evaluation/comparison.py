@@ -111,7 +111,9 @@ def paired_scores(a: Run, b: Run, *, missing_as: float | None = None) -> tuple[t
         whole = [case for case in ours if _is_whole(a, ours[case]) and _is_whole(b, theirs.get(case, []))]
         return tuple((score_of(ours[case]), score_of(theirs[case])) for case in whole)
     cases = dict.fromkeys((*ours, *theirs))
-    known = [(_padded(a, ours.get(case, []), missing_as), _padded(b, theirs.get(case, []), missing_as)) for case in cases]
+    known = [
+        (_padded(a, ours.get(case, []), missing_as), _padded(b, theirs.get(case, []), missing_as)) for case in cases
+    ]
     nobodys = [(missing_as, missing_as)] * (a.head.cases - len(cases))
     return (*known, *nobodys)
 

@@ -77,7 +77,7 @@ class DatasetCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def longest(self, otherwise: int) -> int:
         """Tokens of an answer."""
-        return otherwise if self.max_tokens is UNSET else self.max_tokens
+        return self.max_tokens if isinstance(self.max_tokens, int) else otherwise
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):

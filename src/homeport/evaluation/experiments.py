@@ -63,13 +63,13 @@ class Respondent(Protocol):
         HomeportError: nothing more can be asked: the key is wrong, there is no such model, a budget is used up.
     """
 
-    async def __call__(self, ask: Ask) -> Reply: ...
+    async def __call__(self, ask: Ask, /) -> Reply: ...
 
 
 class Keep(Protocol):
     """Keeps an answer for good before it returns."""
 
-    def __call__(self, answered: Answered) -> None: ...
+    def __call__(self, answered: Answered, /) -> None: ...
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(Protocol):
-    def __call__(self, standing: Standing) -> None: ...
+    def __call__(self, standing: Standing, /) -> None: ...
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

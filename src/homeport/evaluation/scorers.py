@@ -33,7 +33,7 @@ class Scorer(Protocol):
     def problem_of(self, case: DatasetCase) -> str:
         """Why it cannot judge the answer to a case, in a few words, or ""."""
 
-    def __call__(self, case: DatasetCase, answer: str) -> Score: ...
+    def __call__(self, case: DatasetCase, answer: str, /) -> Score: ...
 
 
 class CheckScorer:
