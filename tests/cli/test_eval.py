@@ -85,6 +85,8 @@ def test_prompts_of_a_grid_have_a_file_each(terminal: Terminal, tmp_path: Path) 
         (("--model", "m", "--prompt", "none.txt"), "prompt_invalid"),
         (("--answers", "none.jsonl"), "recorded_answers_invalid"),
         (("--model", "m", "--temperature", "nan"), "usage"),
+        (("--model", "m", "--estimate"), "gateway_not_running"),
+        (("--answers", "none.jsonl", "--estimate"), "eval_source_unclear"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_nothing_is_asked(

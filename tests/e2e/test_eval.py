@@ -88,6 +88,16 @@ def test_money_ends_it_and_more_goes_on(folder: Path, running: tuple[str, Path])
     assert run(folder, home, *command).returncode == 0
 
 
+def test_what_it_would_cost_is_told_and_no_model_is_asked(folder: Path, running: tuple[str, Path]) -> None:
+    sim, home = running
+    before = asked(sim)
+    done = run(folder, home, "run", "cases.jsonl", "--model", "now", "--epochs", "2", "--estimate", "--json")
+    [found] = json.loads(done.stdout)["estimates"]
+    assert (found["questions"], found["looked_at"]) == (2 * _CASES, 20)
+    assert found["cost_nanodollars"] > 0
+    assert asked(sim) == before
+
+
 def test_a_model_that_is_not_there_ends_it_at_once(folder: Path, running: tuple[str, Path]) -> None:
     _, home = running
     done = run(folder, home, "run", "cases.jsonl", "--model", "nobody", "--out", "none.jsonl")

@@ -16,7 +16,9 @@ from rich.table import Table
 from homeport.cli.context import Context, Json
 from homeport.cli.eval import finite
 from homeport.cli.eval_compare import bounds, milliseconds
+from homeport.cli.eval_estimate import Estimate, check_estimable, estimate
 from homeport.cli.eval_source import Source, respondent
+from homeport.cli.gateway_client import GatewayClient
 from homeport.cli.progress import CountProgress, PaidProgress
 from homeport.core.errors import ConfigError, HomeportError
 from homeport.core.money import Nano, format_usd, parse_usd
@@ -120,6 +122,7 @@ def run(
     package: Annotated[str, typer.Option(help="A package, on an engine of its own, instead of a gateway.")] = "",
     engine: Annotated[str, typer.Option("--engine", "-e", help="Its engine, as of `homeport package eval`.")] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, though the file holds a run.")] = False,
+    estimated: Annotated[bool, typer.Option("--estimate", help="Tell what it would cost, and ask no model.")] = False,
     json: Json = False,
 ) -> None:
     """Ask a dataset of models of the running gateway, score the answers, and keep them in a file.
@@ -153,6 +156,9 @@ def run(
     )
     data = read_dataset(dataset)
     variants = _variants(data, source.routes, [read_template(path) for path in prompt or ()], out)
+    if estimated:
+        _show_estimates(state, _estimates(state, plan, data, variants), json=json)
+        return
     try:
         done = _run_all(state, plan, data, variants, quiet=json)
     except KeyboardInterrupt:
@@ -163,6 +169,32 @@ def run(
     else:
         _show(state.console, data, done)
     _end(done)
+
+
+def _estimates(state: Context, plan: Plan, data: Dataset, variants: Sequence[Variant]) -> tuple[Estimate, ...]:
+    check_estimable(plan.source)
+    client = GatewayClient(state.home)
+    return tuple(
+        estimate(
+            client,
+            plan.source,
+            variant.route,
+            variant.template.name if variant.template else "",
+            questions(data, variant.template, plan.epochs, plan.most_tokens),
+        )
+        for variant in variants
+    )
+
+
+def _show_estimates(state: Context, found: Sequence[Estimate], *, json: bool) -> None:
+    if json:
+        state.print_json({"estimates": msgspec.to_builtins(found)})
+        return
+    table = Table("route", "prompt", "questions", "expected cost", box=box.SIMPLE_HEAD)
+    for one in found:
+        cost = "no price" if one.cost_nanodollars is None else f"${format_usd(one.cost_nanodollars)}"
+        table.add_row(*map(escape, (one.route, one.prompt or "-", f"{one.questions:,}", cost)))
+    state.console.print(table)
 
 
 def _run_all(
