@@ -101,8 +101,8 @@ def judge(pairs: Pairs, margin: Margin, risk: float = 0.05) -> Judgement:
         most=min(1.0, equal.mean + above),
         passes_if_equal=_power(gap, below, worst.error),
         fails_if_worse=_power(gap, above, equal.error),
-        needed=_needed(gap, max(worst.deviation, equal.deviation), risk),
-        needed_surer=_needed(gap, max(worst.deviation, equal.deviation), min(risk, _SURER)),
+        needed=_needed(gap, pairs, risk),
+        needed_surer=_needed(gap, pairs, min(risk, _SURER)),
     )
 
 
@@ -119,8 +119,12 @@ def _power(gap: float, reach: float, error: float) -> float:
     return normal_share((gap - max(gap / 2, reach)) / error) if error else 1.0
 
 
-def _needed(gap: float, deviation: float, risk: float) -> int | None:
-    """Cases at which half the margin is as many standard errors as the risk asks for."""
+def _needed(gap: float, pairs: Pairs, risk: float) -> int | None:
+    """Cases at which half the margin is as many standard errors as the risk asks for, the imagined ones included."""
     if gap <= 0:
         return None
-    return max(1, math.ceil((2 * student(risk, _MANY) * deviation / gap) ** 2))
+    mean = (pairs.c - pairs.b) / pairs.cases
+    variance = max(0.0, (pairs.cc - 2 * pairs.bc + pairs.bb) / pairs.cases - mean * mean)
+    allowed = (gap / (2 * student(risk, _MANY))) ** 2
+    imagined = 2 * (pairs.widest or 1.0) ** 2
+    return math.ceil((variance + math.sqrt(variance * variance + 4 * imagined * allowed)) / (2 * allowed))
