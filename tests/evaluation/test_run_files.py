@@ -61,11 +61,19 @@ def test_begun_anew(tmp_path: Path) -> None:
 
 def test_another_run_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    with RunFile(path, head(3, route="other", epochs=2)):
-        pass
+    with RunFile(path, head(3, route="other", epochs=2)) as file:
+        file(answered("a", 1.0))
     with pytest.raises(ConfigError, match="epochs, route differ"):
         write(path)
     refused(path, "eval_run_differs")
+
+
+def test_one_without_an_answer_is_nobodys(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with RunFile(path, head(3, route="other")):
+        pass
+    write(path, "a")
+    assert read_run(path).head == HEAD
 
 
 def test_what_is_no_run_stays_as_it_is(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def run(
         score=score,
         most_tokens=max_tokens,
         limits=Limits(at_once=1 if package else at_once, most=_cap(max_usd)),
-        settings={} if answers else {**sampled, "max_tokens": max_tokens, "seed": seed, "cached": cached},
+        settings=_settings(source, max_tokens, cached=cached),
         fresh=fresh,
     )
     data = read_dataset(dataset)
@@ -169,6 +169,15 @@ def run(
     else:
         _show(state.console, data, done)
     _end(done)
+
+
+def _settings(source: Source, max_tokens: int, *, cached: bool) -> Mapping[str, Any]:
+    """What the first line of a run says of how it was asked."""
+    if source.answers is not None:
+        return {}
+    if source.package:
+        return {"max_tokens": max_tokens}
+    return {**source.fields, "max_tokens": max_tokens, "seed": source.seed, "cached": cached}
 
 
 def _estimates(state: Context, plan: Plan, data: Dataset, variants: Sequence[Variant]) -> tuple[Estimate, ...]:

@@ -72,19 +72,25 @@ class RunFile:
         file.seek(0)
         # What is no run is somebody's work, such as the dataset: --fresh does not empty it.
         if not size or (self._fresh and file.read(len(_BEGINNING)) == _BEGINNING):
-            file.truncate(0)
-            file.write(head_line(self._head))
-            file.flush()
+            self._begin_anew(file)
             return
         before = parse_run(file, self._path.name)
         if before.head != self._head:
-            raise _differs(before, self._head)
+            if before.answers:
+                raise _differs(before, self._head)
+            self._begin_anew(file)
+            return
         self.answered = before.answers
         file.truncate(before.whole)
         file.seek(before.whole - 1)
         if file.read(1) != b"\n":
             file.write(b"\n")
             file.flush()
+
+    def _begin_anew(self, file: BinaryIO) -> None:
+        file.truncate(0)
+        file.write(head_line(self._head))
+        file.flush()
 
     def _close(self) -> None:
         file, self._file = self._file, None
