@@ -26,7 +26,9 @@ def test_margins(written: str, margin: Margin) -> None:
     assert (found.amount, found.relative) == (pytest.approx(margin.amount), margin.relative)
 
 
-@pytest.mark.parametrize("written", ["", "0", "0%", "-5%", "100%", "1", "nan", "inf", "1e-3", "ten", "5 pt of", "٣%", "5%\n%"])
+@pytest.mark.parametrize(
+    "written", ["", "0", "0%", "-5%", "100%", "1", "nan", "inf", "1e-3", "ten", "5 pt of", "\u0663%", "5%\n%"]
+)
 def test_what_is_no_margin_is_refused(written: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_margin(written)

@@ -24,10 +24,19 @@ from homeport.core.errors import ConfigError, HomeportError
 from homeport.core.money import Nano, format_usd, parse_usd
 from homeport.evaluation.comparison import Summary, summary
 from homeport.evaluation.datasets import MOST_TOKENS, Dataset, prove, read_dataset
-from homeport.evaluation.experiments import Ask, Ended, Experiment, Limits, Standing, check_scorer, questions
+from homeport.evaluation.experiments import (
+    IN_A_ROW,
+    Ask,
+    Ended,
+    Experiment,
+    Limits,
+    Standing,
+    check_scorer,
+    questions,
+)
 from homeport.evaluation.referee import ProcessReferee
 from homeport.evaluation.run_files import RunFile
-from homeport.evaluation.runs import MAX_EPOCHS, RunHead, printed, read_run
+from homeport.evaluation.runs import MAX_ANSWERS, MAX_EPOCHS, RunHead, printed, read_run
 from homeport.evaluation.scorers import CHECK, Scorer, scorer_of
 from homeport.evaluation.templates import Template, read_template
 from homeport.packages.base import SilentProgress
@@ -150,7 +159,9 @@ def run(
         epochs=epochs,
         score=score,
         most_tokens=max_tokens,
-        limits=Limits(at_once=1 if package else at_once, most=_cap(max_usd)),
+        limits=Limits(
+            at_once=1 if package else at_once, most=_cap(max_usd), in_a_row=MAX_ANSWERS if answers else IN_A_ROW
+        ),
         settings=_settings(source, max_tokens, cached=cached),
         fresh=fresh,
     )

@@ -17,7 +17,7 @@ from homeport.evaluation.answers import Question
 from homeport.evaluation.datasets import MOST_TOKENS, DatasetCase
 
 MAX_TEMPLATE_BYTES = 256 << 10
-_TURN = re.compile(r"^\[(system|user|assistant)\][ \t]*$", re.MULTILINE)
+_TURN = re.compile(r"^\[(system|user|assistant)\][ \t\r]*$", re.MULTILINE)
 _NAME = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
 _QUESTION = "question"
 _USER, _SYSTEM = "user", "system"
