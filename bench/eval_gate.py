@@ -25,10 +25,12 @@ from bench.contender import free_port, process, wait_ready
 from bench.gate_odds import ENOUGH, RISK, RUNS, World, enough, odds
 from bench.program import PROGRAM, environment
 
-CASES = (50, 100, 200, 300, 400, 500, 800, 1200)
+CASES = (30, 50, 75, 100, 150, 200, 250, 300, 350, 400, 500, 600, 700, 800, 1000, 1200)
 ACCURACIES = (0.6, 0.85, 0.95)
 ALIKE = (0.0, 0.5, 0.8, 0.95)
 LOSS = 0.1
+SHARES = (0.9, 0.95, 0.987)
+"""With 0.987 each, 19 of 20 runs are right 97 times of 100."""
 MODELS: Mapping[str, float] = {"now": 0.85, "equal": 0.85, "worse": 0.765}
 _WORDS = ("lease", "notice", "rent", "term", "deposit", "repair", "tenant", "clause", "renewal", "damage")
 _READY_SECONDS = 60.0
@@ -43,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--cases", type=int, default=800, help="of each of them")
     parser.add_argument("--at-once", type=int, default=16)
     options = parser.parse_args(arguments)
-    report: dict[str, Any] = {"risk": RISK, "loss": LOSS, "imagined": imagined(options.draws)}
+    rows = imagined(options.draws)
+    report: dict[str, Any] = {"risk": RISK, "loss": LOSS, "imagined": rows, "sizes": sizes(rows)}
     if options.runs:
         with tempfile.TemporaryDirectory() as folder:
             report["real"] = real(Path(folder), options.runs, options.cases, options.at_once)
@@ -73,6 +76,31 @@ def imagined(draws: int) -> list[dict[str, Any]]:
                     }
                 )
     return found
+
+
+def sizes(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The least numbers of cases with which both verdicts are right so often; None where none of `CASES` suffices."""
+    return [
+        {
+            "accuracy": accuracy,
+            "alike": alike,
+            "differ": round(2 * accuracy * (1 - accuracy) * (1 - alike), 4),
+            **{
+                str(share): next(
+                    (
+                        row["cases"]
+                        for row in rows
+                        if (row["accuracy"], row["alike"]) == (accuracy, alike)
+                        and min(row["equal"]["passed"], row["worse"]["worse"]) >= share
+                    ),
+                    None,
+                )
+                for share in SHARES
+            },
+        }
+        for accuracy in ACCURACIES
+        for alike in ALIKE
+    ]
 
 
 def missed(report: Mapping[str, Any], draws: int) -> list[str]:

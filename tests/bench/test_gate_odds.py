@@ -1,8 +1,10 @@
 """The regression gate's operating characteristic: how often it is right, over thousands of imagined runs."""
 
+from typing import Any
+
 import pytest
 
-from bench.eval_gate import LOSS, missed
+from bench.eval_gate import LOSS, missed, sizes
 from bench.gate_odds import RISK, World, enough, odds
 
 _DRAWS = 1_500
@@ -46,6 +48,16 @@ def test_with_few_cases_it_says_so_instead_of_guessing() -> None:
 def test_19_of_20_by_hand() -> None:
     assert enough(1.0) == 1
     assert enough(0.95) == pytest.approx(0.7358, abs=1e-4)
+
+
+def test_sizes_are_the_least_that_suffice() -> None:
+    def row(cases: int, equal: float, worse: float) -> dict[str, Any]:
+        return {"accuracy": 0.85, "alike": 0.5, "cases": cases, "equal": {"passed": equal}, "worse": {"worse": worse}}
+
+    rows = [row(100, 0.99, 0.8), row(200, 0.96, 0.93), row(300, 0.99, 0.97)]
+    [found] = [one for one in sizes(rows) if (one["accuracy"], one["alike"]) == (0.85, 0.5)]
+    assert (found["0.9"], found["0.95"], found["0.987"]) == (200, 300, None)
+    assert found["differ"] == pytest.approx(0.1275)
 
 
 def test_a_gate_that_errs_is_told() -> None:
