@@ -125,18 +125,22 @@ def missed(report: Mapping[str, Any], draws: int) -> list[str]:
 def real(folder: Path, runs: int, cases: int, at_once: int) -> dict[str, Any]:
     """The gate's exit codes with the real program."""
     write_dataset(folder, cases)
-    right = dict.fromkeys(_EXIT_CODES, 0)
-    codes: dict[str, list[int]] = {name: [] for name in _EXIT_CODES}
     with house(folder) as (sim, home):
-        for seed in range(runs):
-            _configure(sim, seed)
-            scores = {model: _asked(folder, home, model, seed, at_once) for model in MODELS}
-            for name, wanted in _EXIT_CODES.items():
-                code = _gated(folder, home, name, seed)
-                codes[name].append(code)
-                right[name] += code == wanted
-            print(f"seed {seed}: {scores} {({name: codes[name][-1] for name in codes})}", file=sys.stderr, flush=True)
-    return {"runs": runs, "cases": cases, "right": right, "exit_codes": codes}
+        return {"cases": cases, **gated(folder, sim, home, runs, at_once)}
+
+
+def gated(folder: Path, sim: str, home: Path, runs: int, at_once: int) -> dict[str, Any]:
+    """The same with a house that runs: how often each exit code was right, and all of them."""
+    codes: dict[str, list[int]] = {name: [] for name in _EXIT_CODES}
+    for seed in range(runs):
+        _configure(sim, seed)
+        scores = {model: _asked(folder, home, model, seed, at_once) for model in MODELS}
+        for name, found in codes.items():
+            found.append(_gated(folder, home, name, seed))
+        told = {name: found[-1] for name, found in codes.items()}
+        print(f"seed {seed}: {scores} {told}", file=sys.stderr, flush=True)
+    right = {name: found.count(_EXIT_CODES[name]) for name, found in codes.items()}
+    return {"runs": runs, "right": right, "exit_codes": codes}
 
 
 def write_dataset(folder: Path, cases: int) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from tests.storage.events import finished
+from tests.traces.kept import HOSTILE, chat, kept
 
 from homeport.bootstrap.datasets import Gathered, write_dataset
 from homeport.core.errors import ConfigError
@@ -14,14 +16,16 @@ from homeport.storage.bodies import BodyStore
 from homeport.storage.db import writing
 from homeport.storage.ingest import insert_events
 from homeport.storage.request_filter import RequestFilter
-from tests.storage.events import finished
-from tests.traces.kept import HOSTILE, chat, kept
 
 ASKED: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 
 
 def answer(finish: str = "stop", **message: Any) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello", **message}, "finish_reason": finish}]}
+    return {
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "Hello", **message}, "finish_reason": finish}
+        ]
+    }
 
 
 @pytest.fixture
@@ -73,7 +77,10 @@ def test_what_was_asked_twice_is_there_once_and_newest(engine: Engine, bodies: B
         (ASKED, b"\xff"),
         (ASKED, answer(tool_calls=[{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}])),
         ({**ASKED, "messages": [{"role": "tool", "content": "x"}]}, answer()),
-        ({**ASKED, "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, answer()),
+        (
+            {**ASKED, "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+            answer(),
+        ),
         ({**ASKED, "messages": [{"role": "user", "content": "x" * 300_000}]}, answer()),
         (b"[]", answer()),
     ],

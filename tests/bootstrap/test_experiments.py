@@ -8,6 +8,7 @@ from tests.fakes.transport import ScriptedTransport, answered
 
 from homeport.bootstrap.experiments import GatewayRespondent
 from homeport.core.errors import HomeportError
+from homeport.core.money import Nano
 from homeport.evaluation.answers import Question
 from homeport.evaluation.datasets import DatasetCase
 from homeport.evaluation.experiments import Ask, Reply
@@ -15,7 +16,7 @@ from homeport.transport.http import HttpResponse
 
 CASE = DatasetCase(id="a", question="hi")
 BODY = json.dumps({"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}]}).encode()
-HEADERS = {"x-homeport-cost": "0.000001500", "x-homeport-tier": "far", "x-homeport-request-id": "req_1"}
+HEADERS: dict[str, Any] = {"x-homeport-cost": "0.000001500", "x-homeport-tier": "far", "x-homeport-request-id": "req_1"}
 
 
 def failed(status: int, code: str, **headers: str) -> HttpResponse:
@@ -59,7 +60,7 @@ class Asked:
 async def test_an_answer_with_what_it_cost() -> None:
     asked = Asked(answered(BODY, **HEADERS))
     reply = await asked()
-    assert reply == Reply(text="yes", cost=1500, latency_ms=2.0, finish="stop", tier="far", request_id="req_1")
+    assert reply == Reply(text="yes", cost=Nano(1500), latency_ms=2.0, finish="stop", tier="far", request_id="req_1")
     [request] = asked.transport.requests
     assert request.url == "http://gate/v1/chat/completions"
     assert (request.headers["authorization"], request.headers["cache-control"]) == ("Bearer k", "no-store")
@@ -77,7 +78,8 @@ async def test_a_prompt_and_a_seed() -> None:
 
 @pytest.mark.parametrize("cost", ["", "much", "NaN", "1e400"])
 async def test_a_cost_that_is_none_is_not_nothing(cost: str) -> None:
-    assert (await Asked(answered(BODY, **{"x-homeport-cost": cost}))()).cost is None
+    headers: dict[str, Any] = {"x-homeport-cost": cost}
+    assert (await Asked(answered(BODY, **headers))()).cost is None
 
 
 async def test_what_waiting_mends_is_waited_for() -> None:

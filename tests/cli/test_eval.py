@@ -17,7 +17,14 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 def write_cases(path: Path, count: int, **fields: Any) -> Path:
     rows = [
-        {"id": f"c{n}", "question": f"{n}?", "check": {"kind": "exact"}, "expected": f"{n}", "reference": f"is {n}", **fields}
+        {
+            "id": f"c{n}",
+            "question": f"{n}?",
+            "check": {"kind": "exact"},
+            "expected": f"{n}",
+            "reference": f"is {n}",
+            **fields,
+        }
         for n in range(count)
     ]
     return write_lines(path, rows)

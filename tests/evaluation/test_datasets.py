@@ -113,7 +113,11 @@ def test_a_table_is_read() -> None:
     assert [type(case.check).__name__ for case in found.cases] == ["Choice", "Number", "Exact", "NoneType"]
     assert found.cases[0].question == "What, and why?"
     assert found.cases[0].metadata == {"topic": "law"}
-    assert (found.cases[1].variables, found.cases[1].expected, found.cases[1].max_tokens) == ({"product": "shoes"}, 12, 5)
+    assert (found.cases[1].variables, found.cases[1].expected, found.cases[1].max_tokens) == (
+        {"product": "shoes"},
+        12,
+        5,
+    )
     assert found.cases[3].reference == "A tale."
 
 

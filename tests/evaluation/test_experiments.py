@@ -30,7 +30,8 @@ SCORER = scorer_of("check", InProcessReferee())
 
 def dataset(cases: int, **fields: Any) -> Dataset:
     rows = [
-        {"id": str(n), "question": f"{n}?", "check": {"kind": "exact"}, "expected": str(n), **fields} for n in range(cases)
+        {"id": str(n), "question": f"{n}?", "check": {"kind": "exact"}, "expected": str(n), **fields}
+        for n in range(cases)
     ]
     return parse_dataset(b"".join(json.dumps(row).encode() + b"\n" for row in rows), "d.jsonl")
 

@@ -23,7 +23,8 @@ GOOD = run_of([1.0] * 170 + [0.0] * 30)
 )
 def test_margins(written: str, margin: Margin) -> None:
     found = parse_margin(written)
-    assert (found.amount, found.relative) == (pytest.approx(margin.amount), margin.relative)
+    assert found.amount == pytest.approx(margin.amount)
+    assert found.relative == margin.relative
 
 
 @pytest.mark.parametrize(

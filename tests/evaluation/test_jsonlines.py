@@ -32,4 +32,6 @@ def test_what_is_no_value_is_refused_with_its_number(line: bytes) -> None:
 
 
 def test_written_and_read() -> None:
-    assert [decoder_of(Thing)(*one).a for one in numbered_lines(io.BytesIO(encode_lines([Thing(1), Thing(2)])), 99)] == [1, 2]
+    assert [
+        decoder_of(Thing)(*one).a for one in numbered_lines(io.BytesIO(encode_lines([Thing(1), Thing(2)])), 99)
+    ] == [1, 2]

@@ -35,7 +35,9 @@ def test_what_is_filled_in_is_not_looked_at_again() -> None:
 
 
 def test_turns() -> None:
-    asked = parse_template(b"[system]\r\nBe brief.\n[user]\nHi\n[assistant]\nHello.\n[user]\n{{question}}", "t").ask(CASE)
+    asked = parse_template(b"[system]\r\nBe brief.\n[user]\nHi\n[assistant]\nHello.\n[user]\n{{question}}", "t").ask(
+        CASE
+    )
     assert [turn["role"] for turn in asked.messages] == ["system", "user", "assistant", "user"]
     assert asked.messages[-1]["content"] == "Who?"
 

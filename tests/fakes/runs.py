@@ -11,7 +11,9 @@ DIGEST = "sha256:" + "0" * 64
 
 
 def head(cases: int, **fields: Any) -> RunHead:
-    return RunHead(**{"dataset": "d.jsonl", "digest": DIGEST, "cases": cases, "route": "m", "scorer": "check", **fields})
+    return RunHead(
+        **{"dataset": "d.jsonl", "digest": DIGEST, "cases": cases, "route": "m", "scorer": "check", **fields}
+    )
 
 
 def answered(case: str, score: float | None, epoch: int = 0, **fields: Any) -> Answered:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Engine
 
+from homeport.core.captured import Captured
 from homeport.core.errors import StorageError
 from homeport.evaluation.datasets import DatasetCase
 from homeport.evaluation.jsonlines import encode_lines
@@ -16,11 +17,11 @@ from homeport.protocols.answers.parts import field, value_of
 from homeport.storage.bodies import BodyStore
 from homeport.storage.request_filter import RequestFilter
 from homeport.storage.request_list import stream_requests
+from homeport.storage.request_rows import RequestRow
 from homeport.traces.said import said
 
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _MOST_TOKENS = 131_072
-_ROLES = frozenset({"system", "user", "assistant"})
 _ATTACHED = re.compile(rb'"type"\s*:\s*"(?:input_)?(?:image|image_url|file|audio|document|video_url)"')
 
 
@@ -64,9 +65,7 @@ def write_dataset(
     return Gathered(cases=len(cases), not_kept=counts["not_kept"], unsuited=counts["unsuited"])
 
 
-def _cases(
-    engine: Engine, bodies: BodyStore, wanted: RequestFilter, counts: dict[str, int]
-) -> Iterator[DatasetCase]:
+def _cases(engine: Engine, bodies: BodyStore, wanted: RequestFilter, counts: dict[str, int]) -> Iterator[DatasetCase]:
     for row in stream_requests(engine, wanted):
         try:
             kept = bodies.get(row.request_id)
@@ -75,19 +74,32 @@ def _cases(
         if kept is None:
             counts["not_kept"] += 1
             continue
-        told = said(kept)
-        roles = {message.role for message in told.messages}
-        case = DatasetCase(
-            id=row.request_id,
-            messages=tuple(Message(message.role, message.text) for message in told.messages if roles <= _ROLES),
-            max_tokens=_limit(kept.body),
-            reference=told.answer,
-            metadata={"model": row.target, "tier": row.tier},
-        )
-        if told.tool_calls or _ATTACHED.search(kept.body) or not _is_whole(case, told.finish):
+        case = _case(row, kept)
+        if case is None:
             counts["unsuited"] += 1
             continue
         yield case
+
+
+def _case(row: RequestRow, kept: Captured) -> DatasetCase | None:
+    """None where it makes none."""
+    told = said(kept)
+    if told.tool_calls or _ATTACHED.search(kept.body):
+        return None
+    try:
+        messages = msgspec.convert(
+            [{"role": message.role, "content": message.text} for message in told.messages], tuple[Message, ...]
+        )
+    except msgspec.ValidationError:
+        return None
+    case = DatasetCase(
+        id=row.request_id,
+        messages=messages,
+        max_tokens=_limit(kept.body),
+        reference=told.answer,
+        metadata={"model": row.target, "tier": row.tier},
+    )
+    return case if _is_whole(case, told.finish) else None
 
 
 def _is_whole(case: DatasetCase, finish: str) -> bool:

@@ -288,8 +288,7 @@ def _variants(
             hint="run them one by one, each with its own --out FILE",
         )
     return tuple(
-        Variant(route=route, template=template, path=path)
-        for (route, template), path in zip(pairs, paths, strict=True)
+        Variant(route=route, template=template, path=path) for (route, template), path in zip(pairs, paths, strict=True)
     )
 
 

@@ -74,9 +74,7 @@ async def respondent(state: Context, source: Source, route: str, progress: Progr
         transport = PooledTransport()
         fields = {"model": route, **source.fields}
         try:
-            yield bootstrap.GatewayRespondent(
-                transport, url, key, fields, headers=source.headers, seed=source.seed
-            )
+            yield bootstrap.GatewayRespondent(transport, url, key, fields, headers=source.headers, seed=source.seed)
         finally:
             await transport.close()
 

@@ -176,7 +176,6 @@ def is_binary(scores: Sequence[tuple[float, float]]) -> bool:
     return all(score in (0.0, 1.0) for pair in scores for score in pair)
 
 
-
 def _discordant(scores: Sequence[tuple[float, float]]) -> Discordant | None:
     if not is_binary(scores):
         return None

@@ -126,9 +126,7 @@ def questions(
         ConfigError: prompt_invalid, a variable is missing; dataset_invalid, a case asks nothing without a template.
     """
     asked = [(case, _question(dataset, case, template, most_tokens)) for case in dataset.cases]
-    return tuple(
-        Ask(case=case, epoch=epoch, question=question) for epoch in range(epochs) for case, question in asked
-    )
+    return tuple(Ask(case=case, epoch=epoch, question=question) for epoch in range(epochs) for case, question in asked)
 
 
 def check_scorer(dataset: Dataset, scorer: Scorer) -> None:
