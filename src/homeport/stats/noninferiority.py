@@ -8,7 +8,8 @@ answer has the probability `risk` at most, and less with more cases: the room be
 
 Sources: non-inferiority of paired proportions with a relative margin as a linear contrast, Tang, Tang and Chan
 ("On tests of equivalence via non-unity relative risk for matched-pair design", Stat. Med. 22, 2003); two hypotheses
-with a bound on both errors, Neyman and Pearson (Phil. Trans. R. Soc. A 231, 1933). Spreads are those of `paired`.
+with a bound on both errors, Neyman and Pearson (Phil. Trans. R. Soc. A 231, 1933). Spreads are those of `paired`; as verdicts are counts, half a
+case is taken from what is to be shown (Yates, Suppl. J. R. Stat. Soc. 1, 1934).
 """
 
 import math
@@ -91,7 +92,8 @@ def judge(pairs: Pairs, margin: Margin, risk: float = 0.05) -> Judgement:
     """
     gap = margin.points(pairs.baseline) if pairs.cases else 0.0
     worst, line, equal = (margin.against(pairs, share) for share in (1.0, 0.5, 0.0))
-    below, above = worst.quantile(risk) * worst.error, equal.quantile(risk) * equal.error
+    half = (pairs.widest or 1.0) / (2 * worst.cases)
+    below, above = worst.quantile(risk) * worst.error + half, equal.quantile(risk) * equal.error + half
     verdict = _verdict(worst.mean - below, line.mean, equal.mean + above) if gap > 0 else Verdict.UNDECIDED
     return Judgement(
         verdict=verdict,
