@@ -8,8 +8,8 @@ answer has the probability `risk` at most, and less with more cases: the room be
 
 Sources: non-inferiority of paired proportions with a relative margin as a linear contrast, Tang, Tang and Chan
 ("On tests of equivalence via non-unity relative risk for matched-pair design", Stat. Med. 22, 2003); two hypotheses
-with a bound on both errors, Neyman and Pearson (Phil. Trans. R. Soc. A 231, 1933). Spreads are those of `paired`; as verdicts are counts, half a
-case is taken from what is to be shown (Yates, Suppl. J. R. Stat. Soc. 1, 1934).
+with a bound on both errors, Neyman and Pearson (Phil. Trans. R. Soc. A 231, 1933). Spreads are those of `paired`;
+as verdicts are counts, half a case is taken from what is to be shown (Yates, Suppl. J. R. Stat. Soc. 1, 1934).
 """
 
 import math
