@@ -2,10 +2,15 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
+import typer
+import yaml
+from typer.core import TyperGroup
 
+from homeport.cli.loading import program_of
 from tests.cli.inside import Inside
 from tests.cli.terminal import Terminal
 from tests.fakes.runs import run_of, write_lines, write_run
@@ -95,3 +100,20 @@ def test_what_cannot_be_used_ends_the_program_with_2(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, "")
     done = program.execute("eval", "gate", str(good), str(good), "--json")
     assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "passed")
+
+
+def test_the_example_for_github_actions_holds() -> None:
+    """It is YAML, and every option of `homeport eval` in it is one."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "gate-a-change.md").read_text()
+    [block] = [text for text in re.findall(r"```text\n(.*?)```", page, re.DOTALL) if "runs-on" in text]
+    steps = yaml.safe_load(block)["jobs"]["gate"]["steps"]
+    commands = [words for step in steps for words in re.findall(r"homeport eval (.+)", step.get("run", ""))]
+    assert [words.split()[0] for words in commands] == ["run", "gate"]
+    program = typer.main.get_command(program_of("eval"))
+    assert isinstance(program, TyperGroup)
+    group = program.commands["eval"]
+    assert isinstance(group, TyperGroup)
+    for words in commands:
+        name, *rest = words.split()
+        known = {option for parameter in group.commands[name].params for option in parameter.opts}
+        assert {word for word in rest if word.startswith("--")} <= known
