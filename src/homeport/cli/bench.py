@@ -7,6 +7,7 @@ from homeport.cli import (
     bench_cascade,
     bench_engine,
     bench_forecast,
+    bench_judge,
     bench_loops,
     bench_privacy,
     bench_router,
@@ -15,5 +16,14 @@ from homeport.cli import (
 app = typer.Typer(
     help="How well Homeport's own judgements hold, on recordings, and how fast engines are.", no_args_is_help=True
 )
-for module in (bench_cache, bench_cascade, bench_engine, bench_forecast, bench_loops, bench_privacy, bench_router):
+for module in (
+    bench_cache,
+    bench_cascade,
+    bench_engine,
+    bench_forecast,
+    bench_judge,
+    bench_loops,
+    bench_privacy,
+    bench_router,
+):
     module.register(app)
