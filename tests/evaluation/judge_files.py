@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def battles(path: Path, knows: dict[str, float], *, rows: int = 300, seed: int = 1) -> Path:
-    """Model x wins 40 of 100 battles with y; each judge knows the winner with its probability, else it picks A mostly."""
+    """Model x wins 40 of 100 battles with y; a judge knows the winner with its probability, else it picks A mostly."""
     dice = random.Random(seed)
     lines = ["id,pair,model_a,model_b,human_winner,judge,judge_pick"]
     for place in range(rows):

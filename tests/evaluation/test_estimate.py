@@ -42,11 +42,13 @@ def test_three_estimates_stand_side_by_side() -> None:
 
 
 def test_a_judge_that_knows_nothing_is_said_to_be_unusable() -> None:
-    found = estimate_quality(rows(knows=0.0))
-    assert found.verdict.said == UNUSABLE
-    assert found.corrected
-    assert found.estimates.human
-    assert found.corrected.width <= found.estimates.human.width
+    """But for one period in forty: so often the interval of no correlation is above 0 by chance."""
+    periods = [estimate_quality(rows(knows=0.0, seed=seed)) for seed in range(40)]
+    assert sum(found.verdict.said == UNUSABLE for found in periods) >= 36
+    for found in periods:
+        assert found.corrected
+        assert found.estimates.human
+        assert found.corrected.width <= found.estimates.human.width
 
 
 def test_each_epoch_has_its_own_judge() -> None:

@@ -77,9 +77,7 @@ def test_what_is_missed_is_named(tmp_path: Path) -> None:
     ("human", "why"), [((1.0, 0.0) * 24, "48 rows are labelled, 50 are needed"), ((1.0,) * 60, "people say the same")]
 )
 def test_what_cannot_be_measured(human: tuple[float, ...], why: str) -> None:
-    task = Task(
-        file="f", dataset="d", judge="j", prompting="", human=human, scores=human, unlabelled=0, unsaid=0
-    )
+    task = Task(file="f", dataset="d", judge="j", prompting="", human=human, scores=human, unlabelled=0, unsaid=0)
     assert why in unmeasured(task)
 
 
@@ -93,7 +91,9 @@ def test_progress_is_told(tmp_path: Path) -> None:
 @published
 def test_the_published_battles() -> None:
     """877 battles: a judge that agrees with people in 56 of 100 saves nothing, misleads, and is called unusable."""
-    found = {task.judge: measured(task, labels=40, draws=4_000) for task in read_tasks(DATA / "arena_human_vs_judges.csv")}
+    found = {
+        task.judge: measured(task, labels=40, draws=4_000) for task in read_tasks(DATA / "arena_human_vs_judges.csv")
+    }
     judge = found["gpt-5.2"]
     assert (judge.rows, judge.unsaid) == (877, 1)
     assert judge.whole.agreement

@@ -39,7 +39,14 @@ def test_a_verdict_is_the_mean_of_both_orders(tmp_path: Path) -> None:
 
 
 def test_each_judge_way_of_asking_and_folder_is_a_task(tmp_path: Path) -> None:
-    names = [("a/b/x", "j", "p"), ("a/b/y", "j", "p"), ("a/z", "j", "p"), ("c", "j", "p"), ("c", "j", "q"), ("c", "k", "p")]
+    names = [
+        ("a/b/x", "j", "p"),
+        ("a/b/y", "j", "p"),
+        ("a/z", "j", "p"),
+        ("c", "j", "p"),
+        ("c", "j", "q"),
+        ("c", "k", "p"),
+    ]
     lines = [f"{dataset},{place},1,{judge},{how},1,2" for place, (dataset, judge, how) in enumerate(names)]
     tasks = read(tmp_path, VERDICTS, *lines)
     assert [task.name for task in tasks] == ["a/b j p", "a/z j p", "c j p", "c j q", "c k p"]
@@ -65,7 +72,13 @@ def test_gzip_columns_in_another_order_more_columns_and_empty_lines(tmp_path: Pa
         ((), "has no row"),
         ((VERDICTS,), "has no row"),
         (("a,b,c", "1,2,3"), "line 1 is the header of no recording"),
-        (("", "{}",), "line 2 is the header of no recording"),
+        (
+            (
+                "",
+                "{}",
+            ),
+            "line 2 is the header of no recording",
+        ),
         ((f"{VERDICTS},judge", "d,1,1,j,p,1,1,j"), "line 1 names a column twice"),
         ((VERDICTS, "d,1,1,j,p,1"), "line 2 has 6 cells, not 7"),
         ((VERDICTS, "d,1,1,j,p,1,1", "d,2,3,j,p,1,1"), "line 3: human_label is '3'"),

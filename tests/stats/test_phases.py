@@ -84,10 +84,12 @@ def test_a_judges_expectation_is_not_of_the_row_itself() -> None:
     rng = np.random.default_rng(15)
     judge = rng.random(100)
     expected = expect_judge(rng.normal(0, 1, (100, 60)), judge)
-    assert abs(np.corrcoef(expected, judge)[0, 1]) < 0.5 or not np.ptp(expected)
+    assert abs(np.mean((expected - expected.mean()) * (judge - judge.mean()))) < 0.2 * np.var(judge)
 
 
-@pytest.mark.parametrize("judge", [np.full(100, 0.5), np.full(100, np.nan), np.append(np.ones(40), np.full(60, np.nan))])
+@pytest.mark.parametrize(
+    "judge", [np.full(100, 0.5), np.full(100, np.nan), np.append(np.ones(40), np.full(60, np.nan))]
+)
 def test_nothing_is_expected_of_nothing(judge: Array) -> None:
     assert not expect_judge(np.arange(100.0)[:, None], judge).any()
 
@@ -98,7 +100,9 @@ def test_any_scale() -> None:
     unit, scaled = estimate(rows).corrected, estimate(stars, (1.0, 5.0)).corrected
     assert unit
     assert scaled
-    assert (scaled.value, scaled.low, scaled.high) == pytest.approx([1 + 4 * x for x in (unit.value, unit.low, unit.high)])
+    assert (scaled.value, scaled.low, scaled.high) == pytest.approx(
+        [1 + 4 * x for x in (unit.value, unit.low, unit.high)]
+    )
     free = estimate(stars, None).corrected
     assert free
     assert free.value == pytest.approx(scaled.value, abs=0.2)

@@ -123,9 +123,7 @@ def _plain(
     }
 
 
-def _show(
-    console: Console, results: Sequence[Result], verdicts: Sequence[Target], skipped: Mapping[str, str]
-) -> None:
+def _show(console: Console, results: Sequence[Result], verdicts: Sequence[Target], skipped: Mapping[str, str]) -> None:
     together: dict[tuple[str, str], list[Result]] = {}
     for one in results:
         together.setdefault((one.dataset, one.judge), []).append(one)

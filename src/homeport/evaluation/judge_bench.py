@@ -179,7 +179,9 @@ def targets(results: Sequence[Result]) -> tuple[Target, ...]:
         Target(
             target=f"corrected coverage is within {COVERAGE[0]} and {COVERAGE[1]}",
             cells=len(cells),
-            worst=max((cell.corrected.coverage for _, cell in cells), key=lambda share: abs(share - 0.95), default=None),
+            worst=max(
+                (cell.corrected.coverage for _, cell in cells), key=lambda share: abs(share - 0.95), default=None
+            ),
             missed=tuple(name for name, cell in cells if not cell.is_covered),
         ),
         Target(
@@ -239,9 +241,7 @@ def _cell(human: "Array", scores: "Array", labels: int, pool: int, draws: int, r
     )
 
 
-def _drawn(
-    human: "Array", scores: "Array", labels: int, pool: int, draws: int, rng: "Generator"
-) -> Iterator[_Drawn]:
+def _drawn(human: "Array", scores: "Array", labels: int, pool: int, draws: int, rng: "Generator") -> Iterator[_Drawn]:
     import numpy as np
 
     kinds, counts = np.unique(scores, return_counts=True)

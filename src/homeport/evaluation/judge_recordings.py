@@ -1,7 +1,7 @@
 """Recordings of what people and judges said of the same answers, as CSV, gzipped or not. Two kinds:
 
-- battles: `id, pair, model_a, model_b, human_winner, judge, judge_pick`. The score of a battle is whether the model that
-  is named first in `pair` (`X_vs_Y`) won: 1, 0, or one half for a tie. So the mean is that model's share of wins.
+- battles: `id, pair, model_a, model_b, human_winner, judge, judge_pick`. The score of a battle is whether the model
+  that is named first in `pair` (`X_vs_Y`) won: 1, 0, or one half for a tie. So the mean is that model's share of wins.
 - verdicts: `dataset, item, human_label, judge, prompting, verdict_ab, verdict_ba_unswapped`. The score is whether
   the first output is the better one: 1 for `1`, 0 for `2`, one half for a tie. The judge saw both orders; its score is
   the mean of both, so one half where it changes its mind with the order. What it said of the turned order is recorded
@@ -128,7 +128,7 @@ def _rows(path: Path) -> Iterator[_Row]:
         row = parse(dict(zip(header, (cell.strip() for cell in cells), strict=True)), where)
         key = (row.dataset, row.item, row.judge, row.prompting)
         if key in seen:
-            raise _invalid(f"{where} is a second verdict of {ascii(row.judge[:80])} on {ascii(row.item[:80])}")
+            raise _invalid(f"{where} is a second verdict of {row.judge[:80]!a} on {row.item[:80]!a}")
         seen.add(key)
         yield row
 
@@ -226,7 +226,7 @@ def _score(said: str, sides: Mapping[str, float], where: str, column: str) -> fl
         return sides[said]
     if said in _TIES:
         return 0.5
-    raise _invalid(f"{where}: {column} is {ascii(said[:40])}, not one of {', '.join(sides)}, a tie or nothing")
+    raise _invalid(f"{where}: {column} is {said[:40]!a}, not one of {', '.join(sides)}, a tie or nothing")
 
 
 def _named(cells: Mapping[str, str], column: str, where: str) -> str:

@@ -5,7 +5,8 @@ Scores are between 0 and 1. Agreement is 1 less the distance of two scores, so t
 less what chance would give (Cohen, "Weighted kappa", Psychological Bulletin 70, 1968, with linear weights; of yes and
 no alone it is Cohen's kappa of 1960); its variance is that of Fleiss, Cohen and Everitt ("Large sample standard
 errors of kappa and weighted kappa", Psychological Bulletin 72, 1969), its interval Wilson's of the agreement. The
-correlation's interval is by Fisher's transformation (Metron 1, 1921). Intervals are of 95 %.
+correlation's interval is by Fisher's transformation (Metron 1, 1921), with the greater of his variance and the one
+by each row's influence, since scores of yes and no are not normal. Intervals are of 95 %.
 
 numpy is imported where it is needed.
 """
@@ -128,8 +129,14 @@ def correlate(first: "Array", second: "Array", weights: "Array") -> MeanInterval
     value = np.where(known, (parts * apart[0] * apart[1]).sum(axis=-1) / np.sqrt(product), np.nan)
     # Few rows that agree without exception do not show that there is none.
     cap = np.sqrt(np.maximum(1 - 4 / rows, 0.0))
-    reach = NORMAL / np.sqrt(np.maximum(rows - 3, 1.0))
-    middle = np.arctanh(np.clip(value, -cap, cap))
+    capped = np.clip(value, -cap, cap)
+    middle = np.arctanh(capped)
+    # Fisher's variance is that of normal scores; of yes and no it is more, by the influence of each row.
+    deviations = [np.sqrt(np.where(known, square, 1.0)) for square in squares]
+    scaled = [one / deviation[..., None] for one, deviation in zip(apart, deviations, strict=True)]
+    influence = scaled[0] * scaled[1] - value[..., None] * (scaled[0] ** 2 + scaled[1] ** 2) / 2
+    spread = np.sqrt(((parts * influence) ** 2).sum(axis=-1)) / (1 - capped**2)
+    reach = NORMAL * np.maximum(1 / np.sqrt(np.maximum(rows - 3, 1.0)), spread)
     low, high = np.tanh(middle - reach), np.tanh(middle + reach)
     return MeanInterval(value, np.minimum(low, value), np.maximum(high, value))
 
@@ -140,21 +147,25 @@ def _varied(scores: "Array", parts: "Array", square: "Array") -> "NDArray[np.boo
 
 def _share(same: "Array", parts: "Array") -> Figure:
     """The mean agreement, with its interval."""
+    import numpy as np
+
     mean, rows = (parts * same).sum(), effective_rows(parts)
-    variance = ((parts * (same - mean)) ** 2).sum() * rows / max(rows - 1, 1.0)
-    found = bounded(mean, effective_size(mean, variance, rows), max(rows - 1, 2.0))
+    variance = ((parts * (same - mean)) ** 2).sum() * rows / np.maximum(rows - 1, 1.0)
+    found = bounded(mean, effective_size(mean, variance, rows), np.maximum(rows - 1, 2.0))
     return Figure(float(found.value), float(found.low), float(found.high))
 
 
 def _kappa(first: "Array", second: "Array", same: "Array", parts: "Array") -> Figure | None:
+    import numpy as np
+
     by_first, by_second = 1 - _distance(first, second, parts), 1 - _distance(second, first, parts)
     agreed, chance = (parts * same).sum(), float((parts * by_first).sum())
     if chance > 1 - 1e-9:
         return None
     kappa, rows = float(agreed - chance) / (1 - chance), effective_rows(parts)
     terms = same - (1 - kappa) * (by_first + by_second)
-    variance = ((parts * (terms - (parts * terms).sum())) ** 2).sum() * rows / max(rows - 1, 1.0)
-    found = bounded(agreed, effective_size(agreed, variance, rows), max(rows - 1, 2.0))
+    variance = ((parts * (terms - (parts * terms).sum())) ** 2).sum() * rows / np.maximum(rows - 1, 1.0)
+    found = bounded(agreed, effective_size(agreed, variance, rows), np.maximum(rows - 1, 2.0))
     low, high = ((float(bound) - chance) / (1 - chance) for bound in (found.low, found.high))
     return Figure(kappa, max(low, -1.0), min(high, 1.0))
 

@@ -94,8 +94,8 @@ def bounded(value: "Array", size: "Array", freedom: "Array") -> MeanInterval:
     weight = quantile**2 / size
     middle = (share + weight / 2) / (1 + weight)
     reach = quantile / (1 + weight) * np.sqrt(share * (1 - share) / size + weight / (4 * size))
-    low = np.where(share > 0, np.maximum(middle - reach, 0.0), 0.0)
-    high = np.where(share < 1, np.minimum(middle + reach, 1.0), 1.0)
+    # Rounding may not put the share outside of its own interval.
+    low, high = np.clip(middle - reach, 0.0, share), np.clip(middle + reach, share, 1.0)
     return MeanInterval(share, low, high)
 
 

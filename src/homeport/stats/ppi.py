@@ -221,9 +221,7 @@ def _trust(explained: "Array", total: "Array", labels: "Array") -> "Array":
     return share
 
 
-def _tuned(
-    labelled: Labelled, parts: "Array", tunings: "Array", pool: Pool, alone: _Means
-) -> tuple[_Means, "Array"]:
+def _tuned(labelled: Labelled, parts: "Array", tunings: "Array", pool: Pool, alone: _Means) -> tuple[_Means, "Array"]:
     """The corrected mean with its variance, and the mean tuning."""
     import numpy as np
 
