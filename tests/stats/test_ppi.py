@@ -50,11 +50,12 @@ def test_intervals_hold_the_truth_and_are_never_wider(share: float, right: float
 
 
 def test_what_a_judge_saves_goes_by_its_correlation() -> None:
-    """Of n labels among N rows, the variance is (1 - rho^2) / n + rho^2 / N of that of one label."""
+    """Of n labels among N rows, the variance is at best (1 - rho^2) / n + rho^2 / N of that of one label; to learn the
+    tuning costs two or three in a hundred of the width."""
     for right, rho in ((0.73, 0.73), (0.14, 0.14)):
         found = drawn(np.random.default_rng(3), 0.5, right, labels=70, rows=1_000)
         ratio = float(found.corrected.width.mean() / found.human.width.mean())
-        assert ratio == pytest.approx(np.sqrt(1 - rho**2 * 0.93), abs=0.02)
+        assert np.sqrt(1 - rho**2 * 0.93) - 0.01 < ratio < np.sqrt(1 - rho**2 * 0.93) + 0.025
         assert float(found.human.width.mean()) / 2 == pytest.approx(0.117, abs=0.003)
 
 
@@ -89,10 +90,10 @@ def test_what_does_not_vary_is_no_harm(human: Array, judge: Array) -> None:
 
 
 def test_none_wrong_among_few_is_not_taken_for_never() -> None:
-    """A judge that was right 40 times of 40 is believed as one that is wrong once."""
+    """A judge that was right 40 times of 40 is not believed to be right always."""
     human = np.arange(40) % 2 / 1.0
     found = correct(one(human, human), Pool(mean=np.array(0.5), variance=np.array(1e-9), rows=np.array(1e8)))
-    assert found.corrected.width / found.human.width == pytest.approx(np.sqrt(4 / 40), rel=0.06)
+    assert found.corrected.width / found.human.width == pytest.approx(np.sqrt(1.5 / 40), rel=0.08)
 
 
 def test_each_tuning_is_of_the_other_rows() -> None:

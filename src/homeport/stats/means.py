@@ -59,6 +59,28 @@ def student(freedom: "Array") -> "Array":
     return quantile
 
 
+def freedom_of(influence: "Array", least: "Array") -> "Array":
+    """Degrees of freedom of a variance that is the sum of squares of the influences of rows, (..., n) to (...).
+
+    A variance is known the better, the less the squares differ: the kurtosis says by how much (Satterthwaite,
+    "An approximate distribution of estimates of variance components", Biometrics Bulletin 2, 1946). Of yes and no
+    that are balanced all squares are alike, and nothing is lost by estimating it: Wilson's interval has no quantile of
+    Student's.
+
+    Args:
+        least: (...), what normal scores have; rows with few large influences do not get fewer.
+    """
+    import numpy as np
+
+    squares = influence**2
+    total = squares.sum(axis=-1)
+    known = total > 0
+    rows = influence.shape[-1]
+    excess = rows * (squares**2).sum(axis=-1) / np.where(known, total, 1.0) ** 2 - 1
+    freedom: Array = np.maximum(least, 2 * rows / np.maximum(excess, 1e-6))
+    return np.where(known, freedom, least)
+
+
 def effective_rows(weights: "Array") -> "Array":
     """How many rows of equal weight say as much, by Kish; (..., n) to (...)."""
     total: Array = weights.sum(axis=-1) ** 2 / (weights**2).sum(axis=-1)
