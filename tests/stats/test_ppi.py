@@ -96,6 +96,16 @@ def test_none_wrong_among_few_is_not_taken_for_never() -> None:
     assert found.corrected.width / found.human.width == pytest.approx(np.sqrt(1.5 / 40), rel=0.08)
 
 
+def test_what_was_not_seen_weighs_less_of_a_finer_judge() -> None:
+    """Thirty rows that it knows, and ten of which it knows half: with a half among its scores, its steps are halves."""
+    human = np.arange(40) % 2 / 1.0
+    pool = Pool(mean=np.array(0.5), variance=np.array(1e-9), rows=np.array(1e8))
+    plain = correct(one(human, human), pool).corrected.width
+    doubtful = human.copy()
+    doubtful[:2] = 0.5
+    assert correct(one(human, doubtful), pool).corrected.width < plain
+
+
 def test_each_tuning_is_of_the_other_rows() -> None:
     """With a judge whose mean is known: left out by hand, one row after the other."""
     rng = np.random.default_rng(8)
