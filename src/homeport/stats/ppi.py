@@ -237,8 +237,8 @@ def _tuned(labelled: Labelled, parts: "Array", tunings: "Array", pool: Pool, alo
     elsewhere = tuning**2 * np.maximum(pool.variance - (labelled.influence**2).sum(axis=-1), 0.0)
     own = (influence**2).sum(axis=-1)
     least = alone * _UNSEEN * _step(labelled.judge) ** 2 / labels + tuning**2 * pool.variance
-    variance = np.maximum((own + elsewhere) * _small(labels), least)
     # The pool's part is of so many rows that it is as good as known.
+    variance = np.maximum(own * _small(labels) + elsewhere, least)
     part = np.where(own > 0, 1 + elsewhere / np.where(own > 0, own, 1.0), 1.0)
     freedom = freedom_of(influence, labels - 2) * part**2
     return _Means(mean=mean, variance=variance, freedom=np.minimum(freedom, 1e9)), tuning
