@@ -5,6 +5,7 @@ import typer
 from homeport.cli import (
     bench_cache,
     bench_cascade,
+    bench_drift,
     bench_engine,
     bench_forecast,
     bench_judge,
@@ -19,6 +20,7 @@ app = typer.Typer(
 for module in (
     bench_cache,
     bench_cascade,
+    bench_drift,
     bench_engine,
     bench_forecast,
     bench_judge,

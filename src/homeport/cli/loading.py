@@ -44,6 +44,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "audit": ("audit",),
     "alerts": ("alerts",),
     "bench": ("bench",),
+    "drift": ("drift",),
     "route": ("route",),
     "trace": ("trace",),
     "telemetry": ("telemetry",),
