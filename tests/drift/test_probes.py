@@ -108,7 +108,8 @@ def test_more_than_can_be_compared_is_refused() -> None:
         return (row(day, "x") for day in range(MOST_BATCHES + 1))
 
     def probes() -> Iterator[Row]:
-        return (row(day, "x", str(probe)) for day in range(2) for probe in range(MOST_CELLS // 2 + 1))
+        yield from (row(day, "x", "0") for day in range(MOST_BATCHES))
+        yield from (row(0, "x", str(probe)) for probe in range(1, MOST_CELLS // MOST_BATCHES + 1))
 
     for rows in (batches, probes):
         with pytest.raises(ConfigError) as raised:

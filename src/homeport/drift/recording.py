@@ -7,6 +7,7 @@ A probe has one row or several in a batch. `logprobs` may be left out.
 """
 
 import codecs
+import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -93,12 +94,16 @@ def _row(decoder: msgspec.json.Decoder[_Line], line: bytes, name: str, number: i
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise _invalid(name, number, f"cannot be read: {error}") from error
     logprobs = found.logprobs or {}
-    if len(logprobs) > _MOST_TOKENS or not all(value <= _SLACK for value in logprobs.values()):
-        raise _invalid(name, number, f"has log-probabilities above 0, or more than {_MOST_TOKENS:,} of them")
+    if len(logprobs) > _MOST_TOKENS or not all(map(_is_logprob, logprobs.values())):
+        raise _invalid(name, number, f"has log-probabilities that are none, or more than {_MOST_TOKENS:,} of them")
     seconds = _seconds(found.batch)
     if seconds is None:
         raise _invalid(name, number, f"has a batch that is no ISO time: {ascii(found.batch)}")
     return Row(seconds=seconds, batch=found.batch, probe=found.probe, output=found.output, logprobs=logprobs)
+
+
+def _is_logprob(value: float) -> bool:
+    return math.isfinite(value) and value <= _SLACK
 
 
 def _seconds(text: str) -> float | None:

@@ -166,8 +166,8 @@ def _delay(alarmed: "Array") -> Delay:
 
     early = alarmed[:_WEEKS_BEFORE].any(axis=0)
     weeks = np.where(early, 0, first(alarmed, _WEEKS_BEFORE))
-    noticed = np.where(weeks > 0, weeks, np.inf)
-    median = float(np.quantile(noticed, 0.5, method="higher"))
+    noticed = np.sort(np.where(weeks > 0, weeks, np.inf))
+    median = float(noticed[len(noticed) // 2])
     return Delay(
         median=median if np.isfinite(median) else None,
         within={str(limit): float((noticed <= limit).mean()) for limit in WITHIN},

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from homeport.drift.similarity import Array, Numbers, Similarity
+    from homeport.drift.similarity import Array, Flags, Numbers, Similarity
 
 CLEAN_BATCHES = 14
 """So many are needed to know a provider; with fewer, the tolerance is so much higher."""
@@ -52,15 +52,15 @@ class Clean:
     scores: "Array"
     tolerance: float
     usual_rows: "Array"
-    seen: "Array"
+    seen: "Numbers"
     edge: "Array"
     spread: "Array"
     square: "Array"
 
     @property
-    def known(self) -> "Array":
+    def known(self) -> "Flags":
         """Which probes can be judged."""
-        return self.seen >= max(_LEAST_SEEN, len(self.batches) / 2)  # type: ignore[return-value]
+        return _known(self.seen, len(self.batches))
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def learn(similarity: "Similarity", batches: "Numbers") -> Clean:
     distances = similarity.own[:, batches] - 2 * (sums - itself) / others + rest
     edge, second, spread = _edges(np.where(there, distances, -np.inf), seen)
     moved = np.where(there, np.clip((distances - second[:, None]) / spread[:, None], 0, 1), np.nan)
-    known = seen >= max(_LEAST_SEEN, len(batches) / 2)
+    known = _known(seen, len(batches))
     scores = np.array([_score(moved[known, batch]) or 0.0 for batch in range(len(batches))])
     return Clean(
         batches=batches,
@@ -104,6 +104,12 @@ def learn(similarity: "Similarity", batches: "Numbers") -> Clean:
         spread=spread,
         square=square / np.maximum(seen, 1) ** 2,
     )
+
+
+def _known(seen: "Numbers", batches: int) -> "Flags":
+    """Which probes were answered in enough of the clean batches."""
+    known: Flags = seen >= max(_LEAST_SEEN, batches / 2)
+    return known
 
 
 def _edges(distances: "Array", seen: "Numbers") -> "tuple[Array, Array, Array]":

@@ -16,7 +16,7 @@ from homeport.core.errors import ConfigError
 from homeport.drift.detectors import ALPHA, BURST, FAR, Audit, Verdict, audit, judge_burst
 from homeport.drift.probes import collect
 from homeport.drift.recording import Row
-from homeport.drift.scoring import learn, score
+from homeport.drift.scoring import LEAST_BATCHES, learn, score
 
 _BASELINE = "baseline"
 _MOST_BYTES = 64 << 20
@@ -104,11 +104,15 @@ def passing(tables: Tables, alpha: float = ALPHA) -> Passing:
     """Judge an endpoint by its tables: each query a batch, and ten more after the last deviation.
 
     Raises:
-        ConfigError: recording_too_short, if no query deviates.
+        ConfigError: recording_too_short, if no query deviates, or nearly all do.
     """
     places = [place for place, (_, kind) in enumerate(tables.queries) if kind != _BASELINE]
-    if not places:
-        raise ConfigError(f"{tables.name} has no deviation", code="recording_too_short", hint="record a longer time")
+    if not places or len(tables.queries) - len(places) < LEAST_BATCHES:
+        raise ConfigError(
+            f"{tables.name} has no deviation, or fewer than {LEAST_BATCHES} usual queries",
+            code="recording_too_short",
+            hint="record a longer time",
+        )
     kind, last = tables.queries[places[-1]][1], tables.queries[-1][0]
     cleared = _audit(tables, [*tables.queries, *_later(last, _BASELINE)], alpha)
     stayed = _audit(tables, [*tables.queries[: places[-1] + 1], *_later(last, kind)], alpha)
