@@ -52,8 +52,9 @@ def tables(deviations: Sequence[int] = (40,), queries: int = 45) -> dict[str, ob
         "baseline_table": {"a": -0.35, "b": -1.97},
         "transient_table_2026-08-12": {"a": -0.09, "b": -3.6},
         "queries_2026_08": [
-            [f"2026-08-{1 + hour // 24:02} {hour % 24:02}:10:00", "a", "transient" if hour in deviations else "baseline"]
+            [moment, "a", "transient" if hour in deviations else "baseline"]
             for hour in range(queries)
+            for moment in (f"2026-08-{1 + hour // 24:02} {hour % 24:02}:10:00",)
         ],
     }
 

@@ -31,6 +31,7 @@ class Provider:
         wander: how far ties move from day to day, as a deviation of their log-odds: half by themselves, half together.
         flips: share of answers of fixed probes that are another one.
         swap: the day of a silent swap; None for never.
+        back: the day on which the old model is back; None for never.
         changed: share of the probes that the new model answers otherwise.
         traffic: share of the answers that the new model gives after it.
         bad_day: a day on which the new model answers, and that clears; None for none.
@@ -44,6 +45,7 @@ class Provider:
     wander: float = 0.6
     flips: float = 0.003
     swap: int | None = None
+    back: int | None = None
     changed: float = 0.7
     traffic: float = 1.0
     bad_day: int | None = None
@@ -69,6 +71,8 @@ def _probe(provider: Provider, kind: int, load: Array, rng: Generator) -> Featur
 
 def _swapped(provider: Provider, batch: Array, rng: Generator) -> Array:
     after = batch >= (provider.days if provider.swap is None else provider.swap)
+    if provider.back is not None:
+        after &= batch < provider.back
     if provider.bad_day is not None:
         after |= batch == provider.bad_day
     swapped: Array = after & (rng.random(len(batch)) < provider.traffic)
@@ -162,7 +166,8 @@ def main() -> None:
                 swapped = replace(world, days=clean + 12, swap=clean, changed=changed, traffic=traffic)
                 found, early = delays(swapped, max(count // 5, 10), 7)
                 told = " ".join(f"{delay or 'never'}:{found[delay]}" for delay in sorted(found))
-                print(f"  {clean} clean, {changed:.0%} of probes, {traffic:.0%} of traffic: {told}; early {early}", flush=True)
+                kind = f"{changed:.0%} of probes, {traffic:.0%} of traffic"
+                print(f"  {clean} clean, {kind}: {told}; early {early}", flush=True)
 
 
 if __name__ == "__main__":

@@ -71,22 +71,8 @@ def test_an_alarm_says_since_when_and_by_which_probes() -> None:
 
 
 def test_after_a_change_the_new_model_is_learned_and_the_next_change_noticed() -> None:
-    rng = np.random.default_rng(4)
-    provider = replace(QUIET, days=70, swap=30, changed=1.0)
-    similarity = recording(replace(provider, bad_day=None), rng)
-    back = np.r_[0:55, 0:15]  # from the 56th day on it is the old one again
-    similarity = replace(similarity, rows=similarity.rows[:, back], own=similarity.own[:, back], band=_gather(similarity.band, back))
-    alarms = audit(similarity).alarms
+    alarms = judged(replace(QUIET, days=70, swap=30, back=55, changed=1.0), 4).alarms
     assert [alarm.since for alarm in alarms] == [30, 55]
-
-
-def _gather(band: np.ndarray[tuple[int, int, int], np.dtype[np.float32]], days: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
-    found = np.zeros((len(band), len(days), band.shape[2]), np.float32)
-    for later in range(len(days)):
-        for before in range(min(later + 1, band.shape[2])):
-            one, other = sorted((int(days[later]), int(days[later - before])))
-            found[:, later, before] = band[:, other, other - one]
-    return found
 
 
 def test_each_batch_is_judged_by_those_before_it_alone() -> None:

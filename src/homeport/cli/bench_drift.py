@@ -80,7 +80,7 @@ def _show(console: Console, found: Measured, judged: Sequence[Target]) -> None:
 
 
 def _weekly(found: Measured) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="Weekly checks of 100 inputs, an alarm without a change", title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, title="Weekly checks of 100 inputs", title_justify="left")
     table.add_column("endpoint", overflow="fold")
     headings = ("before", "after", "rule, 8 weeks", "test, a year", "other inputs", "weeks: swap", "of a fifth")
     for name in headings:

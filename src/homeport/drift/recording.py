@@ -25,7 +25,7 @@ _MOST_TOKENS = 1_000
 _SLACK = 0.01
 """Log-probabilities of certain tokens are a little above 0 where somebody rounded."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HINT = 'a line is {"batch": ISO time, "probe": str, "output": str}, with "logprobs": {token: number} where there are any'
+_HINT = 'a line is {"batch": ISO time, "probe": str, "output": str}, and "logprobs": {token: number} where there are any'
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -97,9 +97,11 @@ def _columns(completions: "Sequence[list[int] | str]") -> "Numbers":
 
     columns: dict[tuple[int, bytes], int] = {}
     texts = (one if isinstance(one, str) else " ".join(map(str, one)) for one in completions)
-    return np.array(
-        [[columns.setdefault((level, trait), len(columns)) for level, trait in enumerate(traits(text))] for text in texts]
-    ).reshape(-1, LEVELS)
+    levels = [
+        [columns.setdefault((level, trait), len(columns)) for level, trait in enumerate(traits(text))]
+        for text in texts
+    ]
+    return np.array(levels).reshape(-1, LEVELS)
 
 
 def calm(samples: Samples, runs: int, rng: "Generator", alpha: float = ALPHA) -> Calm:

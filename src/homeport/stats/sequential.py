@@ -150,5 +150,6 @@ def e_benjamini_hochberg(e_values: Sequence[float], alpha: float) -> tuple[int, 
         their places, ascending.
     """
     order = sorted(range(len(e_values)), key=lambda place: -e_values[place])
-    count = max((rank for rank, place in enumerate(order, 1) if rank * e_values[place] >= len(order) / alpha), default=0)
+    needed = len(order) / alpha
+    count = max((rank for rank, place in enumerate(order, 1) if rank * e_values[place] >= needed), default=0)
     return tuple(sorted(order[:count]))
