@@ -49,7 +49,7 @@ def test_a_bad_day_that_clears_is_transient() -> None:
 def test_a_bad_day_among_the_first_is_left_out() -> None:
     found = judged(Provider(days=40, bad_day=3, changed=1.0, swap=25), 6)
     assert found.judged[3].verdict is Verdict.TRANSIENT
-    assert [alarm.batch for alarm in found.alarms] == [27]
+    assert [alarm.since for alarm in found.alarms] == [25]
 
 
 def test_a_deviation_at_the_end_is_not_known_yet() -> None:

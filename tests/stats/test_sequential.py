@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from homeport.stats.sequential import (
     EDGES,
     FRACTIONS,
     WEIGHTS,
-    Array,
     EDetector,
     EProcess,
     detect,
@@ -27,6 +27,7 @@ from homeport.stats.sequential import (
 
 TOLERANCE = 0.2
 
+Array = np.ndarray[Any, np.dtype[Any]]
 Noise = Callable[[Generator, tuple[int, ...]], Array]
 
 

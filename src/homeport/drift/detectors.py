@@ -16,7 +16,7 @@ from homeport.drift.similarity import WINDOW, Similarity
 from homeport.stats.sequential import EDetector, factors
 
 if TYPE_CHECKING:
-    from homeport.drift.scoring import Array, Clean
+    from homeport.drift.scoring import Clean
 
 ALPHA = 0.001
 """An unchanged provider runs 1 / ALPHA batches at least, on average, before a false alarm."""

@@ -25,7 +25,7 @@ _MOST_TOKENS = 1_000
 _SLACK = 0.01
 """Log-probabilities of certain tokens are a little above 0 where somebody rounded."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HINT = 'a line is {"batch": ISO time, "probe": str, "output": str}, and "logprobs": {token: number} where there are any'
+_HINT = 'a line is {"batch": ISO time, "probe": str, "output": str}; "logprobs": {token: number} where there are any'
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ def _row(decoder: msgspec.json.Decoder[_Line], line: bytes, name: str, number: i
         raise _invalid(name, number, f"has log-probabilities that are none, or more than {_MOST_TOKENS:,} of them")
     seconds = _seconds(found.batch)
     if seconds is None:
-        raise _invalid(name, number, f"has a batch that is no ISO time: {ascii(found.batch)}")
+        raise _invalid(name, number, f"has a batch that is no ISO time: {found.batch!a}")
     return Row(seconds=seconds, batch=found.batch, probe=found.probe, output=found.output, logprobs=logprobs)
 
 

@@ -83,7 +83,8 @@ def _prompts(path: Path) -> "Iterator[Numbers]":
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             lines = file.read(_MOST_BYTES).split(b"\n")
-        for number, line in enumerate(lines, 1):
+        for line in lines:
+            number += 1
             if line.strip():
                 yield _columns(msgspec.json.decode(line, type=_Line).completions)
     except (OSError, EOFError, zlib.error, UnicodeError, RecursionError, msgspec.DecodeError) as error:
@@ -98,8 +99,7 @@ def _columns(completions: "Sequence[list[int] | str]") -> "Numbers":
     columns: dict[tuple[int, bytes], int] = {}
     texts = (one if isinstance(one, str) else " ".join(map(str, one)) for one in completions)
     levels = [
-        [columns.setdefault((level, trait), len(columns)) for level, trait in enumerate(traits(text))]
-        for text in texts
+        [columns.setdefault((level, trait), len(columns)) for level, trait in enumerate(traits(text))] for text in texts
     ]
     return np.array(levels).reshape(-1, LEVELS)
 

@@ -16,7 +16,7 @@ _LEAST_LOG = -60.0
 
 
 def traits(output: str) -> tuple[bytes, ...]:
-    """A text at each level, the finest first: the whole, its first 40 and 10 characters, its length (halves of octaves).
+    """A text at each level, the finest first: the whole, its first 40 and 10 characters, its length by half octaves.
 
     Where all answers differ as a whole, as with samples at a temperature, beginnings and lengths still repeat.
     """

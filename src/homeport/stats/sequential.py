@@ -32,8 +32,8 @@ WEIGHTS = (0.2, 0.2, 0.2, 0.4)
 EDGES = (0.2, 0.4, 0.6, 0.8, -0.2, -0.4, -0.6, -0.8)
 """Of coins of pairs: by how much `worse` is likelier than `better`, over the two together."""
 
-EDGE_WEIGHTS = (0.2, 0.2, 0.2, 0.2, 0.05, 0.05, 0.05, 0.05)
-"""Four fifths are bet on a change for the worse."""
+EDGE_WEIGHTS = (*[1 / 6] * 4, *[1 / 12] * 4)
+"""Two thirds are bet on a change for the worse."""
 
 
 def factors(score: float, tolerance: float, fractions: Sequence[float] = FRACTIONS) -> tuple[float, ...]:
@@ -63,7 +63,7 @@ def paired_factors(worse: int, better: int, edges: Sequence[float] = EDGES) -> t
         worse: inputs that were answered well before, and are not now.
         better: inputs that are answered well now, and were not before.
     """
-    return tuple(math.exp(min(worse * math.log1p(edge) + better * math.log1p(-edge), 700.0)) for edge in edges)
+    return tuple(math.exp(min(worse * math.log1p(edge) + better * math.log1p(-edge), 300.0)) for edge in edges)
 
 
 class EProcess:
@@ -111,7 +111,7 @@ class EDetector:
 
 def _capped(wealth: float) -> float:
     """Money beyond any threshold is enough; infinity would not be JSON."""
-    return min(wealth, 1e300)
+    return min(wealth, 1e150)
 
 
 def detect(growth: "Array", weights: Sequence[float]) -> "Array":
@@ -128,7 +128,7 @@ def detect(growth: "Array", weights: Sequence[float]) -> "Array":
     wealth = np.zeros(growth.shape[1:])
     evidence = np.empty(growth.shape[:-1])
     for batch, factor in enumerate(growth):
-        wealth = np.minimum((wealth + 1) * factor, 1e300)
+        wealth = np.minimum((wealth + 1) * factor, 1e150)
         evidence[batch] = wealth @ np.asarray(weights)
     return evidence
 
@@ -138,7 +138,7 @@ def paired_growth(worse: "Array", better: "Array", edges: Sequence[float] = EDGE
     import numpy as np
 
     edge = np.asarray(edges)
-    return np.exp(np.minimum(worse[..., None] * np.log1p(edge) + better[..., None] * np.log1p(-edge), 700.0))
+    return np.exp(np.minimum(worse[..., None] * np.log1p(edge) + better[..., None] * np.log1p(-edge), 300.0))
 
 
 def e_benjamini_hochberg(e_values: Sequence[float], alpha: float) -> tuple[int, ...]:
