@@ -29,6 +29,7 @@ class Provider:
         kinds: shares of probes that always answer the same (but for rare flips), that are ties at T=0, that are
             sampled from ten words, that are chatty (no two answers alike), and that tell the date.
         wander: how far ties move from day to day, as a deviation of their log-odds: half by themselves, half together.
+        lasting: how much of the common part stays until the next day, as a correlation.
         flips: share of answers of fixed probes that are another one.
         swap: the day of a silent swap; None for never.
         back: the day on which the old model is back; None for never.
@@ -43,6 +44,7 @@ class Provider:
     each: int = 10
     kinds: tuple[float, float, float, float, float] = (0.3, 0.4, 0.1, 0.15, 0.05)
     wander: float = 0.6
+    lasting: float = 0.0
     flips: float = 0.003
     swap: int | None = None
     back: int | None = None
@@ -55,6 +57,8 @@ class Provider:
 def recording(provider: Provider, rng: Generator) -> Similarity:
     """Draw a recording."""
     load = rng.normal(size=provider.days)
+    for day in range(1, provider.days):
+        load[day] = provider.lasting * load[day - 1] + np.sqrt(1 - provider.lasting**2) * load[day]
     kinds = rng.choice(5, size=provider.probes, p=provider.kinds)
     return compare([_probe(provider, kind, load, rng) for kind in kinds], provider.days)
 
@@ -140,6 +144,7 @@ QUIET = Provider(wander=0.1, flips=0.0, kinds=(0.7, 0.2, 0.0, 0.1, 0.0))
 NOISY = Provider(wander=1.2, flips=0.02)
 BORDER = Provider(kinds=(0.0, 1.0, 0.0, 0.0, 0.0), wander=1.0)
 SAMPLED = Provider(kinds=(0.0, 0.0, 0.5, 0.5, 0.0))
+LASTING = Provider(kinds=(0.0, 1.0, 0.0, 0.0, 0.0), wander=1.5, lasting=0.8)
 GAPPY = Provider(lost=0.15)
 SINGLE = Provider(each=1)
 WORLDS: Mapping[str, Provider] = {
@@ -148,6 +153,7 @@ WORLDS: Mapping[str, Provider] = {
     "noisy": NOISY,
     "border inputs": BORDER,
     "sampled": SAMPLED,
+    "lasting noise": LASTING,
     "gaps": GAPPY,
     "one answer each": SINGLE,
 }

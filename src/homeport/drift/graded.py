@@ -74,9 +74,9 @@ def _endpoints(path: Path) -> Iterator[Endpoint]:
             graded = versions.setdefault(named["family"], {}).setdefault(named["version"], {})
             graded[row.get("dataset", ""), row["id"]] = grade(row)
     task = path.name.partition(".")[0].removesuffix("_EVAL").lower()
-    for family, graded in versions.items():
-        if len(graded) > 1:
-            old, new = graded[min(graded)], graded[max(graded)]
+    for family, known in versions.items():
+        if len(known) > 1:
+            old, new = known[min(known)], known[max(known)]
             inputs = [one for one in old if one in new]
             if len(inputs) < _LEAST_INPUTS:
                 raise _invalid(path, f"{family[:80]!a} has fewer than {_LEAST_INPUTS} inputs in common")

@@ -18,7 +18,7 @@ from homeport.drift.weekly import WEEKLY_ALPHA, WEEKS_A_YEAR, evidence, falls, f
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from homeport.drift.similarity import Array
+    from homeport.drift.similarity import Flags, Grades
 
 INPUTS = 100
 REASKED = 0.1
@@ -128,10 +128,10 @@ def rehearse(endpoint: Endpoint, plan: Plan, rng: "Generator") -> Rehearsed:
 
 
 class _Draw:
-    def __init__(self, before: "Array", after: "Array", plan: Plan, rng: "Generator") -> None:
+    def __init__(self, before: "Grades", after: "Grades", plan: Plan, rng: "Generator") -> None:
         self._before, self._after, self._plan, self._rng = before, after, plan, rng
 
-    def weeks(self, weeks: int, *, share: float = 0.0, reasked: float | None = None) -> "tuple[Array, Array]":
+    def weeks(self, weeks: int, *, share: float = 0.0, reasked: float | None = None) -> "tuple[Grades, Grades]":
         """Grades of the baseline and of now, by week, run and input.
 
         Args:
@@ -151,7 +151,7 @@ class _Draw:
         return self._before[inputs], now
 
 
-def _false_alarms(alarmed: "Array") -> FalseAlarms:
+def _false_alarms(alarmed: "Flags") -> FalseAlarms:
     """Of weeks by run, of a year."""
     return FalseAlarms(
         week=float(alarmed.mean()),
@@ -160,7 +160,7 @@ def _false_alarms(alarmed: "Array") -> FalseAlarms:
     )
 
 
-def _delay(alarmed: "Array") -> Delay:
+def _delay(alarmed: "Flags") -> Delay:
     """An alarm before the swap ends a run: what it would have noticed later does not count."""
     import numpy as np
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from homeport.drift.traits import LEVELS
 
 if TYPE_CHECKING:
-    from numpy import bool_, float32, float64, int64
+    from numpy import bool_, float32, float64, int8, int64
     from numpy.typing import NDArray
 
     Array = NDArray[float64]
     Numbers = NDArray[int64]
     Band = NDArray[float32]
     Flags = NDArray[bool_]
+    Grades = NDArray[int8]
 
 WINDOW = 96
 """Batches are compared with so many before them, at most."""

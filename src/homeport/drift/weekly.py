@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from homeport.stats.sequential import EDGE_WEIGHTS, detect, paired_growth
 
 if TYPE_CHECKING:
-    from homeport.drift.similarity import Array, Numbers
+    from homeport.drift.similarity import Array, Flags, Grades, Numbers
 
 WEEKS_A_YEAR = 52
 
@@ -23,17 +23,18 @@ WEEKLY_ALPHA = FALSE_ALARMS_A_YEAR / WEEKS_A_YEAR
 """With a threshold of 1 / alpha, an alarm in n weeks of an unchanged endpoint has probability n alpha at most."""
 
 
-def falls(passed: "Array", baseline: float, fall: float = FALL) -> "Array":
+def falls(passed: "Array", baseline: float, fall: float = FALL) -> "Flags":
     """At which weeks the soft trigger speaks.
 
     Args:
         passed: share of a week's answers that are good, in any shape.
         baseline: the share that is usual.
     """
-    return passed <= baseline * (1 - fall) + 1e-9
+    fallen: Flags = passed <= baseline * (1 - fall) + 1e-9
+    return fallen
 
 
-def evidence(before: "Array", now: "Array") -> "Array":
+def evidence(before: "Grades", now: "Grades") -> "Array":
     """Evidence of a change after each week, by run.
 
     Args:
@@ -43,13 +44,13 @@ def evidence(before: "Array", now: "Array") -> "Array":
     return detect(paired_growth(worse, better), EDGE_WEIGHTS)
 
 
-def _changed(before: "Array", now: "Array") -> "tuple[Array, Array]":
+def _changed(before: "Grades", now: "Grades") -> "tuple[Array, Array]":
     worse: Array = (before > now).sum(axis=-1).astype(float)
     better: Array = (before < now).sum(axis=-1).astype(float)
     return worse, better
 
 
-def first(alarmed: "Array", since: int = 0) -> "Numbers":
+def first(alarmed: "Flags", since: int = 0) -> "Numbers":
     """By run, the number of the first week that is alarmed, from 1 at `since`; 0 for never.
 
     Args:

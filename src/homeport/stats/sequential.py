@@ -138,7 +138,8 @@ def paired_growth(worse: "Array", better: "Array", edges: Sequence[float] = EDGE
     import numpy as np
 
     edge = np.asarray(edges)
-    return np.exp(np.minimum(worse[..., None] * np.log1p(edge) + better[..., None] * np.log1p(-edge), 300.0))
+    growth: Array = np.exp(np.minimum(worse[..., None] * np.log1p(edge) + better[..., None] * np.log1p(-edge), 300.0))
+    return growth
 
 
 def e_benjamini_hochberg(e_values: Sequence[float], alpha: float) -> tuple[int, ...]:
