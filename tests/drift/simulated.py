@@ -144,16 +144,16 @@ QUIET = Provider(wander=0.1, flips=0.0, kinds=(0.7, 0.2, 0.0, 0.1, 0.0))
 NOISY = Provider(wander=1.2, flips=0.02)
 BORDER = Provider(kinds=(0.0, 1.0, 0.0, 0.0, 0.0), wander=1.0)
 SAMPLED = Provider(kinds=(0.0, 0.0, 0.5, 0.5, 0.0))
-LASTING = Provider(kinds=(0.0, 1.0, 0.0, 0.0, 0.0), wander=1.5, lasting=0.8)
 GAPPY = Provider(lost=0.15)
 SINGLE = Provider(each=1)
+LASTING = Provider(kinds=(0.0, 1.0, 0.0, 0.0, 0.0), wander=1.5, lasting=0.8)
+"""What the stated rate does not cover: for days on end every answer leans the same way. Not one of `WORLDS`."""
 WORLDS: Mapping[str, Provider] = {
     "mixed": Provider(),
     "quiet": QUIET,
     "noisy": NOISY,
     "border inputs": BORDER,
     "sampled": SAMPLED,
-    "lasting noise": LASTING,
     "gaps": GAPPY,
     "one answer each": SINGLE,
 }
