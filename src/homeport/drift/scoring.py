@@ -29,10 +29,13 @@ _MOST_TOLERANCE = 0.5
 _DEVIATIONS = 2.5
 _FULL = 0.5
 """The share of moved probes at which the score is 1."""
-_WORST = 10
+_WORST = 30
 """Of so many clean batches one may have been worse than what counts as the edge."""
 _LEAST_SPREAD = 0.1
 """Squared distance at which a probe that never varied has moved in full: two answers of ten differ by about a third."""
+_LEAST_APART = 0.01
+"""Clean batches that are no farther apart than this do not waver, so nothing of it can last."""
+_MOST_LIKENESS = 0.8
 _COVERAGE = 0.5
 """The share of a batch's usual answers, and of the usual probes, that must be there."""
 _LEAST_SEEN = 4
@@ -90,20 +93,42 @@ def learn(similarity: "Similarity", batches: "Numbers") -> Clean:
     square = sums.sum(axis=1)
     rest = (square[:, None] - 2 * sums + itself) / others**2
     distances = similarity.own[:, batches] - 2 * (sums - itself) / others + rest
+    lasting = _lasting(similarity.own[:, batches], products, there)
     edge, second, spread = _edges(np.where(there, distances, -np.inf), seen)
+    spread = spread * lasting
     moved = np.where(there, np.clip((distances - second[:, None]) / spread[:, None], 0, 1), np.nan)
     known = _known(seen, len(batches))
     scores = np.array([_score(moved[known, batch]) or 0.0 for batch in range(len(batches))])
     return Clean(
         batches=batches,
         scores=scores,
-        tolerance=_tolerance(scores),
+        tolerance=_tolerance(scores, len(scores) / lasting),
         usual_rows=np.array([np.median(of[of > 0]) if of.any() else 0.0 for of in rows]),
         seen=seen,
         edge=edge,
         spread=spread,
         square=square / np.maximum(seen, 1) ** 2,
     )
+
+
+def _lasting(own: "Array", products: "Array", there: "Flags") -> float:
+    """How many days say as much as one that has nothing to do with those beside it; 1 where each is by itself.
+
+    By how much nearer batches are to the next one than to any other, as far as that is more than chance.
+    """
+    import numpy as np
+
+    both = there[:, :, None] & there[:, None, :]
+    apart = np.where(both, own[:, :, None] + own[:, None, :] - 2 * products, 0.0)
+    count = apart.shape[1]
+    steps = np.arange(count - 1)
+    beside, pairs = apart[:, steps, steps + 1].sum(), both[:, steps, steps + 1].sum()
+    every = np.triu(np.ones((count, count), bool), 1)
+    usual = apart[:, every].sum() / max(both[:, every].sum(), 1)
+    if usual <= _LEAST_APART or not pairs:
+        return 1.0
+    likeness = min(max(0.0, 1 - beside / pairs / usual - 1 / math.sqrt(count)), _MOST_LIKENESS)
+    return float((1 + likeness) / (1 - likeness))
 
 
 def _known(seen: "Numbers", batches: int) -> "Flags":
@@ -148,9 +173,8 @@ def _score(moved: "Array") -> float | None:
     return float(min(1.0, there.mean() / _FULL) ** 2) if len(there) else None
 
 
-def _tolerance(scores: "Array") -> float:
+def _tolerance(scores: "Array", count: float) -> float:
     """An upper bound of the mean: wider the fewer batches there are, and the more these differ from each other."""
-    count = len(scores)
     least = max(LEAST_TOLERANCE, _FLOOR / count)
     error = scores.std(ddof=1) / math.sqrt(count) * _DEVIATIONS * (1 + 3 / count)
     return float(min(_MOST_TOLERANCE, least + scores.mean() + error))
