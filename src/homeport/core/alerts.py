@@ -6,6 +6,8 @@ An alert holds names, ids and sums, never a prompt, an answer or a secret.
 
 from typing import ClassVar
 
+from homeport.core import unusual
+from homeport.core.incidents import IncidentKind, ModelChanged, PromptsDrifted, QualityFell
 from homeport.core.money import Nano, format_usd
 from homeport.core.told import Severity, Told
 from homeport.core.unusual import (
@@ -285,6 +287,9 @@ Alert = (
     | FirstTokenUnusual
     | TokensUnusual
     | SpendUnusual
+    | QualityFell
+    | ModelChanged
+    | PromptsDrifted
     | AlertsTested
 )
 
@@ -304,6 +309,12 @@ KINDS: tuple[str, ...] = tuple(
         FirstTokenUnusual,
         TokensUnusual,
         SpendUnusual,
+        QualityFell,
+        ModelChanged,
+        PromptsDrifted,
     )
 )
 """Every kind that a receiver can choose; a test goes to whom it is for."""
+
+LASTING = (*unusual.KINDS, *(kind.value for kind in IncidentKind))
+"""Kinds of alerts that tell of a begin, and later of an end."""

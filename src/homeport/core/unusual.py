@@ -230,8 +230,7 @@ _KINDS: dict[Measure, type[Anomaly]] = {
 }
 
 
-LASTING = tuple(sorted({kind.kind for kind in _KINDS.values()}))
-"""Kinds of alerts that tell of a begin, and later of an end."""
+KINDS = tuple(sorted({kind.kind for kind in _KINDS.values()}))
 
 
 def anomaly_alert(unusual: Unusual, incident: str, at: int, *, worse: bool = False) -> Anomaly:

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, RowMapping, Select, and_, delete, insert, or_, select, update
 
-from homeport.core.alerts import Alert, AlertsTested
-from homeport.core.unusual import BEGAN, LASTING, OVER
+from homeport.core.alerts import LASTING, Alert, AlertsTested
+from homeport.core.unusual import BEGAN, OVER
 from homeport.storage.db import insert_new, writing
 from homeport.storage.tables import alert_deliveries, alerts
 
