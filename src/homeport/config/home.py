@@ -218,6 +218,11 @@ class Home:
         return self.run / "quality.json"
 
     @property
+    def quality_standing(self) -> Path:
+        """How good the answers of each route are, by the judge and people."""
+        return self.run / "quality-standing.json"
+
+    @property
     def alerts(self) -> Path:
         """How many alerts there were in the last day and whether they arrived, as the jobs worker counted last."""
         return self.run / "alerts.json"
