@@ -57,17 +57,30 @@ def test_a_judge_of_many_scores_is_drawn_in_parts(tmp_path: Path) -> None:
     assert cell.corrected.width < 0.6 * cell.human_only.width
 
 
+@pytest.mark.parametrize(
+    ("coverage", "draws", "missed", "chance"),
+    [(0.97, 10_000, 0, 0), (0.972, 10_000, 0, 1), (0.972, 100_000, 1, 0), (0.975, 10_000, 1, 0), (0.924, 10_000, 1, 0)],
+)
+def test_chance_is_told_from_a_miss(tmp_path: Path, coverage: float, draws: int, missed: int, chance: int) -> None:
+    result = measured(read_tasks(battles(tmp_path / "battles.csv", {"j": 0.9}))[0])
+    cell = msgspec.structs.replace(
+        result.cells[0], draws=draws, corrected=msgspec.structs.replace(result.cells[0].corrected, coverage=coverage)
+    )
+    covered, *_ = targets([msgspec.structs.replace(result, cells=(cell,))])
+    assert (len(covered.missed), len(covered.chance), covered.met) == (missed, chance, not missed)
+
+
 def test_what_is_missed_is_named(tmp_path: Path) -> None:
     result = measured(read_tasks(battles(tmp_path / "battles.csv", {"j": 0.0}))[0])
     (cell,) = result.cells
     worse = msgspec.structs.replace(
         cell,
-        corrected=msgspec.structs.replace(cell.corrected, coverage=0.92, width=cell.human_only.width * 1.01),
+        corrected=msgspec.structs.replace(cell.corrected, coverage=0.91, width=cell.human_only.width * 1.01),
         unusable=0.3,
         verdict=USABLE,
     )
     covered, narrow, said, unsaid = targets([msgspec.structs.replace(result, cells=(worse,))])
-    assert (covered.missed, covered.worst, covered.met) == (("battles j, 60 labels",), 0.92, False)
+    assert (covered.missed, covered.worst, covered.met) == (("battles j, 60 labels",), 0.91, False)
     assert narrow.worst == pytest.approx(1.01)
     assert (narrow.met, said.met, said.missed) == (False, False, ("battles j",))
     assert (unsaid.cells, unsaid.worst, unsaid.met) == (0, None, True)

@@ -164,6 +164,8 @@ def _told(verdict: Target) -> str:
     if not verdict.cells:
         return f"{verdict.target}: nothing to judge it by"
     worst = f"{verdict.target}: {verdict.cells - len(verdict.missed)} of {verdict.cells}, worst {verdict.worst:.3f}"
+    if verdict.chance:
+        worst += f" ({len(verdict.chance)} outside by no more than chance: {'; '.join(verdict.chance[:_MOST_SHOWN])})"
     if verdict.met:
         return f"{worst}: met"
     more = f" and {len(verdict.missed) - _MOST_SHOWN} more" if len(verdict.missed) > _MOST_SHOWN else ""

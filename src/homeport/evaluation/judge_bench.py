@@ -18,6 +18,7 @@ from homeport.evaluation.judge_recordings import LEAST_ROWS, Task
 from homeport.stats.agreement import UNUSABLE, USABLE, Agreement, agree, correlate
 from homeport.stats.means import MeanInterval
 from homeport.stats.ppi import Labelled, Pool, correct
+from homeport.stats.proportions import wilson
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +59,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
     labels: int
     pool: int
+    draws: int
     human_only: Covered
     judge_only: Covered
     corrected: Covered
@@ -66,8 +68,14 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
 
     @property
-    def is_covered(self) -> bool:
+    def is_within(self) -> bool:
         return COVERAGE[0] <= self.corrected.coverage <= COVERAGE[1]
+
+    @property
+    def is_covered(self) -> bool:
+        """Within the bounds, or outside by no more than chance moves the coverage of so many draws (95 %)."""
+        low, high = wilson(round(self.corrected.coverage * self.draws), self.draws)
+        return low <= COVERAGE[1] and high >= COVERAGE[0]
 
     @property
     def is_narrow(self) -> bool:
@@ -103,12 +111,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         cells: how many it is about.
         worst: of the figure; None for no cell.
         missed: names of those that miss it.
+        chance: names of those that are outside by no more than chance explains.
     """
 
     target: str
     cells: int
     worst: float | None
     missed: tuple[str, ...]
+    chance: tuple[str, ...] = ()
 
     @property
     def met(self) -> bool:
@@ -183,6 +193,7 @@ def targets(results: Sequence[Result]) -> tuple[Target, ...]:
                 (cell.corrected.coverage for _, cell in cells), key=lambda share: abs(share - 0.95), default=None
             ),
             missed=tuple(name for name, cell in cells if not cell.is_covered),
+            chance=tuple(name for name, cell in cells if cell.is_covered and not cell.is_within),
         ),
         Target(
             target="corrected width is at most that of labels alone",
@@ -232,6 +243,7 @@ def _cell(human: "Array", scores: "Array", labels: int, pool: int, draws: int, r
     return Cell(
         labels=labels,
         pool=pool,
+        draws=draws,
         human_only=human_only,
         judge_only=judge_only,
         corrected=corrected,
