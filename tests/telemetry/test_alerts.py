@@ -8,13 +8,14 @@ from tests.telemetry.test_catalogue import ALERTS
 
 def lines(figures: AlertFigures | None) -> list[str]:
     page = Metrics(alerts=lambda: figures).page().decode().splitlines()
-    return [line for line in page if line.startswith("homeport_alert")]
+    return [line for line in page if line.startswith(("homeport_alert", "homeport_incident"))]
 
 
 def test_what_the_jobs_worker_counted() -> None:
     assert lines(ALERTS) == [
         'homeport_alerts{kind="budget.exceeded",severity="critical"} 2.0',
         'homeport_alert_deliveries{state="failed",webhook="pager"} 1.0',
+        'homeport_incidents{kind="model.changed",state="open"} 3.0',
     ]
 
 

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from homeport.core.types import Attempt
 from homeport.ledger.slo import ALERT_RULES, BURN_WINDOWS
-from homeport.storage.alert_figures import AlertFigures, Delivered, Raised
+from homeport.storage.alert_figures import AlertFigures, Delivered, Raised, Unresolved
 from homeport.storage.budget_figures import BudgetFigure, BudgetFigures
 from homeport.storage.score_figures import MetricFigure, QualityFigures, SampleFigure
 from homeport.storage.standings import Standings
@@ -24,6 +24,7 @@ ALERTS = AlertFigures(
     stale_at=1,
     raised=(Raised(kind="budget.exceeded", severity="critical", count=2),),
     deliveries=(Delivered(webhook="pager", state="failed", count=1),),
+    incidents=(Unresolved(kind="model.changed", state="open", count=3),),
 )
 QUALITY = QualityFigures(
     stale_at=1,

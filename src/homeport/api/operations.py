@@ -14,6 +14,7 @@ from homeport.api.cache import BadAnswer, BadAnswerTold
 from homeport.api.cache_admin import CacheStats, PartitionResumed, Purged, PurgeFields
 from homeport.api.feedback import FeedbackFields
 from homeport.api.files import PURPOSE, FileListing
+from homeport.api.incidents import IncidentDetails, IncidentList, Words
 from homeport.api.keys import KeyFields
 from homeport.api.moderations import ModerationRequest
 from homeport.api.openai import REQUESTS
@@ -241,6 +242,33 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     _op("DELETE /admin/v1/budgets/{budget}", "removeBudget", "Remove a budget", ADMIN, answers.BudgetRemoved),
     _op("GET /admin/v1/alerts", "listAlerts", "What was found, the newest hundred", ADMIN, answers.AlertList),
+    _op("GET /admin/v1/incidents", "listIncidents", "What changed, those that are open first", ADMIN, IncidentList),
+    _op(
+        "GET /admin/v1/incidents/{incident}", "retrieveIncident", "One incident with its notes", ADMIN, IncidentDetails
+    ),
+    _op(
+        "POST /admin/v1/incidents/{incident}/acknowledge",
+        "acknowledgeIncident",
+        "Say that somebody looks into it",
+        ADMIN,
+        IncidentDetails,
+    ),
+    _op(
+        "POST /admin/v1/incidents/{incident}/resolve",
+        "resolveIncident",
+        "Say that it is over, and why",
+        ADMIN,
+        IncidentDetails,
+        request=Words,
+    ),
+    _op(
+        "POST /admin/v1/incidents/{incident}/notes",
+        "noteIncident",
+        "Write something down",
+        ADMIN,
+        IncidentDetails,
+        request=Words,
+    ),
     _op("GET /admin/v1/cache", "showCache", "What is kept, and what it saved", ADMIN, CacheStats),
     _op("POST /admin/v1/cache/purge", "purgeCache", "Take entries out", ADMIN, Purged, request=PurgeFields),
     _op(

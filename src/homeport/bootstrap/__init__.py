@@ -91,6 +91,7 @@ _PARTS = {
         "caps",
         "ensure_own_keys",
         "holder_registry",
+        "incident_registry",
         "key_registry",
         "open_storage",
         "try_storage",

@@ -56,6 +56,7 @@ from homeport.bootstrap.storage import budget_registry as budget_registry
 from homeport.bootstrap.storage import caps as caps
 from homeport.bootstrap.storage import ensure_own_keys as ensure_own_keys
 from homeport.bootstrap.storage import holder_registry as holder_registry
+from homeport.bootstrap.storage import incident_registry as incident_registry
 from homeport.bootstrap.storage import key_registry as key_registry
 from homeport.bootstrap.storage import open_storage as open_storage
 from homeport.bootstrap.storage import try_storage as try_storage

@@ -11,7 +11,8 @@ from homeport.api.alerts import AlertActions
 from homeport.api.auth import StoredKeyRing
 from homeport.api.budgets import BudgetActions
 from homeport.api.holders import HolderActions
-from homeport.bootstrap.storage import budget_registry, holder_registry, key_registry
+from homeport.api.incidents import IncidentActions
+from homeport.bootstrap.storage import budget_registry, holder_registry, incident_registry, key_registry
 from homeport.config.home import Home
 from homeport.config.redact import digest_of, shown
 from homeport.config.schema import Settings
@@ -40,7 +41,7 @@ def build_admin(
         house=House(config=lambda: shown(settings), digest=lambda: digest_of(settings), targets=targets, reload=reload),
         clock=clock,
         record=recorder(engine),
-        recorded=(BudgetActions(budget_registry(engine)),),
+        recorded=(BudgetActions(budget_registry(engine)), IncidentActions(incident_registry(engine))),
         resources=(
             HolderActions(holder_registry(engine, home)),
             AlertActions(engine),

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from homeport.api.auth import StoredKeyRing, read_pepper, write_secret
 from homeport.api.budgets import BudgetRegistry
 from homeport.api.holders import HolderRegistry
+from homeport.api.incidents import IncidentRegistry
 from homeport.api.keys import KeyFields, KeyRegistry, Offer, state_of
 from homeport.config.home import Home
 from homeport.config.schema import Settings
@@ -77,6 +78,11 @@ def key_registry(engine: Engine, settings: Settings, home: Home) -> KeyRegistry:
 def budget_registry(engine: Engine) -> BudgetRegistry:
     """What makes and changes budgets."""
     return BudgetRegistry(engine, time.time_ns)
+
+
+def incident_registry(engine: Engine) -> IncidentRegistry:
+    """What people look at incidents with, and say what they did."""
+    return IncidentRegistry(engine, time.time_ns)
 
 
 def holder_registry(engine: Engine, home: Home) -> HolderRegistry:

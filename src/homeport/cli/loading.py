@@ -43,6 +43,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "users": ("users",),
     "audit": ("audit",),
     "alerts": ("alerts",),
+    "incidents": ("incidents",),
     "bench": ("bench",),
     "drift": ("drift",),
     "route": ("route",),

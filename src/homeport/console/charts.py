@@ -145,6 +145,58 @@ def hit_rate(points: Sequence[tuple[str, float]], width: str = "day") -> Spec:
     }
 
 
+ESTIMATES = ("people alone", "judge alone", "corrected")
+"""What a route's mean score is told by."""
+
+
+def estimates(rows: Sequence[tuple[str, str, float, float, float]]) -> Spec:
+    """Mean scores with their 95 % intervals, those of a route under each other.
+
+    A row: the route, one of `ESTIMATES`, the value, and the bounds of its interval; between 0 and 1.
+    """
+    values = [dict(zip(("route", "by", "value", "low", "high"), row, strict=True)) for row in rows]
+    by = {"field": "by", "type": "nominal", "title": None, "scale": {"domain": list(ESTIMATES)}}
+    x = {"type": "quantitative", "title": "mean score", "scale": {"zero": False}, "axis": {"format": ".2f"}}
+    return {
+        **_spec(values),
+        "height": 24 + 54 * max(1, len({row[0] for row in rows})),
+        "encoding": {
+            "y": {"field": "route", "type": "nominal", "sort": None, "title": None},
+            "yOffset": {"field": "by", "type": "nominal", "scale": {"domain": list(ESTIMATES)}},
+            "color": by,
+        },
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 3, "tooltip": True},
+                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1, "tooltip": True},
+                "encoding": {"x": {**x, "field": "value"}, "shape": by},
+            },
+        ],
+    }
+
+
+def metric_over_time(points: Sequence[tuple[str, str, float]], width: str = "day", *, share: bool = True) -> Spec:
+    """A metric of each route by `hour` or `day`: the share that fails it, or else its mean.
+
+    A point: when, the route, the figure.
+    """
+    rows = [{"when": when, "route": route, "value": value} for when, route, value in points]
+    y = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": share}}
+    return {
+        **_spec(rows),
+        "mark": {"type": "line", "point": True, "tooltip": True},
+        "encoding": {
+            "x": _when(width),
+            "y": {**y, "axis": {"format": ".1%"} if share else {}},
+            "color": {"field": "route", "type": "nominal", "title": None, "sort": None},
+            "strokeDash": {"field": "route", "type": "nominal", "title": None, "sort": None},
+        },
+    }
+
+
 def _when(width: str) -> Spec:
     return {
         "field": "when",

@@ -17,6 +17,7 @@ _LATEST_S = 32_503_680_000
 """The year 3000, in seconds since the epoch."""
 NONE = "\u2013"
 """What stands where there is no figure."""
+_WHOLE_EVIDENCE, _PLAIN_EVIDENCE = 10, 1_000_000_000
 _SIZES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -102,6 +103,15 @@ def percent(share: float | None) -> str:
     return NONE if share is None else f"{share:.1%}"
 
 
+def evidence(e_value: float) -> str:
+    """An e-value; a dash where none was counted."""
+    if e_value <= 0:
+        return NONE
+    if e_value < _PLAIN_EVIDENCE:
+        return f"{e_value:,.0f}" if e_value >= _WHOLE_EVIDENCE else f"{e_value:.2g}"
+    return f"more than {_PLAIN_EVIDENCE:,}"
+
+
 def text(value: object, most: int = _MOST) -> str:
     """Text from outside: what cannot be seen is named, so that nothing moves the page or hides in it."""
     return shown(str(value), most)
@@ -140,6 +150,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "size": size,
     "count": count,
     "percent": percent,
+    "evidence": evidence,
     "text": text,
     "facts": facts,
 }

@@ -1,9 +1,14 @@
-"""How many alerts there were in the last day and what became of them, as the jobs worker leaves it for the gateways."""
+"""How many alerts there were in the last day, what became of them, and which incidents are not resolved.
+
+The jobs worker leaves it for the gateways.
+"""
 
 import msgspec
-from sqlalchemy import Engine, Label, and_, case, func, select
+from sqlalchemy import Connection, Engine, Label, and_, case, func, select
 
+from homeport.core.incidents import IncidentKind, IncidentState
 from homeport.storage.alerts import FAILED, WAITING
+from homeport.storage.incident_tables import incidents
 from homeport.storage.tables import alert_deliveries, alerts
 
 DAY_NS = 86_400 * 1_000_000_000
@@ -32,12 +37,21 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Unresolved(msgspec.Struct, frozen=True, kw_only=True):
+    """Incidents of quality, of models and of prompts, of one kind, that are open or acknowledged."""
+
+    kind: str
+    state: str
+    count: int
+
+
 class AlertFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Past `stale_at`, in nanoseconds since the epoch, nothing of it is to be believed."""
 
     stale_at: int
     raised: tuple[Raised, ...] = ()
     deliveries: tuple[Delivered, ...] = ()
+    incidents: tuple[Unresolved, ...] = ()
 
 
 def alert_figures(engine: Engine, now: int, stale_at: int) -> AlertFigures:
@@ -54,7 +68,20 @@ def alert_figures(engine: Engine, now: int, stale_at: int) -> AlertFigures:
             stale_at=stale_at,
             raised=tuple(Raised(**row) for row in raised),
             deliveries=tuple(Delivered(**row) for row in deliveries),
+            incidents=_unresolved(connection),
         )
+
+
+def _unresolved(connection: Connection) -> tuple[Unresolved, ...]:
+    """Every kind and state, so that what is none is known to be none."""
+    place = (incidents.c.kind, incidents.c.state)
+    query = select(*place, func.count()).where(incidents.c.open_key.is_not(None)).group_by(*place)
+    counts = {(kind, state): count for kind, state, count in connection.execute(query)}
+    return tuple(
+        Unresolved(kind=kind, state=state, count=counts.get((kind, state), 0))
+        for kind in IncidentKind
+        for state in (IncidentState.OPEN, IncidentState.ACKNOWLEDGED)
+    )
 
 
 def _state() -> Label[str]:

@@ -75,12 +75,17 @@ def resolve(engine: Engine, incident_id: str, author: str, text: str, now: int, 
     return resolved is not None
 
 
-def note(engine: Engine, incident_id: str, author: str, text: str, now: int) -> bool:
+def note(engine: Engine, incident_id: str, author: str, text: str, now: int, audited: Audited | None = None) -> bool:
     """Write something down; False where there is no such incident."""
+    here = select(incidents).where(incidents.c.id == incident_id)
     with writing(engine) as connection:
-        if connection.execute(select(incidents.c.id).where(incidents.c.id == incident_id)).first() is None:
+        row = connection.execute(here.with_for_update()).mappings().first()
+        if row is None:
             return False
         _note(connection, incident_id, Note(at=now, author=author, what=NOTED, text=text))
+        if audited is not None:
+            incident = _incident(row)
+            audited(connection, incident, incident)
     return True
 
 
@@ -103,6 +108,16 @@ def list_incidents(engine: Engine, *, unresolved: bool = False, limit: int = 100
     query = select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id).limit(limit)
     with engine.connect() as connection:
         rows = connection.execute(query.where(incidents.c.open_key.is_not(None)) if unresolved else query).mappings()
+        return [_incident(row) for row in rows]
+
+
+def list_resolved(engine: Engine, limit: int = 100, before: int | None = None) -> Sequence[Incident]:
+    """Those that are over, the newest first, without their notes; `before`: only those that were opened before."""
+    query = select(incidents).where(incidents.c.open_key.is_(None))
+    if before is not None:
+        query = query.where(incidents.c.opened_at < before)
+    with engine.connect() as connection:
+        rows = connection.execute(query.order_by(incidents.c.opened_at.desc(), incidents.c.id).limit(limit)).mappings()
         return [_incident(row) for row in rows]
 
 

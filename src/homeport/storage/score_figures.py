@@ -81,6 +81,41 @@ def metric_figures(engine: Engine, since: int, until: int, most: int = 1_000) ->
         return tuple(_figure(row) for row in connection.execute(query).mappings())
 
 
+class MetricTime(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric on one route in one hour or day, over its versions; `start` is in nanoseconds since the epoch."""
+
+    start: int
+    tier: str
+    target: str
+    outputs: int
+    judged: int
+    failed: int
+    mean: float
+
+
+def metric_times(
+    engine: Engine, metric: str, since: int, until: int, width: int, most: int = 10_000
+) -> tuple[MetricTime, ...]:
+    """How one metric went, in order of time; the hours that began in a span of it, in pieces of `width` nanoseconds.
+
+    Args:
+        since, until: nanoseconds since the epoch.
+        most: rows at most, the newest.
+    """
+    start = (score_hours.c.start - score_hours.c.start % width).label("start")
+    place = [start, score_hours.c.tier, score_hours.c.target]
+    sums = [func.sum(score_hours.c[name]).label(name) for name in ("outputs", "judged", "failed", "total")]
+    query = (
+        select(*place, *sums)
+        .where(score_hours.c.start >= since // HOUR * HOUR, score_hours.c.start < until, score_hours.c.metric == metric)
+        .group_by(*place)
+        .order_by(start.desc(), *place[1:])
+        .limit(most)
+    )
+    with engine.connect() as connection:
+        return tuple(_time(row) for row in reversed(connection.execute(query).mappings().all()))
+
+
 def sample_figures(engine: Engine, since: int, until: int, most: int = 128) -> tuple[SampleFigure, ...]:
     """Every route in the hours that began in a span of time; as `metric_figures`."""
     place = [sample_hours.c[name] for name in ("tier", "target")]
@@ -109,6 +144,16 @@ def low_share(engine: Engine, since: int, until: int, least: int) -> float | Non
     with engine.connect() as connection:
         kept, low = connection.execute(query).one()
     return low / kept if kept >= least else None
+
+
+def _time(row: RowMapping) -> MetricTime:
+    names = ("start", "outputs", "judged", "failed")
+    return MetricTime(
+        tier=row["tier"],
+        target=row["target"],
+        mean=float(row["total"]) / int(row["outputs"]),
+        **{name: int(row[name]) for name in names},
+    )
 
 
 def _figure(row: RowMapping) -> MetricFigure:

@@ -1,4 +1,7 @@
-"""Alerts of the last day and what became of them, as Prometheus gauges. Labels are kinds and names of webhooks."""
+"""Alerts of the last day, what became of them, and incidents, as Prometheus gauges.
+
+Labels are kinds, states and names of webhooks.
+"""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -24,4 +27,7 @@ class AlertGauges(Collector):
         told = GaugeMetricFamily("homeport_alert_deliveries", "What became of them", labels=("webhook", "state"))
         for one in islice(figures.deliveries, MOST_ALERTS):
             told.add_metric((one.webhook, one.state), one.count)
-        yield from (raised, told)
+        here = GaugeMetricFamily("homeport_incidents", "Incidents that are not resolved", labels=("kind", "state"))
+        for unresolved in figures.incidents[:MOST_ALERTS]:
+            here.add_metric((unresolved.kind, unresolved.state), unresolved.count)
+        yield from (raised, told, here)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from homeport.core.incidents import IncidentKind
 from homeport.core.unusual import Level, Measure
 from homeport.storage.budget_figures import MOST_FIGURES
 from homeport.telemetry.bounds import (
@@ -73,7 +74,7 @@ def _times(name: str, *labels: str, most: int = 1) -> MetricFacts:
 _OF_MODEL = ("tier", "model")
 _OF_OBJECTIVE = ("objective", "indicator")
 _OF_QUALITY = (*_OF_MODEL, "metric")
-_SAMPLED = 5
+_SAMPLED, _UNRESOLVED = 5, 2
 _BURN_WINDOWS, _SEVERITIES, _RESULTS, _TOKEN_TYPES, _TRACED = 5, 2, 2, 4, 3
 
 OF_PROCESS: tuple[MetricFacts, ...] = (
@@ -117,6 +118,7 @@ OF_ALL: tuple[MetricFacts, ...] = (
     _gauge("homeport_budget_leased_usd", "budget", most=MOST_FIGURES),
     _gauge("homeport_alerts", "kind", "severity", most=MOST_ALERTS),
     _gauge("homeport_alert_deliveries", "webhook", "state", most=MOST_ALERTS),
+    _gauge("homeport_incidents", "kind", "state", most=len(IncidentKind) * _UNRESOLVED),
     _gauge("homeport_unusual", "level", "measure", most=len(Level) * len(Measure)),
     _gauge("homeport_unusual_judged"),
     _counter("homeport_traced_requests_total", "result", most=_TRACED),

@@ -161,6 +161,19 @@ MINUTES = (
         summary="Not as usual: latency, by model (2).",
     ),
     Case(
+        alert="HomeportIncidentOpen",
+        series={
+            'homeport_incidents{instance="g",kind="model.changed",state="open"}': "0x9 2x20 0x30",
+            'homeport_incidents{instance="h",kind="model.changed",state="open"}': "0x9 2x20 0x30",
+            'homeport_incidents{instance="g",kind="model.changed",state="acknowledged"}': "0x29 2x30",
+            'homeport_incidents{instance="g",kind="quality.fell",state="acknowledged"}': "1x60",
+            'homeport_incidents{instance="g",kind="quality.fell",state="open"}': "0x60",
+        },
+        quiet_at="9m",
+        labels={"kind": "model.changed"},
+        summary="2 incident(s) of the kind model.changed are open, and nobody looks into them.",
+    ),
+    Case(
         alert="HomeportAlertsUndelivered",
         series={
             'homeport_alert_deliveries{instance="g",webhook="pager",state="failed"}': "0x9 2x20 0x30",

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
+from homeport.core.incidents import Incident as Changed
+from homeport.core.incidents import IncidentKind, IncidentState
 from homeport.core.told import Severity
 from homeport.core.unusual import Level, Measure, Unusual
 from homeport.storage.alerts import StoredAlert
 from homeport.storage.unusual import Unusuals
 
 _ORDER = tuple(Severity)
+_KINDS = frozenset(kind.value for kind in IncidentKind)
 _FIELD: Mapping[Level, str] = {Level.MODEL: "target", Level.KEY: "key"}
 _MONEY: Mapping[Level, str] = {Level.MODEL: "model", Level.KEY: "key"}
 
@@ -30,16 +33,20 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     leads: str = ""
 
 
-def incidents(unusual: Unusuals | None, alerts: Sequence[StoredAlert]) -> Sequence[Incident]:
+def incidents(
+    unusual: Unusuals | None, alerts: Sequence[StoredAlert], unresolved: Sequence[Changed] = ()
+) -> Sequence[Incident]:
     """What is unusual now, the worst first, and after it whatever else began and has not ended.
 
     Args:
         alerts: the newest first.
+        unresolved: incidents of quality, of models and of prompts, however long ago they began.
     """
     rows = unusual.rows if unusual is not None else ()
     seen = {row.incident for row in rows} | {alert.incident for alert in alerts if alert.is_over}
-    lasting = [alert for alert in alerts if alert.lasts and alert.incident not in seen]
-    lasting.sort(key=lambda alert: -_ORDER.index(Severity(alert.severity)))
+    seen |= {one.id for one in unresolved}
+    lasting = [_lasting(alert) for alert in alerts if alert.lasts and alert.incident not in seen]
+    others = sorted((*map(_changed, unresolved), *lasting), key=lambda one: -_ORDER.index(Severity(one.severity)))
     return [
         *(
             Incident(
@@ -50,15 +57,30 @@ def incidents(unusual: Unusuals | None, alerts: Sequence[StoredAlert]) -> Sequen
             )
             for row in rows
         ),
-        *(
-            Incident(severity=one.severity, since=one.since, sentence=one.summary, leads=_from_alert(one))
-            for one in lasting
-        ),
+        *others,
     ]
+
+
+def _changed(incident: Changed) -> Incident:
+    found = incident.finding
+    looked = " (somebody looks into it)" if incident.state is IncidentState.ACKNOWLEDGED else ""
+    sentence = f"{found.sentence.rstrip('.')}{looked}"
+    return Incident(severity=found.severity, since=found.since, sentence=sentence, leads=page_of(incident.id))
+
+
+def _lasting(alert: StoredAlert) -> Incident:
+    return Incident(severity=alert.severity, since=alert.since, sentence=alert.summary, leads=_from_alert(alert))
+
+
+def page_of(incident_id: str) -> str:
+    """The page of an incident of quality, of a model or of prompts."""
+    return f"/console/incidents/{quote(incident_id, safe='')}"
 
 
 def _from_alert(alert: StoredAlert) -> str:
     """ "" for what is told of no traffic, or by another release."""
+    if alert.kind in _KINDS:
+        return page_of(alert.incident)
     try:
         told = msgspec.convert(alert.data, Unusual)
     except msgspec.ValidationError:

@@ -12,12 +12,14 @@ from homeport.console.figures.trend import trend
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
+from homeport.core.incidents import Incident as Changed
 from homeport.storage.alert_figures import AlertFigures
+from homeport.storage.incidents import list_incidents
 from homeport.storage.published import read_published
 from homeport.storage.unusual import Unusuals, read_unusual
 
 PATH = "/console/overview"
-_ALERTS = 8
+_ALERTS, _INCIDENTS = 8, 20
 _STARTING_NS = 30 * 1_000_000_000
 
 
@@ -31,13 +33,13 @@ def page(parts: Parts) -> Page:
         return () if told is None and is_new else troubles(told)
 
     async def show(visit: Visit) -> Answer:
-        figures, unusual = await off_the_loop(partial(_looked, parts, overviews, visit.now))
+        figures, unusual, unresolved = await off_the_loop(partial(_looked, parts, overviews, visit.now))
         values = {
             "title": "Overview",
             "figures": figures,
             "advice": advice(figures, visit.now, unusual),
             "worried": bool(worry(figures, visit.now, unusual)),
-            "incidents": incidents(unusual, figures.alerts),
+            "incidents": incidents(unusual, figures.alerts, unresolved),
             "alerts": figures.alerts[:_ALERTS],
             "wanted": parts.works.wanted().split,
             "used": used,
@@ -57,5 +59,6 @@ def page(parts: Parts) -> Page:
     return Page(title="Overview", path=PATH, place=10, routes=routes)
 
 
-def _looked(parts: Parts, overviews: Overviews, now: int) -> tuple[OverviewFigures, Unusuals | None]:
-    return overviews.at(now), read_unusual(parts.home.unusual, now)
+def _looked(parts: Parts, overviews: Overviews, now: int) -> tuple[OverviewFigures, Unusuals | None, Sequence[Changed]]:
+    unresolved = list_incidents(parts.engine, unresolved=True, limit=_INCIDENTS)
+    return overviews.at(now), read_unusual(parts.home.unusual, now), unresolved

@@ -93,6 +93,11 @@ _HOUSE = (
         queries=(Query(f"max by (kind, severity) (homeport_alerts{{{HERE}}})", "{{kind}} {{severity}}"),),
     ),
     Panel(
+        title="Incidents",
+        what="Quality that fell, models that changed, prompts that drifted; `homeport incidents list` has them.",
+        queries=(Query(f"max by (kind, state) (homeport_incidents{{{HERE}}})", "{{kind}} {{state}}"),),
+    ),
+    Panel(
         title="Not as usual",
         what="Models, keys or all traffic, by what was measured; `homeport status` says each in one sentence.",
         queries=(Query(f"max by (level, measure) (homeport_unusual{{{HERE}}})", "{{level}} {{measure}}"),),

@@ -166,6 +166,14 @@ def _house(settings: Settings) -> Iterator[Alerting]:
         action="Run: homeport status, which tells each in one sentence, and homeport alerts list.",
     )
     yield Alerting(
+        alert="HomeportIncidentOpen",
+        # Every gateway shows the same. Who acknowledges it has seen it, so it ends then.
+        expr='max by (kind) (homeport_incidents{state="open"}) > 0',
+        severity=TICKET,
+        summary="{{ $value }} incident(s) of the kind {{ $labels.kind }} are open, and nobody looks into them.",
+        action="Run: homeport incidents list, or open Drift & incidents in the console.",
+    )
+    yield Alerting(
         alert="HomeportAlertsUndelivered",
         expr='sum by (webhook) (max by (webhook, state) (homeport_alert_deliveries{state=~"failed|late"})) > 0',
         severity=TICKET,
