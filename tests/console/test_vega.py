@@ -23,6 +23,16 @@ CHARTS = {
     "split": charts.split([("local", 0.7, 0.8), ("mid", 0.3, None), (HOSTILE, 0.0, 0.2)]),
     "curve": charts.quality_and_cost(POINTS, [{**POINTS[0], "name": HOSTILE}]),
     "hits": charts.hit_rate([("2026-11-01", 0.5)]),
+    "estimates": charts.estimates(
+        [
+            (HOSTILE, "corrected", 0.81, 0.79, 0.83),
+            (HOSTILE, "people alone", 0.8, 0.7, 0.9),
+            ("b", "judge alone", 1, 1, 1),
+        ]
+    ),
+    "failing": charts.metric_over_time([("2026-11-01", "a/b", 0.02), ("2026-11-02", HOSTILE, 0.0)]),
+    "mean of a metric": charts.metric_over_time([("2026-11-01T08:00Z", "a/b", 812.0)], "hour", share=False),
+    "nothing is estimated": charts.estimates([]),
     "nothing": charts.spent_over_time([]),
 }
 
@@ -39,3 +49,11 @@ def test_a_mark_says_where_a_tier_should_be_and_only_there() -> None:
     svg = str(vl_convert.vegalite_to_svg({**CHARTS["split"], "width": 400}))
     assert svg.count("wanted: ") == 2, "of two tiers a share is wanted"
     assert "share of requests: 70%" in svg
+
+
+def test_each_estimate_has_its_value_and_its_interval() -> None:
+    svg = str(vl_convert.vegalite_to_svg({**CHARTS["estimates"], "width": 400}))
+    for name in charts.ESTIMATES:
+        assert f">{name}<" in svg, "the legend names it"
+    assert svg.count("high: ") == 3
+    assert "0.81" in svg

@@ -3,9 +3,12 @@
 from sqlalchemy import Engine
 
 from homeport.core.alerts import AlertsTested, LoopStopped
+from homeport.core.incidents import IncidentKind
 from homeport.core.money import Nano
-from homeport.storage.alert_figures import DAY_NS, AlertFigures, Delivered, Raised, alert_figures
+from homeport.storage.alert_figures import DAY_NS, Delivered, Raised, alert_figures
 from homeport.storage.alerts import Wanted, claim_due, list_alerts, note_delivered, note_failure, raise_alert
+from homeport.storage.incidents import acknowledge, report, resolve
+from tests.fakes.incidents import finding
 
 NOW = 1_792_324_800 * 1_000_000_000
 EVERYTHING = ("info", "warning", "critical")
@@ -18,7 +21,11 @@ def stopped(at: int, trace: str) -> LoopStopped:
 
 
 def test_none(engine: Engine) -> None:
-    assert alert_figures(engine, NOW, NOW + 1) == AlertFigures(stale_at=NOW + 1)
+    found = alert_figures(engine, NOW, NOW + 1)
+    assert (found.raised, found.deliveries) == ((), ())
+    assert {(one.kind, one.state, one.count) for one in found.incidents} == {
+        (kind.value, state, 0) for kind in IncidentKind for state in ("open", "acknowledged")
+    }
 
 
 def test_kinds_and_deliveries(engine: Engine) -> None:
@@ -52,3 +59,16 @@ def test_what_was_tried_in_vain_is_late_long_before_it_is_given_up(engine: Engin
     assert states == ["waiting", "waiting", "late", "late"]
     note_delivered(engine, due.alert.id, "pager", NOW + 40)
     assert [one.state for one in alert_figures(engine, NOW, NOW).deliveries] == ["delivered"]
+
+
+def test_incidents_that_are_not_resolved_are_counted_by_kind_and_state(engine: Engine) -> None:
+    first, second, third = (report(engine, finding(subject=name), NOW).id for name in "abc")
+    report(engine, finding(kind=IncidentKind.MODEL), NOW)
+    assert acknowledge(engine, first, "ann", NOW)
+    assert resolve(engine, second, "ann", "over", NOW)
+    found = {(one.kind, one.state): one.count for one in alert_figures(engine, NOW, NOW).incidents if one.count}
+    assert found == {("quality.fell", "open"): 1, ("quality.fell", "acknowledged"): 1, ("model.changed", "open"): 1}
+    assert resolve(engine, third, "ann", "over", NOW)
+    assert ("quality.fell", "open", 0) in {
+        (one.kind, one.state, one.count) for one in alert_figures(engine, NOW, NOW).incidents
+    }

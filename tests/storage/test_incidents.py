@@ -13,6 +13,7 @@ from homeport.storage.incidents import (
     acknowledge,
     get_incident,
     list_incidents,
+    list_resolved,
     note,
     report,
     resolve,
@@ -109,3 +110,28 @@ def test_long_and_hostile_words_are_kept_as_text(engine: Engine) -> None:
     assert now is not None
     assert len(now.notes[-1].text) == MOST_TEXT
     assert len(now.notes[-1].author) == 160
+
+
+def test_what_is_resolved_is_listed_by_itself_and_page_by_page(engine: Engine) -> None:
+    ids = [report(engine, msgspec.structs.replace(FELL, subject=f"r/{place}"), NOW + place).id for place in range(5)]
+    for one in ids[:4]:
+        assert resolve(engine, one, "ann", "over", NOW + 9)
+    first = list_resolved(engine, limit=3)
+    assert [one.id for one in first] == [ids[3], ids[2], ids[1]]
+    assert [one.id for one in list_resolved(engine, limit=3, before=first[-1].opened_at)] == [ids[0]]
+
+
+def test_a_note_is_audited_in_its_transaction_or_not_written(engine: Engine) -> None:
+    incident = report(engine, FELL, NOW)
+    seen = []
+    assert note(engine, incident.id, "ann", "one", NOW + 1, lambda _, was, now: seen.append((was, now)))
+    assert seen == [(incident, incident)]
+
+    def refuse(*_: object) -> None:
+        raise OSError("the log is full")
+
+    with pytest.raises(OSError, match="full"):
+        note(engine, incident.id, "ann", "two", NOW + 2, refuse)
+    now = get_incident(engine, incident.id)
+    assert now is not None
+    assert [one.text for one in now.notes[1:]] == ["one"]

@@ -6,8 +6,10 @@ import msgspec
 import pytest
 
 from homeport.console.figures.incidents import incidents, leads_to
+from homeport.core.incidents import Incident, IncidentKind, IncidentState, PromptsDrifted
 from homeport.core.unusual import Level, Measure, Unusual, anomaly_alert
 from homeport.storage.alerts import StoredAlert
+from tests.fakes.incidents import FELL, finding
 from tests.ledger.requests import HOUR, NOW
 from tests.storage.test_unusual import noticed, state
 
@@ -70,3 +72,24 @@ def test_where_to_look(level: Level, subject: str, measure: Measure, page: str, 
     parts = urlsplit(leads_to(unusual))
     assert parts.path == f"/console/{page}"
     assert {name: said[0] for name, said in parse_qs(parts.query).items()} == asked
+
+
+def incident(name: str = "inc_9", state: IncidentState = IncidentState.OPEN, **changes: object) -> Incident:
+    return Incident(id=name, state=state, opened_at=NOW, seen_at=NOW, resolved_at=None, finding=finding(**changes))
+
+
+def test_incidents_that_are_not_resolved_lead_to_their_pages_however_old_they_are() -> None:
+    old = incident("inc_1", IncidentState.ACKNOWLEDGED, severity="warning", sentence="It changed.")
+    [first, second, third] = incidents(None, [alert("began", "inc_3")], [old, incident()])
+    assert (first.leads, first.severity, first.sentence) == ("/console/incidents/inc_9", "critical", FELL.sentence)
+    assert (second.leads, second.sentence) == ("/console/incidents/inc_1", "It changed (somebody looks into it)")
+    assert third.sentence == "it began"
+
+
+@pytest.mark.parametrize("kind", [*IncidentKind])
+def test_an_alert_of_an_incident_leads_to_its_page_and_is_told_once(kind: IncidentKind) -> None:
+    told = msgspec.structs.replace(alert("began", "inc_4"), kind=kind.value)
+    assert [one.leads for one in incidents(None, [told])] == ["/console/incidents/inc_4"]
+    assert [one.severity for one in incidents(None, [told], [incident("inc_4")])] == ["critical"]
+    strange = msgspec.structs.replace(alert("began", "../x?<y>"), kind=PromptsDrifted.kind)
+    assert incidents(None, [strange])[0].leads == "/console/incidents/..%2Fx%3F%3Cy%3E"

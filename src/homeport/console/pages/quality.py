@@ -23,6 +23,7 @@ from homeport.console.figures.windows import choices, read_window
 from homeport.console.page import Page
 from homeport.console.parts import Parts
 from homeport.console.visit import Visit
+from homeport.inspection.visible import visible_line
 from homeport.stats.agreement import USABLE
 from homeport.storage.published import read_published
 from homeport.storage.score_figures import QualityFigures
@@ -78,11 +79,11 @@ def _routes(view: QualityView, standing: QualityStanding | None, chosen: str) ->
 
 
 def _drawn(told: Estimates) -> list[tuple[str, str, float, float, float]]:
-    return [(route, by, one.value, one.low, one.high) for route, by, one in told.drawn]
+    return [(visible_line(route, 330), by, one.value, one.low, one.high) for route, by, one in told.drawn]
 
 
 def _chart(trend: MetricTrend, width: str) -> charts.Spec:
-    points = [(one.when, one.route, one.value) for one in trend.points]
+    points = [(one.when, visible_line(one.route, 330), one.value) for one in trend.points]
     return charts.metric_over_time(points, width, share=trend.share)
 
 
