@@ -16,6 +16,7 @@ import msgspec
 from rich.console import Console as Terminal
 from sqlalchemy import Engine, func, insert, select
 
+from bench.console_quality import fill_quality
 from bench.ledger import events
 from bench.request_words import fill_words, kept
 from homeport.api.keys import KeyFields
@@ -61,11 +62,14 @@ def fill(settings: Settings, home: Home, engine: Engine, count: int, texts: bool
             there += insert_events(connection, part)
         console.print(f"{there:,} requests in {time.perf_counter() - begun:.0f} s", end="\r")
     console.print()
+    examples = []
     if texts:
         fill_words(engine, word_index(home, engine), console)
         bodies = body_store(settings, home)
         for found in request_search(settings, home, engine).page(WORDS, limit=_BODIES).found:
             bodies.put(kept(found.row.request_id, found.row.started_at))
+            examples.append(found.row.request_id)
+    fill_quality(home, engine, examples)
     _people(settings, home, engine)
     _cached(engine)
     if engine.dialect.name == "postgresql":  # what its own autovacuum does within minutes

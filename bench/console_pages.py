@@ -9,6 +9,7 @@ from bench.console_house import WORDS
 from homeport.bootstrap.traces import request_search
 from homeport.config.home import Home
 from homeport.config.schema import Settings
+from homeport.storage.incidents import list_incidents
 from homeport.storage.tables import requests
 
 _DEEP = 3 / 4
@@ -22,11 +23,13 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
         deep: a time far back in the list of requests; nanoseconds since the epoch.
         request: one that was kept whole, or else the newest.
         key: the one that asked most.
+        incident: the newest that is open.
     """
 
     deep: int
     request: str
     key: str
+    incident: str
 
 
 def places(settings: Settings, home: Home, engine: Engine) -> Places:
@@ -41,6 +44,7 @@ def places(settings: Settings, home: Home, engine: Engine) -> Places:
             deep=last - round((last - first) * _DEEP),
             request=kept[0].row.request_id if kept else connection.execute(newest).scalar_one(),
             key=connection.execute(key).scalar_one(),
+            incident=list_incidents(engine, unresolved=True, limit=1)[0].id,
         )
 
 
@@ -54,6 +58,12 @@ def pages(there: Places) -> Mapping[str, str]:
         "routing": "/routing?window=24h",
         "routing_of_a_month": "/routing?window=30d",
         "routing_what_if": "/routing/what-if?share:local=50&share:mid=30&share:frontier=20",
+        "quality": "/quality",
+        "quality_of_a_day": "/quality?window=24h",
+        "quality_of_a_month": "/quality?window=30d",
+        "quality_of_a_route": "/quality?window=30d&route=mid/gpt-4.1-mini&metric=length",
+        "incidents": "/incidents",
+        "incident": f"/incidents/{there.incident}",
         "models": "/models",
         "cache": "/cache?window=24h",
         "cache_of_a_month": "/cache?window=30d",

@@ -156,7 +156,12 @@ def estimates(rows: Sequence[tuple[str, str, float, float, float]]) -> Spec:
     """
     values = [dict(zip(("route", "by", "value", "low", "high"), row, strict=True)) for row in rows]
     by = {"field": "by", "type": "nominal", "title": None, "scale": {"domain": list(ESTIMATES)}}
-    x = {"type": "quantitative", "title": "mean score", "scale": {"zero": False}, "axis": {"format": ".2f"}}
+    x = {
+        "type": "quantitative",
+        "title": "mean score",
+        "scale": {"zero": False, "padding": 8},
+        "axis": {"format": ".2f", "tickCount": 6},
+    }
     return {
         **_spec(values),
         "height": 24 + 54 * max(1, len({row[0] for row in rows})),
