@@ -13,7 +13,9 @@ from homeport.core.incidents import Action, Evidence, Finding, IncidentKind
 from homeport.stats.agreement import UNUSABLE, USABLE
 from homeport.storage.db import writing
 from homeport.storage.incidents import report, resolve
-from homeport.storage.score_tables import sample_hours, score_hours
+from homeport.storage.rollups import DAY
+from homeport.storage.score_tables import sample_hours, score_days, score_hours
+from homeport.storage.scores import SUMS_OF_SCORES, add_up
 from homeport.storage.standing_quality import Interval, QualityStanding, RouteQuality, write_standing
 
 INCIDENTS, OPEN = 300, 20
@@ -40,7 +42,9 @@ def fill_quality(home: Home, engine: Engine, examples: Sequence[str]) -> None:
     rows = [_scores(dice, start, route, metric) for start, route, metric in product(hours, ROUTES, METRICS)]
     for place in range(0, len(rows), _AT_ONCE):
         with writing(engine) as connection:
-            connection.execute(insert(score_hours), rows[place : place + _AT_ONCE])
+            add_up(connection, score_hours, SUMS_OF_SCORES, rows[place : place + _AT_ONCE])
+            days = ({**row, "start": row["start"] // DAY * DAY} for row in rows[place : place + _AT_ONCE])
+            add_up(connection, score_days, SUMS_OF_SCORES, days)
     with writing(engine) as connection:
         connection.execute(insert(sample_hours), [_samples(start, route) for start, route in product(hours, ROUTES)])
     now = time.time_ns()

@@ -8,7 +8,9 @@ from sqlalchemy import Engine, insert
 
 from homeport.stats.agreement import UNUSABLE, USABLE
 from homeport.storage.db import writing
-from homeport.storage.score_tables import sample_hours, score_hours
+from homeport.storage.rollups import DAY
+from homeport.storage.score_tables import sample_hours, score_days, score_hours
+from homeport.storage.scores import SUMS_OF_SCORES, add_up
 from homeport.storage.standing_quality import Interval, QualityStanding, RouteQuality, write_standing
 
 GOOD = RouteQuality(
@@ -52,7 +54,8 @@ def add_scores(engine: Engine, start: int, metric: str = "format", target: str =
     usual = {"outputs": 10, "judged": 10, "failed": 1, "total": 9.0, "squares": 9.0, "tier": "cheap", "version": 1}
     row = {**usual, **sums, "start": start, "metric": metric, "target": target}
     with writing(engine) as connection:
-        connection.execute(insert(score_hours).values(row))
+        add_up(connection, score_hours, SUMS_OF_SCORES, [row])
+        add_up(connection, score_days, SUMS_OF_SCORES, [{**row, "start": start // DAY * DAY}])
 
 
 def add_samples(engine: Engine, start: int, target: str = "small", **sums: int) -> None:

@@ -44,6 +44,6 @@ def test_scores_go_with_their_terms_and_without_one_they_stay() -> None:
     outputs = [scored(row, FORMAT) for row in rows(engine)]
     keep(engine, HOME, Place("default", 0), 3, outputs, NOW)
     assert Retention(engine, DAY).tidy(NOW) == 0
-    assert Retention(engine, DAY, batch=1, keep_scores_ns=2 * DAY, keep_hours_ns=7 * DAY).tidy(NOW) == 2 + 2
+    assert Retention(engine, DAY, batch=1, keep_scores_ns=2 * DAY, keep_hours_ns=7 * DAY).tidy(NOW) == 2 + 3
     assert [row.request_id for row in rows(engine) if scores_of(engine, row.request_id)] == ["r2"]
     assert [row.outputs for row in metric_figures(engine, 0, NOW)] == [2]

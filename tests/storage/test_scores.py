@@ -12,7 +12,7 @@ from homeport.core.events import RequestFinished
 from homeport.storage.db import writing
 from homeport.storage.ingest import insert_events
 from homeport.storage.rollups import HOUR
-from homeport.storage.score_figures import low_share, metric_figures, sample_figures
+from homeport.storage.score_figures import low_share, metric_figures, metric_times, sample_figures
 from homeport.storage.score_tables import scored_outputs, scores
 from homeport.storage.scores import (
     LedgerRow,
@@ -189,3 +189,22 @@ def test_rows_that_are_no_outputs_are_passed_over_with_the_cursor_alone(engine: 
     ledger(engine, event("r1"))
     assert keep(engine, HOME, Place("default", 0), 1, [], 99)
     assert (behind(engine, HOME, 0), sample_figures(engine, 0, HOUR)) == ([], ())
+
+
+@pytest.mark.parametrize("since", [0, 5 * HOUR, 24 * HOUR, 47 * HOUR])
+@pytest.mark.parametrize("until", [6 * HOUR, 47 * HOUR + 1, 48 * HOUR, 100 * HOUR])
+def test_days_and_hours_say_the_same(engine: Engine, since: int, until: int) -> None:
+    starts = [hour * HOUR + 7 for hour in (0, 4, 5, 23, 24, 30, 46, 47, 48, 71, 72, 90)]
+    ledger(engine, *(event(f"r{place}", at) for place, at in enumerate(starts)))
+    found = [scored(row, LENGTH, msgspec.structs.replace(FORMAT, passed=row.sequence % 2 == 0)) for row in rows(engine)]
+    assert keep(engine, HOME, Place("default", 0), len(found), found, 1)
+    expected = sum(since <= at and at // HOUR * HOUR < until for at in starts)
+    assert [one.outputs for one in metric_figures(engine, since, until)] == [expected] * (2 if expected else 0)
+    for width in (HOUR, 24 * HOUR):
+        times = metric_times(engine, "format", since, until, width)
+        assert sum(one.outputs for one in times) == expected
+        assert [one.start for one in times] == sorted({one.start for one in times})
+        assert all(one.start % width == 0 for one in times)
+        assert sum(one.failed for one in times) == sum(
+            place % 2 == 0 for place, at in enumerate(starts) if since <= at and at // HOUR * HOUR < until
+        )

@@ -1,12 +1,13 @@
-"""What outputs scored lately, from the sums of hours; and how the jobs worker leaves it for the gateways."""
+"""What outputs scored, from the sums of hours and of days; and how the jobs worker leaves it for the gateways."""
 
 import math
+from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, Float, RowMapping, cast, func, select
+from sqlalchemy import Engine, Float, RowMapping, Select, Subquery, Table, cast, func, select, union_all
 
-from homeport.storage.rollups import HOUR
-from homeport.storage.score_tables import sample_hours, score_hours
+from homeport.storage.rollups import DAY, HOUR
+from homeport.storage.score_tables import sample_hours, score_days, score_hours
 
 _PLACE = ("tier", "target", "metric", "version")
 
@@ -68,15 +69,10 @@ def metric_figures(engine: Engine, since: int, until: int, most: int = 1_000) ->
         since, until: nanoseconds since the epoch.
         most: rows at most.
     """
-    place = [score_hours.c[name] for name in _PLACE]
-    sums = [func.sum(score_hours.c[name]).label(name) for name in ("outputs", "judged", "failed", "total", "squares")]
-    query = (
-        select(*place, *sums)
-        .where(score_hours.c.start >= since // HOUR * HOUR, score_hours.c.start < until)
-        .group_by(*place)
-        .order_by(func.sum(score_hours.c.outputs).desc(), *place)
-        .limit(most)
-    )
+    found = _sums(since, until)
+    place = [found.c[name] for name in _PLACE]
+    sums = [func.sum(found.c[name]).label(name) for name in ("outputs", "judged", "failed", "total", "squares")]
+    query = select(*place, *sums).group_by(*place).order_by(func.sum(found.c.outputs).desc(), *place).limit(most)
     with engine.connect() as connection:
         return tuple(_figure(row) for row in connection.execute(query).mappings())
 
@@ -102,12 +98,13 @@ def metric_times(
         since, until: nanoseconds since the epoch.
         most: rows at most, the newest.
     """
-    start = (score_hours.c.start - score_hours.c.start % width).label("start")
-    place = [start, score_hours.c.tier, score_hours.c.target]
-    sums = [func.sum(score_hours.c[name]).label(name) for name in ("outputs", "judged", "failed", "total")]
+    found = _hours(score_hours, since, until).subquery() if width < DAY else _sums(since, until)
+    start = (found.c.start - found.c.start % width).label("start")
+    place = [start, found.c.tier, found.c.target]
+    sums = [func.sum(found.c[name]).label(name) for name in ("outputs", "judged", "failed", "total")]
     query = (
         select(*place, *sums)
-        .where(score_hours.c.start >= since // HOUR * HOUR, score_hours.c.start < until, score_hours.c.metric == metric)
+        .where(found.c.metric == metric)
         .group_by(*place)
         .order_by(start.desc(), *place[1:])
         .limit(most)
@@ -144,6 +141,20 @@ def low_share(engine: Engine, since: int, until: int, least: int) -> float | Non
     with engine.connect() as connection:
         kept, low = connection.execute(query).one()
     return low / kept if kept >= least else None
+
+
+def _sums(since: int, until: int) -> Subquery:
+    """The cells of whole days, and of the hours before and after them."""
+    first = since // HOUR * HOUR
+    begin, end = -(-first // DAY) * DAY, until // DAY * DAY
+    if end <= begin:
+        return _hours(score_hours, first, until).subquery()
+    parts = ((score_hours, first, begin), (score_days, begin, end), (score_hours, end, until))
+    return union_all(*(_hours(table, *span) for table, *span in parts)).subquery()
+
+
+def _hours(table: Table, since: int, until: int) -> Select[Any]:
+    return select(table).where(table.c.start >= since // HOUR * HOUR, table.c.start < until)
 
 
 def _time(row: RowMapping) -> MetricTime:

@@ -1,7 +1,7 @@
 """The tables of what outputs scored, a part of the schema in tables.py.
 
-`scored_outputs` has a row for each output, `scores` one for each output and metric. Pages read the sums of hours,
-`score_hours` and `sample_hours`, which are kept in the transaction that adds the rows.
+`scored_outputs` has a row for each output, `scores` one for each output and metric. Pages read the sums of hours
+and of days, `score_hours`, `score_days` and `sample_hours`, which are kept in the transaction that adds the rows.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, text
@@ -41,20 +41,26 @@ scores = Table(
     Column("why", String(200), nullable=False, comment="never in the words of the answer"),
 )
 
-score_hours = Table(
-    "score_hours",
-    metadata,
-    Column("start", BigInteger, primary_key=True, comment="of the hour; nanoseconds since the epoch"),
-    Column("tier", String(160), primary_key=True),
-    Column("target", String(160), primary_key=True),
-    Column("metric", String(40), primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("outputs", BigInteger, nullable=False, comment="that have a score"),
-    Column("judged", BigInteger, nullable=False, comment="of these, those that passed or failed"),
-    Column("failed", BigInteger, nullable=False),
-    Column("total", Float, nullable=False, comment="of the values"),
-    Column("squares", Float, nullable=False, comment="of the values"),
-)
+
+def _sums_of_scores(name: str, span: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("start", BigInteger, primary_key=True, comment=f"of the {span}; nanoseconds since the epoch"),
+        Column("tier", String(160), primary_key=True),
+        Column("target", String(160), primary_key=True),
+        Column("metric", String(40), primary_key=True),
+        Column("version", Integer, primary_key=True),
+        Column("outputs", BigInteger, nullable=False, comment="that have a score"),
+        Column("judged", BigInteger, nullable=False, comment="of these, those that passed or failed"),
+        Column("failed", BigInteger, nullable=False),
+        Column("total", Float, nullable=False, comment="of the values"),
+        Column("squares", Float, nullable=False, comment="of the values"),
+    )
+
+
+score_hours = _sums_of_scores("score_hours", "hour")
+score_days = _sums_of_scores("score_days", "day in UTC")
 
 sample_hours = Table(
     "sample_hours",

@@ -16,8 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from homeport.core.types import Outcome
 from homeport.storage.db import insert_new, upsert, writing
-from homeport.storage.rollups import HOUR
-from homeport.storage.score_tables import sample_hours, score_hours, scored_outputs, scores, scoring_cursors
+from homeport.storage.rollups import DAY, HOUR
+from homeport.storage.score_tables import sample_hours, score_days, score_hours, scored_outputs, scores, scoring_cursors
 from homeport.storage.tables import ledger_heads, requests
 
 _COLUMNS = (
@@ -38,7 +38,7 @@ _COLUMNS = (
     "latency_ns",
     "ttft_ns",
 )
-_SUMS_OF_SCORES = ("outputs", "judged", "failed", "total", "squares")
+SUMS_OF_SCORES = ("outputs", "judged", "failed", "total", "squares")
 _SUMS_OF_SAMPLES = ("outputs", "kept", "low", "broken", "for_judge", "for_human")
 _IDS_AT_ONCE = 500
 
@@ -193,14 +193,14 @@ def prune_scores(engine: Engine, before: int, most: int) -> int:
 
 
 def prune_score_hours(engine: Engine, before: int) -> int:
-    """Forget the sums of hours that began before a time; how many rows."""
+    """Forget the sums of hours that began before a time, and of days that ended before it; how many rows."""
     removed = 0
-    for table in (score_hours, sample_hours):
+    for table, bound in ((score_hours, before), (score_days, before - DAY + 1), (sample_hours, before)):
         with engine.connect() as connection:
-            there = connection.execute(select(table.c.start).where(table.c.start < before).limit(1)).first()
+            there = connection.execute(select(table.c.start).where(table.c.start < bound).limit(1)).first()
         if there is not None:
             with writing(engine) as connection:
-                removed += connection.execute(delete(table).where(table.c.start < before)).rowcount
+                removed += connection.execute(delete(table).where(table.c.start < bound)).rowcount
     return removed
 
 
@@ -241,9 +241,11 @@ def _add(connection: Connection, outputs: Sequence[ScoredOutput], now: int) -> N
     ]
     if each:
         connection.execute(upsert(connection, scores), each)
-    scored = (_of_score(output, score) for output in outputs for score in output.scores)
-    _add_up(connection, score_hours, _SUMS_OF_SCORES, scored)
-    _add_up(connection, sample_hours, _SUMS_OF_SAMPLES, map(_of_sample, outputs))
+    scored = [_of_score(output, score) for output in outputs for score in output.scores]
+    add_up(connection, score_hours, SUMS_OF_SCORES, scored)
+    days = ({**row, "start": row["start"] // DAY * DAY} for row in scored)
+    add_up(connection, score_days, SUMS_OF_SCORES, days)
+    add_up(connection, sample_hours, _SUMS_OF_SAMPLES, map(_of_sample, outputs))
 
 
 def _row(output: ScoredOutput, now: int) -> dict[str, Any]:
@@ -277,7 +279,7 @@ def _where(row: LedgerRow) -> dict[str, Any]:
     return {"start": row.started_at // HOUR * HOUR, "tier": row.tier, "target": row.target}
 
 
-def _add_up(connection: Connection, table: Table, summed: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+def add_up(connection: Connection, table: Table, summed: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Add rows to their cells, in one order, so that two who do it never wait for each other."""
     key = itemgetter(*(column.name for column in table.primary_key))
     cells: dict[Any, dict[str, Any]] = {}
