@@ -13,6 +13,8 @@ from homeport.ledger.verification import Verification
 from homeport.storage import db
 from homeport.storage.db import schema_version, upgrade, writing
 from homeport.storage.keys import list_keys
+from homeport.storage.rollups import DAY, HOUR
+from homeport.storage.score_figures import metric_figures, metric_times
 from homeport.storage.tables import SCHEMA_HEAD
 from tests.storage.events import finished
 
@@ -94,3 +96,21 @@ def test_the_days_of_earlier_releases_are_moved_and_nothing_is_counted_twice(emp
             assert [tuple(row) for row in found] == [(span, day, 5, "5,1"), (span, 2 * day, 5, "5,1")]
     (whole,) = spend(empty, since_ns=day, until_ns=3 * day)
     assert (whole.requests, whole.cost, whole.query.p50) == (2, 10, 5)
+
+
+def test_sums_of_days_are_made_of_the_hours_that_are_there(empty: Engine) -> None:
+    engine = empty
+    at(engine, "0020")
+    hours = [(day * DAY + hour * HOUR, version) for day in (3, 4) for hour in (0, 5, 23) for version in (1, 2)]
+    with writing(engine) as connection:
+        connection.execute(
+            text("INSERT INTO score_hours VALUES (:start, 't', 'm', 'format', :version, 10, 10, 1, 9.0, 8.5)"),
+            [{"start": start, "version": version} for start, version in hours],
+        )
+    assert upgrade(engine)
+    found = metric_figures(engine, 3 * DAY, 5 * DAY)
+    assert [(one.version, one.outputs, one.failed, one.mean) for one in found] == [(1, 60, 6, 0.9), (2, 60, 6, 0.9)]
+    assert [one.start for one in metric_times(engine, "format", 3 * DAY, 5 * DAY, DAY)] == [3 * DAY, 4 * DAY]
+    assert [one.start for one in metric_times(engine, "format", 4 * DAY, 5 * DAY, HOUR)] == [
+        4 * DAY + hour * HOUR for hour in (0, 5, 23)
+    ]

@@ -101,7 +101,7 @@ def test_every_panel_is_of_the_gateways_that_were_chosen(boards: dict[str, dict[
 
 def test_legends_are_labels_of_the_query(boards: dict[str, dict[str, Any]]) -> None:
     known = {"tier", "model", "outcome", "code", "error", "type", "budget", "signal", "level", "upstream", "pool"}
-    known |= {"kind", "reason", "result", "objective", "indicator", "instance", "level", "measure", "severity"}
+    known |= {"kind", "reason", "result", "objective", "indicator", "instance", "level", "measure", "severity", "state"}
     for where, target in targets(boards):
         for part in target["legendFormat"].split("{{")[1:]:
             label = part.partition("}}")[0]
