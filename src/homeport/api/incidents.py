@@ -15,8 +15,7 @@ from homeport.api.admin import Action, Answer, off_the_loop
 from homeport.api.bodies import read
 from homeport.core.audit import HOMEPORT, Actor, Asker
 from homeport.core.errors import InvalidRequest, NotFound
-from homeport.core.incidents import Action as Suggestion
-from homeport.core.incidents import Evidence, Incident, IncidentKind, IncidentState
+from homeport.core.incidents import Incident, IncidentKind, IncidentState
 from homeport.storage import audit
 from homeport.storage.incidents import (
     MOST_TEXT,
@@ -53,6 +52,22 @@ class IncidentNote(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class IncidentEvidence(Struct, frozen=True, kw_only=True):
+    """One figure that changed, as people read it; "" where there is none."""
+
+    name: str
+    before: str
+    now: str
+
+
+class IncidentAction(Struct, frozen=True, kw_only=True):
+    """What somebody can do about it: a sentence, and the command or the page of the console for it, "" for none."""
+
+    text: str
+    command: str
+    page: str
+
+
 class IncidentFacts(Struct, frozen=True, kw_only=True):
     """An incident, without its notes. Times are seconds since the epoch.
 
@@ -75,8 +90,8 @@ class IncidentFacts(Struct, frozen=True, kw_only=True):
     resolved_at: float | None
     e_value: float
     routes: Sequence[str]
-    evidence: Sequence[Evidence]
-    actions: Sequence[Suggestion]
+    evidence: Sequence[IncidentEvidence]
+    actions: Sequence[IncidentAction]
     examples: Sequence[str]
 
 
@@ -252,7 +267,7 @@ def _facts(incident: Incident) -> dict[str, Any]:
         "resolved_at": None if incident.resolved_at is None else incident.resolved_at / _SECOND,
         "e_value": found.e_value,
         "routes": found.routes,
-        "evidence": found.evidence,
-        "actions": found.actions,
+        "evidence": tuple(IncidentEvidence(**msgspec.structs.asdict(one)) for one in found.evidence),
+        "actions": tuple(IncidentAction(**msgspec.structs.asdict(one)) for one in found.actions),
         "examples": found.examples,
     }
