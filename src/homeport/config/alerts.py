@@ -143,7 +143,9 @@ class AlertSettings(Section):
     )
 
     link: Annotated[Url, AfterValidator(_check_way)] | None = Field(
-        default=None, description="Address that alerts lead to, such as that of the console, as people reach it."
+        default=None,
+        description="Address that alerts lead to, such as that of the console, as people reach it. "
+        "Where it ends with /console, an incident's alert leads to the page of the incident.",
     )
 
     anomalies: AnomalySettings = Field(default_factory=AnomalySettings, description="What is unusual in the traffic.")

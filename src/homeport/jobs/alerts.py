@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from homeport.core.errors import UpstreamError
 from homeport.core.ports import Clock
 from homeport.core.types import Timeouts
-from homeport.jobs.post import Shape
+from homeport.jobs.post import Shape, leads_to
 from homeport.jobs.schedule import pause
 from homeport.storage.alerts import Due, Wanted, claim_due, is_over, note_delivered, note_failure, standing
 from homeport.transport.http import HttpRequest, Transport
@@ -111,7 +111,8 @@ class Courier:
 
     async def _post(self, receiver: Receiver, due: Due) -> tuple[int, str]:
         """The status, and why it failed or "". Of what the receiver says only the status is read."""
-        post = receiver.shape.write(due.alert, receiver.secret, self._clock.wall_ns() // _NS_PER_SECOND, receiver.link)
+        link = leads_to(due.alert, receiver.link)
+        post = receiver.shape.write(due.alert, receiver.secret, self._clock.wall_ns() // _NS_PER_SECOND, link)
         request = HttpRequest(
             url=receiver.url.get_secret_value(), headers=post.headers, body=post.body, timeouts=_TIMEOUTS
         )
