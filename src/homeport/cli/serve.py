@@ -65,7 +65,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
     changed = False
 
     async def work() -> None:
-        stop, batches_over = asyncio.Event(), asyncio.Event()
+        stop, asking_over = asyncio.Event(), asyncio.Event()
 
         def begin_again(_: Settings) -> None:
             nonlocal changed
@@ -75,15 +75,18 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
         reloader = bootstrap.Reloader(settings, file=state.config_file, adopt=begin_again, count=lambda _: None)
         watching = asyncio.create_task(reloader.watch())
 
-        async def run_batches() -> None:
-            await bootstrap.run_batches(settings, state.home, engine, stop)
-            batches_over.set()
+        async def ask() -> None:
+            await asyncio.gather(
+                bootstrap.run_batches(settings, state.home, engine, stop),
+                bootstrap.watch_judging(settings, state.home, engine, stop),
+            )
+            asking_over.set()
 
         async with _told_to_stop(stop.set, supervised), telemetry.running():
             await asyncio.gather(
-                run_batches(),
-                # To the end of the batches: what their last lines cost is in the journal.
-                worker.work(Reconciler(engine, state.home, seen=telemetry.seen).ingest, batches_over),
+                ask(),
+                # To the end of what is asked: what the last lines of batches cost is in the journal.
+                worker.work(Reconciler(engine, state.home, seen=telemetry.seen).ingest, asking_over),
                 bootstrap.watch_slo(settings, state.home, engine, stop),
                 bootstrap.watch_budgets(state.home, engine, stop),
                 bootstrap.watch_engines(settings, state.home, engine, stop),

@@ -61,6 +61,7 @@ def check(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from _check_days(data)
     yield from _check_project_classes(data)
     yield from _check_cache_judge(data)
+    yield from _check_judge(data)
     yield from _check_cache_routes(data)
     yield from _check_content(data)
 
@@ -243,6 +244,14 @@ def _check_cache_judge(data: Mapping[str, object]) -> Iterator[Problem]:
     models = _public_names(data)
     if model is not None and model not in models:
         yield Problem(("cache", "judge", "model"), f'"{model}" is not the name of a model{suggest(model, models)}')
+
+
+def _check_judge(data: Mapping[str, object]) -> Iterator[Problem]:
+    model = _text(_section(_section(data, "evaluation"), "judge").get("model"))
+    named = _askable(data)
+    if model is not None and model not in named:
+        message = f'"{model}" is not auto, a tier, a model or an alias{suggest(model, named)}'
+        yield Problem(("evaluation", "judge", "model"), message)
 
 
 def _check_content(data: Mapping[str, object]) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from homeport.config.fields import Finite, Whole
+from homeport.config.judge import JudgeSettings
 from homeport.config.section import Section
 
 OVERSAMPLED = ("format", "language", "refusal", "repetition", "tool_arguments", "toxicity", "truncation")
@@ -79,9 +80,18 @@ class EvaluationSettings(Section):
     sampling: SamplingSettings = Field(
         default_factory=SamplingSettings, description="Which outputs are looked at more closely."
     )
+    judge: JudgeSettings | None = Field(
+        default=None, description="A model that grades the outputs of its sample. Left out: nobody does."
+    )
     keep_days: Whole = Field(
         default=90, ge=1, le=3_650, description="How many days the scores of single outputs are kept."
     )
     keep_hours_days: Whole = Field(
         default=400, ge=1, le=36_500, description="How many days the sums of hours are kept, which pages show."
     )
+
+    @model_validator(mode="after")
+    def _judge_something(self) -> "EvaluationSettings":
+        if self.judge is not None and not self.enabled:
+            raise ValueError("a judge has nothing to judge: switch `enabled` on")
+        return self

@@ -218,6 +218,11 @@ class Home:
         return self.run / "quality.json"
 
     @property
+    def judge(self) -> Path:
+        """How the judge of outputs stands, as the jobs worker says."""
+        return self.run / "judge.json"
+
+    @property
     def quality_standing(self) -> Path:
         """How good the answers of each route are, by the judge and people."""
         return self.run / "quality-standing.json"

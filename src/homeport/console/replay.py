@@ -16,6 +16,7 @@ from homeport.console.figures.spoken import Spoken, spoken
 from homeport.console.works import Works
 from homeport.core.captured import Captured
 from homeport.core.errors import InvalidRequest, NotFound
+from homeport.core.purposes import REPLAY
 from homeport.core.types import DataClass
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.memory_wire import MemoryWire
@@ -23,7 +24,7 @@ from homeport.pipeline.visit import CacheHeaders
 from homeport.protocols.answers.parts import field, value_of
 from homeport.traces.said import said
 
-PURPOSE = "replay"
+PURPOSE = REPLAY
 _LONGEST_S = "120"
 _STREAMS = ("stream", "stream_options")
 

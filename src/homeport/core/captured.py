@@ -34,6 +34,8 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
         upstream: the engine or the provider, by its name in the configuration.
         answered: in whose words `answer` is.
         answer: the upstream's JSON, or its events where the request was a stream; b"" for none.
+        hidden: it may leave home redacted or not at all, by its classes or by what was found in it; True too where
+            that was not written down.
     """
 
     request_id: str
@@ -53,3 +55,4 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     status: int
     answer: bytes
+    hidden: bool = True

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from homeport.core.captured import Captured
 from homeport.core.errors import StorageError
 from homeport.core.ports import Clock
+from homeport.core.purposes import OURS
 from homeport.core.types import CONVERSATIONS, Surface
 from homeport.evaluation.metrics.base import Sample
 from homeport.evaluation.sampling import Shares, decide
@@ -102,9 +103,9 @@ class Scorer:
         return (Place(place.project, to) if more else None), len(outputs)
 
     def _is_ours(self, row: LedgerRow) -> bool:
-        """Whether it is an output, and of this state folder: another one has its own bodies."""
+        """Whether it is an output for a caller, and of this state folder: another one has its own bodies."""
         holder = Holder.parse(row.holder)
-        ours = holder is not None and holder.home == self._rules.home
+        ours = holder is not None and holder.home == self._rules.home and row.reason not in OURS
         return ours and row.completed and row.surface in _GENERATED
 
     def _scored(self, row: LedgerRow, share: float | None) -> ScoredOutput:

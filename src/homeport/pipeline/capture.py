@@ -61,6 +61,7 @@ class Capture:
                 stream=exchange.inference.stream,
                 status=exchange.status,
                 answer=answer,
+                hidden=not _is_open(exchange),
             )
         )
 

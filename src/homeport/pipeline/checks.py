@@ -18,6 +18,7 @@ from homeport.core.alerts import CacheSwitchedOff
 from homeport.core.caching import Entry, Kind, Place, Purge, Standing
 from homeport.core.errors import StorageError
 from homeport.core.ports import Clock, Dialect
+from homeport.core.purposes import CACHE_CHECK
 from homeport.core.routing import Answer
 from homeport.core.types import Key, Outcome, Surface
 from homeport.pipeline.errands import Asker, Errands
@@ -30,7 +31,7 @@ from homeport.telemetry.logs import FIELDS
 
 logger = logging.getLogger(__name__)
 
-PURPOSE = "cache:check"
+PURPOSE = CACHE_CHECK
 BARRED_S = 3_600
 """Seconds for which a wrong answer is not kept again."""
 

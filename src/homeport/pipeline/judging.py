@@ -16,12 +16,13 @@ from homeport.cache.library import Library
 from homeport.core.caching import Alias, Card, Place, Sharing
 from homeport.core.errors import NotFound, NotPermitted
 from homeport.core.ports import Dialect
+from homeport.core.purposes import CACHE_JUDGE
 from homeport.core.types import Outcome, Surface
 from homeport.pipeline.errands import Asker, Errands
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.visit import Visit
 
-PURPOSE = "cache:judge"
+PURPOSE = CACHE_JUDGE
 
 _KIND = "judge"
 _REMEMBERED = 10_000

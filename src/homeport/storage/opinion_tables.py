@@ -1,6 +1,6 @@
 """The tables of what the judge and people think of outputs, a part of the schema in tables.py.
 
-Which outputs they look at is in `scored_outputs`. What a judge wrote is in its own request, as far as that is kept.
+Which outputs they look at is in `scored_outputs`. What a judge wrote beside its grade is not kept.
 """
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, String, Table, Text

@@ -1,0 +1,9 @@
+"""Why we ask models ourselves, beside what callers ask: the ledger has it as the reason of such a request."""
+
+CACHE_JUDGE = "cache:judge"
+CACHE_CHECK = "cache:check"
+REPLAY = "replay"
+QUALITY_JUDGE = "quality:judge"
+
+OURS = frozenset({CACHE_JUDGE, CACHE_CHECK, REPLAY, QUALITY_JUDGE})
+"""Nobody's product is made of these answers, so their quality is nobody's: they are neither scored nor judged."""
