@@ -18,7 +18,6 @@ COMMANDS: Mapping[str, str] = {
     "cost": "cost",
     "cost-change": "cost_change",
     "feedback": "feedback",
-    "quality": "quality",
     "inspect": "inspect",
     "prices": "prices",
     "forecast": "forecast",
@@ -32,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "keys": ("keys",),
     "package": ("package", "package_build", "package_inspect", "package_eval", "package_registry"),
+    "quality": ("quality", "quality_judge"),
     "eval": ("eval", "eval_dataset", "eval_run", "eval_compare", "eval_gate"),
     "engine": ("engine",),
     "hub": ("hub",),

@@ -19,10 +19,10 @@ from homeport.storage.score_figures import MetricFigure, SampleFigure, metric_fi
 _NOTHING = "No output was measured: evaluation.enabled switches it on, and the jobs worker needs a moment."
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(quality)
+app = typer.Typer()
 
 
+@app.callback(invoke_without_command=True)
 def quality(
     context: typer.Context,
     since: Annotated[str | None, typer.Option(help="Only the last 24h, 7d, ...; whole hours. Left out: all.")] = None,
@@ -32,6 +32,8 @@ def quality(
 
     Example: homeport quality --since 24h
     """
+    if context.invoked_subcommand is not None:
+        return
     state: Context = context.obj
     start, _ = stretch(since, None)
     engine = bootstrap.open_storage(state.settings, state.home)
