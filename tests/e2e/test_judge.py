@@ -1,0 +1,113 @@
+"""A running program asks its judge about every output that is drawn, once, also where the jobs worker is killed."""
+
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from sqlalchemy import Engine, select
+
+from homeport.config.home import Home
+from homeport.storage.db import open_database, sqlite_url
+from homeport.storage.opinion_tables import judgements
+from homeport.storage.score_tables import scored_outputs
+from homeport.storage.tables import requests
+from tests.e2e.program import Program
+from tests.fakes.openai_server import USAGE, OpenAIServer
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """\
+capture: {{enabled: true}}
+evaluation:
+  enabled: true
+  sampling: {{judge: 1.0, human: 0.5}}
+  judge: {{model: judge, key: {key}, most_usd_per_day: 1, concurrency: 2}}
+prices:
+  - {{model: "ours:judge", input_per_mtok: 1, output_per_mtok: 10}}
+providers:
+  p: {{provider: simulated}}
+  j: {{provider: openai_compatible, base_url: "{url}"}}
+tiers:
+  - {{name: product, targets: [{{model: m, provider: p}}]}}
+  - {{name: judges, targets: [{{model: judge-1, name: judge, provider: j, price: "ours:judge"}}]}}
+"""
+ASKED = 10
+COST = 11 * 1_000 + 4 * 10_000
+"""Nano-dollars of one grade; three of its prompt's tokens are from a cache, at the same price."""
+
+
+class GradingServer(OpenAIServer):
+    """Gives the grade 4 to all that is asked."""
+
+    def whole(self, request: web.Request, fields: dict[str, Any], *, usage: bool) -> dict[str, Any]:
+        message = {"role": "assistant", "content": "It is right.\nGRADE: 4"}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return {"id": "j", "object": "chat.completion", "created": 1, "model": "judge-1", "choices": [choice]} | {
+            "usage": USAGE
+        }
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[GradingServer]:
+    async with GradingServer(delay=0.2) as server:
+        yield server
+
+
+class Judged:
+    """A program with a judge, and what its database says."""
+
+    def __init__(self, folder: Path, server: GradingServer) -> None:
+        self.program = Program(folder / "home")
+        self.program.home.mkdir(mode=0o700)
+        (self.program.home / "homeport.yaml").write_text(CONFIG.format(key="key_0", url=server.base_url))
+        told = json.loads(self.program.run("keys", "create", "the judge", "--json"))
+        self.key = str(told["id"])
+        (self.program.home / "homeport.yaml").write_text(CONFIG.format(key=self.key, url=server.base_url))
+
+    @property
+    def engine(self) -> Engine:
+        return open_database(sqlite_url(Home(self.program.home).database))
+
+    def rows(self, *columns: Any) -> list[Any]:
+        with self.engine.connect() as connection:
+            return [*connection.execute(select(*columns))]
+
+    def ask(self, count: int) -> None:
+        for number in range(count):
+            assert self.program.chat(f"Tell me of {number}.", model="m")[0] == 200
+
+    def standing(self) -> dict[str, Any]:
+        return dict(json.loads(self.program.run("quality", "judge", "--json")))
+
+
+async def test_each_output_is_judged_once_and_its_cost_is_in_the_ledger(tmp_path: Path, server: GradingServer) -> None:
+    judged = Judged(tmp_path, server)
+    program = judged.program
+    program.start()
+    try:
+        judged.ask(ASKED // 2)
+        await program.eventually(lambda: len(judged.rows(judgements)) > 0)
+        [worker] = program.children("jobs")
+        os.kill(worker, signal.SIGKILL)
+        judged.ask(ASKED // 2)
+        await program.eventually(lambda: len(judged.rows(judgements)) == ASKED)
+    finally:
+        assert program.stop() == 0, program.output()
+    found = judged.rows(judgements)
+    assert {(row.score, row.label, row.cost) for row in found} == {(0.75, "4", COST)}
+    ledger = judged.rows(requests.c.request_id, requests.c.reason, requests.c.cost, requests.c.key_id)
+    mine = [row for row in ledger if row.reason == "quality:judge"]
+    assert {row.key_id for row in mine} == {judged.key}
+    assert ASKED <= len(mine) <= ASKED + 2, "what was under way when it was killed may be paid twice"
+    assert {row.judge_request_id for row in found} <= {row.request_id for row in mine}
+    assert len(judged.rows(scored_outputs)) == ASKED, "the judge's own answers are no outputs"
+    told = judged.standing()
+    assert told["epochs"][0]["outputs"] == ASKED
+    assert told["standing"]["model"] == "judge"
+    assert set(Counter(row.reason for row in ledger)) == {"quality:judge", "pinned:m"}
