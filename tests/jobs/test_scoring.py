@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from homeport.core.events import RequestFinished
+from homeport.core.purposes import OURS
 from homeport.core.types import Outcome
 from homeport.embeddings.static import StaticEmbedder
 from homeport.evaluation.metrics.base import Measure, Sample, Score
@@ -113,6 +114,8 @@ def test_what_is_no_output_or_another_ones_is_passed_over(works: Works) -> None:
     works.ended("r3", surface="embeddings")
     works.ended("r4", holder="ffffffffffff-0123456789abcdef")
     works.ended("r5", holder="")
+    for number, purpose in enumerate(OURS):
+        works.ended(f"own{number}", reason=purpose)
     assert works.scorer.work(works.now) == 0
     assert sample_figures(works.engine, 0, works.now) == ()
     assert waiting(works.engine, HOME) == 0
