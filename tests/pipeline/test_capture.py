@@ -115,3 +115,13 @@ async def test_nothing_is_kept_of_a_caller_without_a_key() -> None:
     await told.ask(token=None)
     await told.ask(b"{", token=OPEN)
     assert kept == []
+
+
+async def test_what_may_not_leave_home_as_it_is_is_hidden() -> None:
+    redacts = PrivacySettings.model_validate({"find": {"email": "redact_and_restore"}})
+    told, kept = house(rules=CaptureRules(private=True), privacy=redacts)
+    await told.ask()
+    await told.ask({**CHAT, "messages": [{"role": "user", "content": "Write to jane@clinic.example"}]})
+    await told.ask(token=PRIVATE)
+    assert [one.hidden for one in kept] == [False, True, True]
+    assert [one.data_class for one in kept] == [DataClass.OPEN, DataClass.OPEN, DataClass.PRIVATE]
