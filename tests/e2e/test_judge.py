@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +111,44 @@ async def test_each_output_is_judged_once_and_its_cost_is_in_the_ledger(tmp_path
     assert told["epochs"][0]["outputs"] == ASKED
     assert told["standing"]["model"] == "judge"
     assert set(Counter(row.reason for row in ledger)) == {"quality:judge", "pinned:m"}
+
+
+OWN = """
+capture: {enabled: true, private: true}
+evaluation:
+  enabled: true
+  sampling: {judge: 1.0, human: 0.5}
+  judge: {model: smollm2, most_usd_per_day: 1, concurrency: 1, max_tokens: 64}
+"""
+
+
+async def test_a_real_model_judges_private_answers_at_home(new_program: Callable[[], Program]) -> None:
+    program = new_program()
+    program.run("init", str(program.home / "homeport.yaml"))
+    with (program.home / "homeport.yaml").open("a") as file:
+        file.write(OWN)
+    program.start()
+    found: list[Any] = []
+
+    def all_judged() -> bool:
+        with open_database(sqlite_url(Home(program.home).database)).connect() as connection:
+            found[:] = connection.execute(
+                select(judgements, requests.c.data_class, requests.c.local).join(
+                    requests, requests.c.request_id == judgements.c.judge_request_id
+                )
+            )
+        return len(found) == 2
+
+    try:
+        body = {"model": "smollm2", "max_tokens": 24, "messages": [{"role": "user", "content": "What is a lease?"}]}
+        for headers in ({}, {"x-homeport-data-class": "private"}):
+            key = {"authorization": f"Bearer {program.key}"}
+            assert program.post("/chat/completions", body, {**key, **headers})[0] == 200
+        await program.eventually(all_judged)
+    finally:
+        assert program.stop() == 0, program.output()
+    assert {row.local for row in found} == {True}
+    assert sorted(row.data_class for row in found) == ["open", "private"]
+    assert all(row.cost > 0 for row in found), "its machine costs something"
+    assert all((row.score is None) == (not row.label[0].isdigit()) for row in found)
+    print([(row.score, row.label, row.cost) for row in found])

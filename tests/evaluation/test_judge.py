@@ -27,10 +27,8 @@ def test_what_is_judged_stands_between_marks_and_the_rubric_outside() -> None:
     found = prompt()
     assert between(found.user, "conversation") == "[system]\nbe brief\n\n[user]\nWhen?"
     assert between(found.user, "answer to grade") == "In June."
-    outside = found.user.rpartition(">>>")[2]
-    assert QUALITY.text in outside
-    assert outside.endswith("GRADE: 3")
-    assert FENCE in found.system
+    assert found.user.rpartition(">>>")[2].endswith("GRADE: 3")
+    assert found.system.index(QUALITY.text) < found.system.index(FENCE), "what is always the same stands first"
     assert [message["role"] for message in found.messages()] == ["system", "user"]
 
 
