@@ -73,6 +73,7 @@ _PARTS = {
         "pull_package",
         "verify_package",
     ),
+    "bootstrap.probing": ("open_prober",),
     "bootstrap.registries": (
         "pull_reference",
         "push_package",

@@ -96,11 +96,11 @@ class GatewayRespondent:
             return Reply(error=error.code, why=error.message), pause
         if response.status == 200:
             return _reply(response, (self._now_ns() - began) / 1e6), None
-        failed = _refusal(response)
+        failed = refusal(response)
         fatal = response.status in _FATAL_STATUSES or failed.code in _FATAL_CODES
         if fatal and failed.code not in _OF_THE_QUESTION:
             raise HomeportError(failed.message, code=failed.code, hint=failed.hint)
-        later = _pause(response, pause) if response.status in _LATER else None
+        later = pause_of(response, pause) if response.status in _LATER else None
         return Reply(error=failed.code, why=failed.message), later
 
     def _request(self, ask: Ask) -> HttpRequest:
@@ -178,7 +178,8 @@ def _cost(told: str) -> Nano | None:
         return None
 
 
-def _refusal(response: HttpResponse) -> Refusal:
+def refusal(response: HttpResponse) -> Refusal:
+    """What an answer that is none says."""
     try:
         told = msgspec.json.decode(response.body, type=dict[str, Any]).get("error")
     except (msgspec.DecodeError, RecursionError, UnicodeError):
@@ -189,8 +190,8 @@ def _refusal(response: HttpResponse) -> Refusal:
     return Refusal(code=str(error.get("code") or "gateway_refused")[:256], message=message[:400], hint=hint[:400])
 
 
-def _pause(response: HttpResponse, otherwise: float) -> float:
-    """Seconds; what is asked for, where it is a number of seconds and not too many."""
+def pause_of(response: HttpResponse, otherwise: float) -> float:
+    """Seconds to wait; what is asked for, where it is a number of seconds and not too many."""
     try:
         asked = float(response.headers.get("retry-after", ""))
     except ValueError:

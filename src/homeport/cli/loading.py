@@ -45,7 +45,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "alerts": ("alerts",),
     "incidents": ("incidents",),
     "bench": ("bench",),
-    "drift": ("drift",),
+    "drift": ("drift", "drift_baseline", "drift_probe", "drift_check"),
     "route": ("route",),
     "trace": ("trace",),
     "telemetry": ("telemetry",),

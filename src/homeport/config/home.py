@@ -86,6 +86,11 @@ class Home:
         return self.root / "inspections"
 
     @property
+    def drift(self) -> Path:
+        """A folder for each model that is audited: what it is asked, and what it answered."""
+        return self.root / "drift"
+
+    @property
     def router(self) -> Path:
         """Router versions: what was fitted, and which of them decides."""
         return self.root / "router"

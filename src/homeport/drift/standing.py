@@ -1,0 +1,80 @@
+"""What is known of audited models: each by its own recording, and all together."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from homeport.drift.baselines import Archive, Baseline, nanoseconds, read_lines
+from homeport.drift.detectors import Verdict
+from homeport.drift.live import judged
+from homeport.drift.looks import Looked
+from homeport.drift.passive import Signal, of_answers
+from homeport.stats.sequential import e_benjamini_hochberg
+
+FALSE_SHARE = 0.01
+"""Of the models that are said to have changed together, at most so many by chance."""
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """An audited model as it stands.
+
+    Attributes:
+        told: what `homeport drift replay` says of its recording; None before the first batch.
+        signals: what its answers say of themselves.
+        looked: looks that were followed by a burst.
+        settled_at: an alarm up to here was looked into, nanoseconds since the epoch; 0 for none.
+    """
+
+    baseline: Baseline
+    told: Mapping[str, Any] | None
+    signals: tuple[Signal, ...] = ()
+    looked: tuple[Looked, ...] = ()
+    settled_at: int = 0
+
+    @property
+    def alarms(self) -> tuple[Mapping[str, Any], ...]:
+        """Those that nobody looked into."""
+        found: Sequence[Mapping[str, Any]] = self.told["alarms"] if self.told else ()
+        return tuple(one for one in found if nanoseconds(one["batch"]) > self.settled_at)
+
+    @property
+    def jumps(self) -> tuple[Looked, ...]:
+        """Looks that were a change, and that nobody looked into."""
+        return tuple(one for one in self.looked if one.verdict is Verdict.CHANGE and one.at > self.settled_at)
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is a change that nobody looked into."""
+        return bool(self.alarms or self.jumps)
+
+    @property
+    def e_value(self) -> float:
+        """Evidence of a change that was not looked into, as an e-value: that of the detector, shared by the batches
+        it may have begun with; 1 for none."""
+        if self.told is None:
+            return 1.0
+        batches = max(1, sum(one["score"] is not None for one in self.told["batches"]))
+        newest: float = self.told["batches"][-1]["e_value"]
+        return max([1.0, newest / batches, *(float(one["e_value"]) / batches for one in self.alarms)])
+
+
+def known(archive: Archive, baseline: Baseline, alpha: float, settled_at: int = 0) -> Known:
+    """An audited model by its files.
+
+    Raises:
+        ConfigError: recording_invalid, recording_too_large.
+    """
+    return Known(
+        baseline=baseline,
+        told=judged(archive, alpha),
+        signals=of_answers(archive.rows(archive.answers)),
+        looked=tuple(read_lines(archive.bursts, Looked)),
+        settled_at=settled_at,
+    )
+
+
+def together(models: Sequence[Known], share: float = FALSE_SHARE) -> tuple[str, ...]:
+    """The models that changed, judged together, so that at most a share of those named did not (e-BH)."""
+    rejected = e_benjamini_hochberg([one.e_value for one in models], share) if models else ()
+    return tuple(models[place].baseline.name for place in rejected)
