@@ -111,12 +111,17 @@ async def open_prober(settings: Settings, home: Home, model: str, via: str = "")
         HomeportError: gateway_not_running.
         ConfigError: probe_upstream_unknown.
     """
-    address = _direct(settings, home, model, via) if via else _gateway(home, model)
+    address = address_of(settings, home, model, via)
     transport = PooledTransport()
     try:
         yield Prober(transport, address)
     finally:
         await transport.close()
+
+
+def address_of(settings: Settings, home: Home, model: str, via: str) -> Address:
+    """Where a model is asked; see `open_prober`."""
+    return _direct(settings, home, model, via) if via else _gateway(home, model)
 
 
 def _gateway(home: Home, model: str) -> Address:

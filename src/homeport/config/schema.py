@@ -17,6 +17,7 @@ from homeport.config.cache import CacheSettings
 from homeport.config.capture import CaptureSettings
 from homeport.config.cascade import CascadeSettings
 from homeport.config.console import ConsoleSettings
+from homeport.config.drift import DriftSettings
 from homeport.config.evaluation import EvaluationSettings
 from homeport.config.fields import (
     ApiKey,
@@ -332,6 +333,7 @@ class Settings(Section):
     evaluation: EvaluationSettings = Field(
         default_factory=EvaluationSettings, description="What is measured of every output."
     )
+    drift: DriftSettings = Field(default_factory=DriftSettings, description="Whether models are audited.")
     cache: CacheSettings = Field(default_factory=CacheSettings, description="Which answers are given again.")
     console: ConsoleSettings = Field(default_factory=ConsoleSettings, description="The pages at /console.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
@@ -345,7 +347,6 @@ class Settings(Section):
     monitoring: MonitoringSettings = Field(
         default_factory=MonitoringSettings, description="From which values on Prometheus' alert rules fire."
     )
-
     prices: tuple[PriceSettings, ...] = Field(
         default=(), max_length=1_000, description="Prices of your own, which win over the lists."
     )

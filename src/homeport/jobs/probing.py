@@ -1,0 +1,135 @@
+"""Audited models are asked their probes, mixed into traffic; a change becomes an incident.
+
+Each round asks what is due and nothing more: the questions of a batch come at times of their own, spread over its part
+of the day. What was asked is in files, so a worker that is ended goes on where it was.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+
+import msgspec
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from homeport.core.errors import HomeportError
+from homeport.core.incidents import Finding, IncidentKind
+from homeport.drift.asking import Respondent
+from homeport.drift.baselines import Archive, Baseline, iso, nanoseconds
+from homeport.drift.findings import finding
+from homeport.drift.live import ask_due, close, open_batch, plan
+from homeport.drift.looks import Looked, can_look, look
+from homeport.drift.standing import Known, known, together
+from homeport.storage.incidents import report, resolved_at
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 5.0
+_DAY_NS = 86_400 * 1_000_000_000
+
+
+class Often(msgspec.Struct, frozen=True, kw_only=True):
+    """How often models are asked.
+
+    Attributes:
+        batches, looks: a day.
+        alpha: see `drift.detectors.ALPHA`.
+    """
+
+    batches: int = 1
+    looks: int = 24
+    alpha: float = 0.001
+
+
+Routes = Callable[[str], Sequence[str]]
+"""The routes that lead to a model, as `tier/name`."""
+
+
+class ModelAuditor:
+    """Asks audited models what is due.
+
+    Args:
+        audited: every model with a baseline.
+        respondent: who answers for a model.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        audited: Callable[[], Sequence[tuple[Archive, Baseline]]],
+        respondent: Callable[[Baseline], Respondent],
+        routes: Routes,
+        often: Often,
+    ) -> None:
+        self._engine, self._audited, self._respondent = engine, audited, respondent
+        self._routes, self._often = routes, often
+        self._looked: dict[str, int] = {}
+        self._untold = False
+
+    async def work(self, now: int, in_thread: Callable[..., Awaitable[Sequence[Finding]]]) -> None:
+        """One round, at a time in nanoseconds since the epoch.
+
+        Args:
+            in_thread: runs what computes and waits for the database; given a function and its arguments.
+        """
+        for archive, baseline in self._audited():
+            try:
+                self._untold |= await self._batch(archive, baseline, now)
+                self._untold |= await self._look(archive, baseline, now)
+            except (HomeportError, OSError) as error:
+                logger.error("%s could not be asked its probes: %s", baseline.name, error)
+        if self._untold:
+            await in_thread(self.judge, now)
+            self._untold = False
+
+    async def _batch(self, archive: Archive, baseline: Baseline, now: int) -> bool:
+        """Ask what is due of this period's batch; True where one was closed."""
+        length = _DAY_NS // self._often.batches
+        start = now - now % length
+        batch, before = iso(start), open_batch(archive)
+        # What its period did not suffice for is not asked any more.
+        closed = before not in ("", batch) and close(archive, before) > 0
+        # A period that had begun when the baseline was made would be asked in one heap.
+        if baseline.made_at <= start:
+            await ask_due(archive, baseline, self._respondent(baseline), plan(baseline, start, length), batch, now)
+        return closed
+
+    async def _look(self, archive: Archive, baseline: Baseline, now: int) -> bool:
+        """Look where one is due; True where it was followed by a burst."""
+        if not self._often.looks or not can_look(baseline):
+            return False
+        length = _DAY_NS // self._often.looks
+        start = now - now % length
+        at = start + int(Random(f"{baseline.seed}:look:{start}").random() * length)  # noqa: S311  its seed is secret
+        if now < at or self._looked.get(baseline.name) == start:
+            return False
+        self._looked[baseline.name] = start
+        if any(nanoseconds(line.batch) >= start for line in archive.rows(archive.looks)):
+            return False
+        told: Looked = await look(archive, baseline, self._respondent(baseline), now)
+        return bool(told.mismatches)
+
+    def judge(self, now: int) -> Sequence[Finding]:
+        """Report every model that changed and that nobody looked into; what was reported.
+
+        Raises:
+            SQLAlchemyError: the database cannot be written; it is reported again after the next batch.
+        """
+        models = [self._known(archive, baseline) for archive, baseline in self._audited()]
+        names = together(models)
+        found = [one for model in models if (one := finding(model, self._routes(model.baseline.name), names))]
+        for one in found:
+            report(self._engine, one, now)
+        return found
+
+    def _known(self, archive: Archive, baseline: Baseline) -> Known:
+        settled = resolved_at(self._engine, IncidentKind.MODEL, baseline.name) or 0
+        return known(archive, baseline, self._often.alpha, settled)
+
+
+async def round_of(auditor: ModelAuditor, now: int, in_thread: Callable[..., Awaitable[Sequence[Finding]]]) -> None:
+    """One round; what fails is told and tried again in the next."""
+    try:
+        await auditor.work(now, in_thread)
+    except (SQLAlchemyError, HomeportError, OSError) as error:
+        logger.error("what models answered could not be judged; it is tried again: %s", type(error).__name__)
