@@ -16,6 +16,9 @@ import msgspec
 
 WANTED = 20
 
+_SAME = 0.02
+"""Margins that differ by less are as good as equal."""
+
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """A question that is asked again and again.
@@ -48,7 +51,9 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def repeats(self) -> bool:
-        """Whether all answers are the same."""
+        """Whether what is compared is the same each time: log-probabilities where they are told, else answers."""
+        if len(self.margins) > 1:
+            return max(self.margins) - min(self.margins) <= _SAME
         return len({*self.answers}) == 1
 
     @property
