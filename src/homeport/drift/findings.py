@@ -25,10 +25,10 @@ def finding(known: Known, routes: Sequence[str], together: Sequence[str]) -> Fin
         since=_since(known),
         sentence=f"The model behind {name} answers unlike itself{_when(known)}.",
         e_value=known.e_value,
-        evidence=(*_evidence(known, together),)[: 2 * _MOST],
+        evidence=tuple(_evidence(known, together)),
         actions=_actions(name),
         routes=tuple(routes),
-        examples=(),
+        examples=known.examples,
     )
 
 
@@ -43,12 +43,12 @@ def _when(known: Known) -> str:
 
 def _evidence(known: Known, together: Sequence[str]) -> list[Evidence]:
     found = []
-    for alarm in known.alarms:
+    for alarm in known.alarms[:_MOST]:
         found.append(Evidence(name="noticed at", now=alarm["batch"]))
         found.append(Evidence(name="evidence (1,000 is an alarm)", now=f"{alarm['e_value']:,.0f}"))
         moved = f"{len(alarm['probes'])} of {len(known.baseline.probes)}"
         found.append(Evidence(name="probes that moved", before="0", now=moved))
-    for jump in known.jumps:
+    for jump in known.jumps[:_MOST]:
         differ = f"{sum(jump.mismatches)} of {len(jump.mismatches)}"
         found.append(Evidence(name="looks of a burst that differ", before="0", now=differ))
     found += [Evidence(name=one.name, before=one.before, now=one.now) for one in known.signals[:_MOST]]

@@ -12,8 +12,10 @@ from homeport.drift.looks import Looked
 from homeport.drift.passive import Signal, of_answers
 from homeport.stats.sequential import e_benjamini_hochberg
 
-FALSE_SHARE = 0.01
+FALSE_SHARE = 0.1
 """Of the models that are said to have changed together, at most so many by chance."""
+
+_MOST_EXAMPLES = 10
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +25,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         told: what `homeport drift replay` says of its recording; None before the first batch.
         signals: what its answers say of themselves.
         looked: looks that were followed by a burst.
+        requests: ids of requests by batch and probe, as far as they went through the gateway.
         settled_at: an alarm up to here was looked into, nanoseconds since the epoch; 0 for none.
     """
 
@@ -30,6 +33,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     told: Mapping[str, Any] | None
     signals: tuple[Signal, ...] = ()
     looked: tuple[Looked, ...] = ()
+    requests: Mapping[tuple[str, str], str] = {}
     settled_at: int = 0
 
     @property
@@ -49,6 +53,12 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.alarms or self.jumps)
 
     @property
+    def examples(self) -> tuple[str, ...]:
+        """Ids of requests that show the change: answers of probes that moved."""
+        found = (self.requests.get((alarm["batch"], probe), "") for alarm in self.alarms for probe in alarm["probes"])
+        return tuple(one for one in found if one)[:_MOST_EXAMPLES]
+
+    @property
     def e_value(self) -> float:
         """Evidence of a change that was not looked into, as an e-value: that of the detector, shared by the batches
         it may have begun with; 1 for none."""
@@ -65,10 +75,12 @@ def known(archive: Archive, baseline: Baseline, alpha: float, settled_at: int = 
     Raises:
         ConfigError: recording_invalid, recording_too_large.
     """
+    lines = list(archive.rows(archive.answers))
     return Known(
         baseline=baseline,
         told=judged(archive, alpha),
-        signals=of_answers(archive.rows(archive.answers)),
+        signals=of_answers(lines),
+        requests={(line.batch, line.probe): line.request for line in lines},
         looked=tuple(read_lines(archive.bursts, Looked)),
         settled_at=settled_at,
     )

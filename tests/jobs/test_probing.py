@@ -1,0 +1,108 @@
+"""The job that asks audited models: spread over the day, going on where it was, and an incident where one changed."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from homeport.core.incidents import Finding, IncidentKind
+from homeport.drift.asking import Respondent
+from homeport.drift.baselines import Archive, Baseline, archive_of, iso
+from homeport.drift.live import latest_batch
+from homeport.drift.search import Method
+from homeport.jobs.probing import ModelAuditor, Often, round_of
+from homeport.storage.incidents import list_incidents, resolve
+from tests.drift.test_live import DAY, baseline
+from tests.fakes.undecided import UndecidedModel
+
+MIDNIGHT = 20_000 * DAY
+HOUR = DAY // 24
+
+
+async def here(work: Callable[[int], Sequence[Finding]], now: int) -> Sequence[Finding]:
+    return work(now)
+
+
+class Audited:
+    """One audited model whose days a test lets pass."""
+
+    def __init__(self, engine: Engine, folder: Path, method: Method, often: Often) -> None:
+        self.model: Respondent = UndecidedModel("a")
+        made = baseline(UndecidedModel("a"), method)
+        self.archive, self.made = archive_of(folder, "m"), made
+        self.archive.begin(made)
+        self._engine, self._often = engine, often
+        self.restart()
+
+    def restart(self) -> None:
+        """As a worker that was ended and started again."""
+        self._auditor = ModelAuditor(
+            self._engine, self._all, lambda made: self.model, lambda name: (f"far/{name}",), self._often
+        )
+
+    def _all(self) -> Sequence[tuple[Archive, Baseline]]:
+        return [(self.archive, self.made)]
+
+    async def pass_by(self, start: int, until: int, step: int) -> None:
+        for now in range(start, until, step):
+            await round_of(self._auditor, now, here)
+
+
+async def test_a_day_is_a_batch_and_each_question_is_asked_once(engine: Engine, tmp_path: Path) -> None:
+    audited = Audited(engine, tmp_path, Method.EDITS, Often(looks=0))
+    model = audited.model
+    assert isinstance(model, UndecidedModel)
+    await audited.pass_by(MIDNIGHT, MIDNIGHT + 12 * HOUR, HOUR)
+    asked = len(model.asked)
+    assert 3 <= asked <= 17, "about half of the questions in half of the day"
+    audited.restart()
+    await audited.pass_by(MIDNIGHT + 12 * HOUR, MIDNIGHT + DAY, HOUR // 2)
+    await audited.pass_by(MIDNIGHT + DAY - 1, MIDNIGHT + DAY, 1)
+    assert [question.prompt for question in model.asked].count(model.asked[0].prompt) == 1
+    assert len(model.asked) == 20
+    assert latest_batch(audited.archive) == "", "the batch is open until its day is over"
+    await audited.pass_by(MIDNIGHT + DAY, MIDNIGHT + DAY + 1, 1)
+    assert latest_batch(audited.archive) == iso(MIDNIGHT)
+
+
+async def test_a_change_becomes_an_incident_once_and_again_only_after_it_was_resolved(
+    engine: Engine, tmp_path: Path
+) -> None:
+    audited = Audited(engine, tmp_path, Method.EDITS, Often(looks=0))
+    await audited.pass_by(MIDNIGHT, MIDNIGHT + 20 * DAY + 1, HOUR)
+    assert list_incidents(engine) == []
+    audited.model = UndecidedModel("b", moved=0.3)
+    await audited.pass_by(MIDNIGHT + 20 * DAY + 1, MIDNIGHT + 26 * DAY, HOUR)
+    [incident] = list_incidents(engine)
+    assert (incident.finding.kind, incident.finding.subject) == (IncidentKind.MODEL, "m")
+    assert incident.finding.routes == ("far/m",)
+    assert incident.opened_at <= MIDNIGHT + 24 * DAY + 1
+    resolve(engine, incident.id, "ada", "it was announced", MIDNIGHT + 26 * DAY)
+    await audited.pass_by(MIDNIGHT + 26 * DAY, MIDNIGHT + 32 * DAY, HOUR)
+    assert list_incidents(engine, unresolved=True) == []
+
+
+async def test_models_that_tell_log_probabilities_are_looked_at_each_hour(engine: Engine, tmp_path: Path) -> None:
+    audited = Audited(engine, tmp_path, Method.LOGPROBS, Often(looks=24))
+    await audited.pass_by(MIDNIGHT, MIDNIGHT + 10 * HOUR, HOUR // 6)
+    looked = {line.batch for line in audited.archive.rows(audited.archive.looks)}
+    assert len(looked) in (9, 10)
+    audited.restart()
+    audited.model = UndecidedModel("b", moved=0.4)
+    await audited.pass_by(MIDNIGHT + 10 * HOUR, MIDNIGHT + 11 * HOUR + 59, HOUR // 6)
+    [incident] = list_incidents(engine)
+    assert "a burst of ten" in incident.finding.sentence
+
+
+@pytest.mark.parametrize("often", [Often(looks=0), Often(looks=24)])
+async def test_a_model_that_is_down_stops_nothing(engine: Engine, tmp_path: Path, often: Often) -> None:
+    audited = Audited(engine, tmp_path, Method.LOGPROBS, often)
+    model = UndecidedModel("a")
+    model.down = True
+    audited.model = model
+    await audited.pass_by(MIDNIGHT, MIDNIGHT + 2 * DAY, HOUR)
+    assert latest_batch(audited.archive) == ""
+    model.down = False
+    await audited.pass_by(MIDNIGHT + 2 * DAY, MIDNIGHT + 3 * DAY + HOUR, HOUR)
+    assert latest_batch(audited.archive) == iso(MIDNIGHT + 2 * DAY)
