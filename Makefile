@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 .PHONY: help up set-up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
   bench-ledger bench-console bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
-  bench-anomalies bench-tracing bench-watched bench-eval-gate cascade-rows minilm engines pictures fuzz lock clean
+  bench-anomalies bench-tracing bench-watched bench-eval-gate bench-substitution cascade-rows minilm engines pictures fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -112,6 +112,9 @@ bench-anomalies: .venv/dev ## How soon a real fault is told, and how often quiet
 
 bench-eval-gate: .venv/dev ## How often the regression gate is right: imagined runs, and 20 with the real program (8 minutes).
 	@exec $(BIN)/python -m bench.eval_gate $(ARGS)
+
+bench-substitution: .venv/dev .venv-engines/ready ## Three engines swapped behind one name: is it noticed, and is quiet traffic let be? (30 minutes)
+	@exec $(BIN)/python -m bench.substitution $(ARGS)
 
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)

@@ -85,12 +85,12 @@ async def test_a_change_becomes_an_incident_once_and_again_only_after_it_was_res
 
 async def test_models_that_tell_log_probabilities_are_looked_at_each_hour(engine: Engine, tmp_path: Path) -> None:
     audited = Audited(engine, tmp_path, Method.LOGPROBS, Often(looks=24))
-    await audited.pass_by(MIDNIGHT, MIDNIGHT + 10 * HOUR, HOUR // 6)
+    await audited.pass_by(MIDNIGHT, MIDNIGHT + 10 * HOUR, HOUR // 60)
     looked = {line.batch for line in audited.archive.rows(audited.archive.looks)}
     assert len(looked) in (9, 10)
     audited.restart()
     audited.model = UndecidedModel("b", moved=0.4)
-    await audited.pass_by(MIDNIGHT + 10 * HOUR, MIDNIGHT + 11 * HOUR + 59, HOUR // 6)
+    await audited.pass_by(MIDNIGHT + 10 * HOUR, MIDNIGHT + 11 * HOUR + 59, HOUR // 60)
     [incident] = list_incidents(engine)
     assert "a burst of ten" in incident.finding.sentence
 

@@ -42,6 +42,10 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     model: str
 
+    def __repr__(self) -> str:
+        # The key belongs in no log.
+        return f"Address({self.url}, {self.model})"
+
 
 class Prober:
     """A `drift.asking.Respondent` over HTTP. What it can mend by waiting it waits for; a wrong key ends it."""

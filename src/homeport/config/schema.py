@@ -333,7 +333,7 @@ class Settings(Section):
     evaluation: EvaluationSettings = Field(
         default_factory=EvaluationSettings, description="What is measured of every output."
     )
-    drift: DriftSettings = Field(default_factory=DriftSettings, description="Whether models are audited.")
+    drift: DriftSettings = Field(default_factory=DriftSettings, description="How models are audited.")
     cache: CacheSettings = Field(default_factory=CacheSettings, description="Which answers are given again.")
     console: ConsoleSettings = Field(default_factory=ConsoleSettings, description="The pages at /console.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")

@@ -1,0 +1,138 @@
+"""`homeport drift baseline`, `probe` and `check`, with a server on loopback that stands in for the provider."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from homeport.bootstrap import open_storage
+from homeport.config.home import Home
+from homeport.config.schema import Settings
+from homeport.core.incidents import Finding, IncidentKind
+from homeport.drift.baselines import archive_of
+from homeport.drift.live import latest_batch
+from homeport.storage.incidents import report, resolve
+from tests.cli.terminal import Terminal
+from tests.fakes.undecided import UndecidedModel
+
+CONFIG = """\
+providers:
+  far: {{provider: openai_compatible, base_url: "http://127.0.0.1:{port}/v1"}}
+tiers:
+  - {{name: remote, targets: [{{model: big-7, name: big, provider: far}}]}}
+"""
+
+
+class Provider:
+    """Answers as whichever imagined model is behind it."""
+
+    def __init__(self) -> None:
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                answer = json.dumps(provider.answer(body)).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.model = UndecidedModel("a")
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, body: dict[str, object]) -> dict[str, object]:
+        assert body["model"] == "big-7"
+        assert "logprobs" not in body, "edits are wanted: no log-probabilities"
+        messages = body["messages"]
+        assert isinstance(messages, list)
+        text = "yes" if self.model.margin(messages[0]["content"]) > 0 else "no"
+        usage = {"prompt_tokens": 9, "completion_tokens": 1}
+        return {"model": "big-7", "choices": [{"message": {"content": text}}], "usage": usage}
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    found = Provider()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, provider: Provider) -> Terminal:
+    made = Terminal(tmp_path / "home")
+    (made.home / "homeport.yaml").write_text(CONFIG.format(port=provider.server.server_address[1]))
+    return made
+
+
+BASELINE = ("drift", "baseline", "big", "--via", "far", "--method", "edits", "--candidates", "600", "--repeats", "1")
+
+
+def test_found_asked_and_noticed(terminal: Terminal, provider: Provider) -> None:
+    found = terminal.ask(*BASELINE, "--json").json
+    assert (found["method"], found["steady"], len(found["probes"])) == ("edits", True, 20)
+    assert found["tokens_a_batch"] == 200
+    first = terminal.ask("drift", "probe", "big", "--batches", "16", "--json").json
+    assert (first["asked"], first["answered"], first["tokens"], first["verdict"]) == (320, 320, 3200, "usual")
+    calm = terminal.ask("drift", "check", "big", "--json")
+    assert (calm.exit_code, calm.json["models"][0]["changed"]) == (0, False)
+    provider.model = UndecidedModel("b", moved=0.4)
+    terminal.run("drift", "probe", "big", "--batches", "3", "--json")
+    told = terminal.ask("drift", "check", "--json")
+    assert told.exit_code == 1
+    [model] = told.json["models"]
+    assert (model["model"], model["changed"], model["batches"], len(model["alarms"])) == ("big", True, 19, 1)
+    archive = archive_of(terminal.home / "drift", "big")
+    replayed = terminal.ask("drift", "replay", str(archive.answers), "--json").json
+    assert replayed["alarms"] == model["alarms"], "a live audit says what a replay says"
+    shown = terminal.ask("drift", "check")
+    assert (shown.exit_code, "CHANGED" in shown.output) == (1, True)
+    assert f"changed since {model['alarms'][0]['since']}" in shown.output
+    settle(terminal, latest_batch(archive))
+    assert terminal.ask("drift", "check").exit_code == 0, "its incident is resolved"
+
+
+def settle(terminal: Terminal, batch: str) -> None:
+    """Somebody looked into it."""
+    home = Home(terminal.home)
+    settings = Settings.model_validate(
+        {
+            "providers": {"p": {"provider": "simulated"}},
+            "tiers": [{"name": "t", "targets": [{"model": "m", "provider": "p"}]}],
+        }
+    )
+    engine = open_storage(settings, home)
+    incident = report(engine, Finding(kind=IncidentKind.MODEL, subject="big", since=1, sentence="It changed."), 1)
+    resolve(engine, incident.id, "ada", "announced", 4 * 10**18)
+    engine.dispose()
+
+
+def test_people_are_shown_the_probes_and_what_they_cost(terminal: Terminal) -> None:
+    told = terminal.run(*BASELINE)
+    assert "border-20" in told
+    assert "20 probes by edits" in told
+    assert "a batch a day costs about 200 tokens" in told
+    asked = terminal.run("drift", "probe", "big")
+    assert "20 of 20 questions were answered, with 200 tokens" in asked
+    assert "the first 6 batches are only learned from" in asked
+
+
+def test_nothing_is_audited_yet(terminal: Terminal) -> None:
+    assert terminal.ask("drift", "check", "--json").json == {"models": [], "changed_together": []}
+    for command in ("probe", "check"):
+        told = terminal.ask("drift", command, "big")
+        assert (told.code, "homeport drift baseline big" in told.advice) == ("baseline_missing", True)
+
+
+def test_what_cannot_be_asked(terminal: Terminal) -> None:
+    assert terminal.ask("drift", "baseline", "big").code == "gateway_not_running"
+    assert terminal.ask("drift", "baseline", "big", "--via", "nowhere").code == "probe_upstream_unknown"
+    assert terminal.ask("drift", "baseline", "big", "--prompts", "/none").code == "candidates_invalid"
+    assert terminal.ask("drift", "baseline", "big", "--candidates", "3").code == "usage"
