@@ -20,6 +20,7 @@ def test_the_epoch_is_the_same_for_the_same() -> None:
     [
         msgspec.structs.replace(EPOCH, model="judge: j=m@s"),
         msgspec.structs.replace(EPOCH, prompt_version=2),
+        msgspec.structs.replace(EPOCH, only_grade=True),
         msgspec.structs.replace(EPOCH, rubric=Rubric(name="own", version=1, text=QUALITY.text)),
         msgspec.structs.replace(EPOCH, rubric=Rubric(name="quality", version=2, text=QUALITY.text)),
         msgspec.structs.replace(EPOCH, rubric=Rubric(name="quality", version=1, text=QUALITY.text + ".")),

@@ -67,7 +67,13 @@ class Court:
     def made(self) -> Judging:
         """The judge as another start of the process has it."""
         questions = Questions(
-            self._pipeline, OpenAIDialect(), model="judge", key=self._key, max_tokens=400, temperature=0.0
+            self._pipeline,
+            OpenAIDialect(),
+            model="judge",
+            key=self._key,
+            max_tokens=400,
+            temperature=0.0,
+            only_grade=self.terms.only_grade,
         )
         self.purse = Purse(self.engine, None if self._most is None else Nano(self._most))
         fences = (f"{number:016x}" for number in itertools.count(0xFACADE))

@@ -90,6 +90,18 @@ async def test_the_judge_sees_the_conversation_the_answer_and_the_rubric_and_is_
     assert (fields["temperature"], fields["max_tokens"], fields.get("stream")) == (0.0, 400, None)
 
 
+async def test_a_judge_may_say_its_grade_alone_in_an_epoch_of_its_own(court: Make) -> None:
+    here = court(only_grade=True)
+    here.house.upstreams["judge-api"].script(whole('{"grade": 2}'))
+    here.drawn("r1")
+    await here.rounds()
+    assert here.labels("r1") == [(0.25, "2")]
+    [fields] = asked(here)
+    assert fields["response_format"]["json_schema"]["schema"]["required"] == ["grade"]
+    assert fields["messages"][1]["content"].endswith('{"grade": 3}')
+    assert (await court().rounds())[0].state is State.WORKED, "why is another question"
+
+
 async def test_a_judge_that_says_nothing_certain_has_no_verdict_and_is_not_asked_again(court: Make) -> None:
     here = court()
     here.house.upstreams["judge-api"].script(whole("I like it."), whole("GRADE: 1\nGRADE: 5"), whole("GRADE: 9"))

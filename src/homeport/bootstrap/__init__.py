@@ -57,7 +57,7 @@ _PARTS = {
         "pull_from_hub",
         "search_hubs",
     ),
-    "bootstrap.judging": ("try_judge", "watch_judging"),
+    "bootstrap.judging": ("rubric_of", "try_judge", "watch_judging"),
     "bootstrap.offline": (
         "explain_offline",
         "open_cache",

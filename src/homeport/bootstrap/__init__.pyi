@@ -30,6 +30,7 @@ from homeport.bootstrap.hub import add_hub as add_hub
 from homeport.bootstrap.hub import publish_package as publish_package
 from homeport.bootstrap.hub import pull_from_hub as pull_from_hub
 from homeport.bootstrap.hub import search_hubs as search_hubs
+from homeport.bootstrap.judging import rubric_of as rubric_of
 from homeport.bootstrap.judging import try_judge as try_judge
 from homeport.bootstrap.judging import watch_judging as watch_judging
 from homeport.bootstrap.offline import explain_offline as explain_offline

@@ -102,6 +102,7 @@ def _terms(settings: Settings, wanted: JudgeSettings, home: Home) -> Terms:
         rubric=rubric_of(wanted),
         concurrency=wanted.concurrency,
         longest=wanted.max_tokens,
+        only_grade=wanted.only_grade,
         since_ns=min(settings.capture.keep_days, settings.evaluation.keep_days) * _DAY_NS,
     )
 
@@ -122,6 +123,7 @@ def _judging(
         key=wanted.key,
         max_tokens=wanted.max_tokens,
         temperature=wanted.temperature,
+        only_grade=wanted.only_grade,
     )
     return Judging(
         engine,

@@ -160,7 +160,7 @@ def run(
         score=score,
         most_tokens=max_tokens,
         limits=Limits(
-            at_once=1 if package else at_once, most=_cap(max_usd), in_a_row=MAX_ANSWERS if answers else IN_A_ROW
+            at_once=1 if package else at_once, most=cap_of(max_usd), in_a_row=MAX_ANSWERS if answers else IN_A_ROW
         ),
         settings=_settings(source, max_tokens, cached=cached),
         fresh=fresh,
@@ -297,7 +297,7 @@ def _path(data: Dataset, route: str, template: Template | None, folder: Path | N
     return (folder or Path()) / (".".join(_PLAIN.sub("-", name)[:60] for name in names) + _SUFFIX)
 
 
-def _cap(written: str) -> Nano | None:
+def cap_of(written: str) -> Nano | None:
     """Raises ConfigError, eval_cap_invalid."""
     if not written:
         return None

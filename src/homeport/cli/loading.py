@@ -32,7 +32,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "keys": ("keys",),
     "package": ("package", "package_build", "package_inspect", "package_eval", "package_registry"),
     "quality": ("quality", "quality_judge"),
-    "eval": ("eval", "eval_dataset", "eval_run", "eval_compare", "eval_gate"),
+    "eval": ("eval", "eval_dataset", "eval_run", "eval_compare", "eval_judge", "eval_gate"),
     "engine": ("engine",),
     "hub": ("hub",),
     "db": ("db",),

@@ -70,6 +70,11 @@ class JudgeSettings(Section):
     )
     concurrency: Whole = Field(default=2, ge=1, le=64, description="How many outputs are graded at once.")
     max_tokens: Whole = Field(default=400, ge=1, le=100_000, description="The longest that it may answer.")
+    only_grade: bool = Field(
+        default=False,
+        description="It says its grade alone, as JSON that follows a schema, and not why: cheaper, and small models "
+        "that lose themselves in words are read; others judge better when they say why. Its model must follow schemas.",
+    )
     temperature: Annotated[Finite, Field(ge=0, le=2)] | None = Field(
         default=0.0, description="`null`: it is not sent, for models that take none."
     )

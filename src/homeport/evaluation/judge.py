@@ -11,8 +11,9 @@ Arena", NeurIPS 2023), so it is asked in both orders, and is believed where both
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -47,6 +48,11 @@ _GRADE = """\
 End of the material. First say in one or two sentences what is right and what is wrong in the answer, by the rubric. \
 Then write your grade, a whole number from 1 to 5, on a last line of its own in this form:
 GRADE: 3"""
+
+_ONLY_GRADE = """\
+End of the material. Grade the answer by the rubric with a whole number from 1 to 5. Write nothing but JSON of this \
+form:
+{"grade": 3}"""
 
 _CHOOSE = """\
 End of the material. First say in one or two sentences what is better in which answer, by the rubric. Then write your \
@@ -86,17 +92,28 @@ class Preference(StrEnum):
     TIE = "tie"
 
 
-def grading_prompt(judged: Judged, rubric: Rubric, fence: str) -> Prompt:
+GRADE_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"grade": {"type": "integer", "enum": [1, 2, 3, 4, 5]}},
+    "required": ["grade"],
+    "additionalProperties": False,
+}
+"""What an answer looks like that is a grade and no more."""
+
+
+def grading_prompt(judged: Judged, rubric: Rubric, fence: str, *, only_grade: bool = False) -> Prompt:
     """Ask for a grade; `verdicts.read_grade` reads the answer.
 
     Args:
+        only_grade: without a word of why, as `GRADE_SCHEMA` has it.
         fence: letters and digits that nobody could guess when the material was written, such as 16 random hex digits.
 
     Raises:
         ValueError: the fence is too short, or the material holds it.
     """
     parts = [("conversation", _spoken(judged.messages)), ("answer to grade", _answered(judged))]
-    return Prompt(_SYSTEM.format(task=_GRADES, rubric=rubric.text, fence=fence), _asked(parts, fence, _GRADE))
+    question = _ONLY_GRADE if only_grade else _GRADE
+    return Prompt(_SYSTEM.format(task=_GRADES, rubric=rubric.text, fence=fence), _asked(parts, fence, question))
 
 
 def choosing_prompt(messages: Sequence[Message], first: str, second: str, rubric: Rubric, fence: str) -> Prompt:

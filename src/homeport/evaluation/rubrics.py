@@ -43,11 +43,13 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         model: the route that is asked, and the revisions of what answers there, as far as they are known.
         prompt_version: of the text around the rubric, see judge.py.
+        only_grade: it says its grade without a word of why.
     """
 
     model: str
     rubric: Rubric
     prompt_version: int
+    only_grade: bool = False
 
     @property
     def digest(self) -> str:

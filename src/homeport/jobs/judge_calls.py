@@ -24,7 +24,7 @@ from homeport.core.errors import (
 from homeport.core.ports import Dialect
 from homeport.core.purposes import QUALITY_JUDGE
 from homeport.core.types import DataClass, Outcome, Surface
-from homeport.evaluation.judge import Prompt
+from homeport.evaluation.judge import GRADE_SCHEMA, Prompt
 from homeport.pipeline.exchange import Exchange
 from homeport.pipeline.memory_wire import MemoryWire
 from homeport.pipeline.pipeline import Runner
@@ -32,6 +32,7 @@ from homeport.pipeline.visit import CacheHeaders
 from homeport.protocols.answers.readings import readings
 
 _LONGEST_S = "120"
+_ONLY_GRADE = {"type": "json_schema", "json_schema": {"name": "grade", "strict": True, "schema": GRADE_SCHEMA}}
 _HELD = (CapacityError, StorageError, RateLimited, BudgetExceeded, EngineBusy)
 _OF_THE_KEY = (NotAuthenticated, NotPermitted, NotFound)
 _OF_THE_OUTPUT = frozenset({"private_model_is_remote", "content_blocked"})
@@ -85,13 +86,15 @@ class Questions:
         key: str | None,
         max_tokens: int,
         temperature: float | None,
+        only_grade: bool = False,
     ) -> None:
         self._pipeline = pipeline
         self._dialect = dialect
         self._key = key
         self._reading = readings()[Surface.CHAT]
         sampling = {} if temperature is None else {"temperature": temperature}
-        self._fields = {"model": model, "max_tokens": max_tokens, **sampling}
+        form = {"response_format": _ONLY_GRADE} if only_grade else {}
+        self._fields = {"model": model, "max_tokens": max_tokens, **sampling, **form}
 
     async def ask(self, prompt: Prompt, key_id: str, *, private: bool) -> Reply:
         """Ask once.

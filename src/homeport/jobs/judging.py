@@ -69,6 +69,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         home: id of the state folder; outputs of others are theirs to judge.
         model: who is asked.
         longest: of its answers, in tokens.
+        only_grade: it says its grade without a word of why.
         since_ns: what is older than this, in nanoseconds, is not judged any more.
     """
 
@@ -78,6 +79,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int
     longest: int
     since_ns: int
+    only_grade: bool = False
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -160,7 +162,7 @@ class Judging:
 
     def _begin(self, targets: Sequence[Target]) -> str:
         """The epoch of now."""
-        epoch = epoch_of(self._terms.model, self._terms.rubric, targets)
+        epoch = epoch_of(self._terms, targets)
         if epoch.digest != self._epoch:
             rubric = epoch.rubric
             begin_epoch(
@@ -209,7 +211,7 @@ class Judging:
         judged = judged_of(kept)
         while True:
             try:
-                return grading_prompt(judged, self._terms.rubric, self._fence())
+                return grading_prompt(judged, self._terms.rubric, self._fence(), only_grade=self._terms.only_grade)
             except ValueError:
                 continue
 
@@ -250,10 +252,15 @@ class Judging:
         add_judgement(self._engine, judgement)
 
 
-def epoch_of(model: str, rubric: Rubric, targets: Sequence[Target]) -> Epoch:
+def epoch_of(terms: Terms, targets: Sequence[Target]) -> Epoch:
     """The epoch of a judge: it is another one where its route leads to other models, or to other revisions of them."""
     names = {f"{one.name}={one.model}@{one.revision[:_REVISION]}" for one in targets if not one.draining}
-    return Epoch(model=f"{model}: {', '.join(sorted(names))}", rubric=rubric, prompt_version=PROMPT_VERSION)
+    return Epoch(
+        model=f"{terms.model}: {', '.join(sorted(names))}",
+        rubric=terms.rubric,
+        prompt_version=PROMPT_VERSION,
+        only_grade=terms.only_grade,
+    )
 
 
 def judged_of(kept: Captured) -> Judged:
