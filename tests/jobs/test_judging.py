@@ -98,7 +98,7 @@ async def test_a_judge_may_say_its_grade_alone_in_an_epoch_of_its_own(court: Mak
     assert here.labels("r1") == [(0.25, "2")]
     [fields] = asked(here)
     assert fields["response_format"]["json_schema"]["schema"]["required"] == ["grade"]
-    assert fields["messages"][1]["content"].endswith('{"grade": 3}')
+    assert fields["messages"][1]["content"].endswith('{"grade": N}')
     assert (await court().rounds())[0].state is State.WORKED, "why is another question"
 
 

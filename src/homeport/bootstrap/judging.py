@@ -57,7 +57,7 @@ async def watch_judging(settings: Settings, home: Home, engine: Engine, stop: as
     while not stop.is_set():
         try:
             await _judge(settings, wanted, home, engine, stop)
-        except (HomeportError, OSError) as error:
+        except (HomeportError, SQLAlchemyError, OSError) as error:
             told = error.message if isinstance(error, HomeportError) else type(error).__name__
             logger.error("the judge waits: %s", told)
             await pause(stop, _LONGEST_PAUSE_S / 10)
@@ -131,7 +131,7 @@ def _judging(
         questions,
         purse,
         terms,
-        targets=lambda: path.catalogue.resolve(wanted.model)[0],
+        targets=lambda: [one for one in path.catalogue.resolve(wanted.model)[0] if one.answers(Surface.CHAT)],
         clock=SystemClock(),
         fence=lambda: secrets.token_hex(_FENCE_BYTES),
     )

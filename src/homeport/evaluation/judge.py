@@ -46,18 +46,19 @@ _CHOOSES = "You compare answers that two assistants gave"
 
 _GRADE = """\
 End of the material. First say in one or two sentences what is right and what is wrong in the answer, by the rubric. \
-Then write your grade, a whole number from 1 to 5, on a last line of its own in this form:
-GRADE: 3"""
+Then write your grade, a whole number N from 1 to 5, on a last line of its own in this form:
+GRADE: N"""
 
 _ONLY_GRADE = """\
-End of the material. Grade the answer by the rubric with a whole number from 1 to 5. Write nothing but JSON of this \
+End of the material. Grade the answer by the rubric with a whole number N from 1 to 5. Write nothing but JSON of this \
 form:
-{"grade": 3}"""
+{"grade": N}"""
 
 _CHOOSE = """\
 End of the material. First say in one or two sentences what is better in which answer, by the rubric. Then write your \
-choice, FIRST, SECOND or TIE, on a last line of its own in this form:
-BETTER: TIE"""
+choice X, which is FIRST, SECOND or TIE, on a last line of its own in this form:
+BETTER: X"""
+# No example has a grade or a choice in it: small models repeat it.
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
