@@ -24,7 +24,8 @@ def said(text: str = "yes", **more: Any) -> HttpResponse:
     choice = {"message": {"content": text}, "finish_reason": "length", "logprobs": logprobs}
     usage = {"prompt_tokens": 9, "completion_tokens": 1}
     body = {"model": "m-2", "system_fingerprint": "fp", "choices": [choice], "usage": usage, **more}
-    return answered(json.dumps(body).encode(), **{"x-homeport-request-id": "req_1"})
+    headers: dict[str, Any] = {"x-homeport-request-id": "req_1"}
+    return answered(json.dumps(body).encode(), **headers)
 
 
 def refused(status: int = 400, code: str = "invalid_value") -> HttpResponse:

@@ -27,7 +27,7 @@ tiers:
 
 
 class Provider:
-    """Answers as whichever imagined model is behind it."""
+    """Answers as an imagined model, or as one that always says the contrary."""
 
     def __init__(self) -> None:
         provider = self
@@ -43,7 +43,7 @@ class Provider:
 
             def log_message(self, *_: object) -> None: ...
 
-        self.model = UndecidedModel("a")
+        self.model, self.contrary = UndecidedModel("a"), False
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -52,7 +52,7 @@ class Provider:
         assert "logprobs" not in body, "edits are wanted: no log-probabilities"
         messages = body["messages"]
         assert isinstance(messages, list)
-        text = "yes" if self.model.margin(messages[0]["content"]) > 0 else "no"
+        text = "yes" if (self.model.margin(messages[0]["content"]) > 0) is not self.contrary else "no"
         usage = {"prompt_tokens": 9, "completion_tokens": 1}
         return {"model": "big-7", "choices": [{"message": {"content": text}}], "usage": usage}
 
@@ -72,18 +72,19 @@ def terminal(tmp_path: Path, provider: Provider) -> Terminal:
     return made
 
 
-BASELINE = ("drift", "baseline", "big", "--via", "far", "--method", "edits", "--candidates", "600", "--repeats", "1")
+FEW = ("--candidates", "90", "--probes", "8")
+BASELINE = ("drift", "baseline", "big", "--via", "far", "--method", "edits", "--repeats", "1", *FEW)
 
 
 def test_found_asked_and_noticed(terminal: Terminal, provider: Provider) -> None:
     found = terminal.ask(*BASELINE, "--json").json
-    assert (found["method"], found["steady"], len(found["probes"])) == ("edits", True, 20)
-    assert found["tokens_a_batch"] == 200
+    assert (found["method"], found["steady"], len(found["probes"])) == ("edits", True, 8)
+    assert found["tokens_a_batch"] == 80
     first = terminal.ask("drift", "probe", "big", "--batches", "16", "--json").json
-    assert (first["asked"], first["answered"], first["tokens"], first["verdict"]) == (320, 320, 3200, "usual")
+    assert (first["asked"], first["answered"], first["tokens"], first["verdict"]) == (128, 128, 1280, "usual")
     calm = terminal.ask("drift", "check", "big", "--json")
     assert (calm.exit_code, calm.json["models"][0]["changed"]) == (0, False)
-    provider.model = UndecidedModel("b", moved=0.4)
+    provider.contrary = True
     terminal.run("drift", "probe", "big", "--batches", "3", "--json")
     told = terminal.ask("drift", "check", "--json")
     assert told.exit_code == 1
@@ -116,11 +117,11 @@ def settle(terminal: Terminal, batch: str) -> None:
 
 def test_people_are_shown_the_probes_and_what_they_cost(terminal: Terminal) -> None:
     told = terminal.run(*BASELINE)
-    assert "border-20" in told
-    assert "20 probes by edits" in told
-    assert "a batch a day costs about 200 tokens" in told
+    assert "border-08" in told
+    assert "8 probes by edits" in told
+    assert "a batch a day costs about 80 tokens" in told
     asked = terminal.run("drift", "probe", "big")
-    assert "20 of 20 questions were answered, with 200 tokens" in asked
+    assert "8 of 8 questions were answered, with 80 tokens" in asked
     assert "the first 6 batches are only learned from" in asked
 
 

@@ -87,6 +87,7 @@ def known(archive: Archive, baseline: Baseline, alpha: float, settled_at: int = 
 
 
 def together(models: Sequence[Known], share: float = FALSE_SHARE) -> tuple[str, ...]:
-    """The models that changed, judged together, so that at most a share of those named did not (e-BH)."""
+    """Of the models with an alarm those that hold when all are judged together: at most a share of those whose
+    evidence suffices for that changed by chance alone (e-BH)."""
     rejected = e_benjamini_hochberg([one.e_value for one in models], share) if models else ()
-    return tuple(models[place].baseline.name for place in rejected)
+    return tuple(models[place].baseline.name for place in rejected if models[place].changed)
