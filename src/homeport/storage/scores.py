@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from homeport.core.types import Outcome
 from homeport.storage.db import insert_new, upsert, writing
+from homeport.storage.labels import forget_labels
 from homeport.storage.opinion_tables import judgements
 from homeport.storage.rollups import DAY, HOUR
 from homeport.storage.score_tables import sample_hours, score_days, score_hours, scored_outputs, scores, scoring_cursors
@@ -208,12 +209,13 @@ def prune_score_hours(engine: Engine, before: int) -> int:
 
 
 def forget_scores(engine: Engine, request_ids: Sequence[str]) -> None:
-    """Forget what some outputs scored, and what a judge says of them; their part of the sums stays."""
+    """Forget what some outputs scored, and what the judge and people said of them; their part of the sums stays."""
     for first in range(0, len(request_ids), _IDS_AT_ONCE):
         ids = request_ids[first : first + _IDS_AT_ONCE]
         with writing(engine) as connection:
             for table in (scores, judgements, scored_outputs):
                 connection.execute(delete(table).where(table.c.request_id.in_(ids)))
+            forget_labels(connection, ids)
 
 
 def _first(connection: Connection, project: str, since: int) -> int:
