@@ -1,5 +1,7 @@
 """Labels are of outputs that were drawn, once for a reviewer, and go with what they are of. On both databases."""
 
+import itertools
+
 import pytest
 from sqlalchemy import Engine
 
@@ -70,7 +72,7 @@ def test_the_mark_changes_with_every_change(engine: Engine) -> None:
     ):
         change()
         seen.append(label_mark(engine))
-    assert all(one != other for one, other in zip(seen, seen[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(seen))
 
 
 def test_labels_go_with_the_scores(engine: Engine) -> None:

@@ -89,6 +89,7 @@ _PARTS = {
     ),
     "bootstrap.slo": ("watch_slo",),
     "bootstrap.spend": ("watch_spend",),
+    "bootstrap.standing": ("watch_standing",),
     "bootstrap.storage": (
         "budget_registry",
         "caps",

@@ -57,6 +57,7 @@ from homeport.bootstrap.signatures import sign_stored as sign_stored
 from homeport.bootstrap.signatures import unsign_stored as unsign_stored
 from homeport.bootstrap.slo import watch_slo as watch_slo
 from homeport.bootstrap.spend import watch_spend as watch_spend
+from homeport.bootstrap.standing import watch_standing as watch_standing
 from homeport.bootstrap.storage import budget_registry as budget_registry
 from homeport.bootstrap.storage import caps as caps
 from homeport.bootstrap.storage import ensure_own_keys as ensure_own_keys

@@ -96,6 +96,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 bootstrap.watch_signals(settings, engine, stop),
                 bootstrap.watch_scoring(settings, state.home, engine, stop),
                 bootstrap.watch_models(settings, state.home, engine, stop),
+                bootstrap.watch_standing(settings, state.home, engine, stop),
                 bootstrap.deliver_alerts(settings, engine, stop),
                 bootstrap.count_alerts(state.home, engine, stop),
             )

@@ -43,6 +43,13 @@ LEAST: Mapping[str, Role | None] = MappingProxyType(
         "GET /console/cache": Role.VIEWER,
         "POST /console/cache/purge": Role.OPERATOR,
         "POST /console/cache/partitions/{partition}/resume": Role.OPERATOR,
+        "GET /console/review": Role.REVIEWER,
+        "POST /console/review/label": Role.REVIEWER,
+        "POST /console/review/skip": Role.REVIEWER,
+        "POST /console/review/undo": Role.REVIEWER,
+        "POST /console/review/take-up": Role.REVIEWER,
+        "POST /console/review/end": Role.REVIEWER,
+        "GET /console/review/after": Role.REVIEWER,
         "GET /console/keys": Role.VIEWER,
         # A key's token is whatever the key may, so whoever gets to see one must be allowed everything.
         "POST /console/keys": Role.ADMIN,

@@ -102,9 +102,7 @@ def hand_out(engine: Engine, reviewer: str, rules: QueueRules, now: int, there: 
         kept = [one for one in held if one.request_id not in gone]
         free = _still_free(connection, reviewer, rules, now, found)
         hand = [*kept, *(one for one in found if one.request_id in free)][:HAND]
-        rows = [
-            {"request_id": one.request_id, "reviewer": reviewer, "until": now + rules.hold_ns} for one in hand
-        ]
+        rows = [{"request_id": one.request_id, "reviewer": reviewer, "until": now + rules.hold_ns} for one in hand]
         if rows:
             connection.execute(upsert(connection, review_claims), rows)
     return hand
@@ -156,14 +154,18 @@ def queue_counts(engine: Engine, reviewer: str, rules: QueueRules, now: int) -> 
     """How the queue stands for a reviewer."""
     ids = scored_outputs.c.request_id
     free = select(func.count()).select_from(scored_outputs).where(*_free(reviewer, rules, now))
-    skipped = select(func.count()).select_from(scored_outputs).where(
-        *_drawn(rules, now),
-        _has_labels() < _needs(rules),
-        exists().where(
-            review_claims.c.request_id == ids,
-            review_claims.c.reviewer == reviewer,
-            review_claims.c.until == PASSED_OVER,
-        ),
+    skipped = (
+        select(func.count())
+        .select_from(scored_outputs)
+        .where(
+            *_drawn(rules, now),
+            _has_labels() < _needs(rules),
+            exists().where(
+                review_claims.c.request_id == ids,
+                review_claims.c.reviewer == reviewer,
+                review_claims.c.until == PASSED_OVER,
+            ),
+        )
     )
     since = now - rules.period_ns
     mine = select(func.count()).where(labels.c.reviewer == reviewer, labels.c.labelled_at >= since)
@@ -199,9 +201,7 @@ def _lock(connection: Connection, found: Sequence[Waiting]) -> None:
 
 def _held(connection: Connection, reviewer: str, rules: QueueRules, now: int) -> list[Waiting]:
     ids = scored_outputs.c.request_id
-    mine = and_(
-        review_claims.c.request_id == ids, review_claims.c.reviewer == reviewer, review_claims.c.until > now
-    )
+    mine = and_(review_claims.c.request_id == ids, review_claims.c.reviewer == reviewer, review_claims.c.until > now)
     wanted = _rows(rules, now).where(exists().where(mine), ~_labelled_by(reviewer, ids), _has_labels() < _needs(rules))
     return _read(connection, wanted)
 

@@ -49,12 +49,37 @@ class RouteQuality(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class ReviewerQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one reviewer agrees with the judge and with others; None where too few outputs have both.
+
+    Attributes:
+        labelled: outputs of the period that the reviewer labelled.
+        judged, shared: of these, those that the judge has scored, and those that somebody else has labelled.
+        agreement, kappa: with the judge.
+        others_agreement, others_kappa: with the mean of the others.
+    """
+
+    reviewer: str
+    labelled: int
+    judged: int
+    shared: int
+    agreement: Interval | None
+    kappa: Interval | None
+    others_agreement: Interval | None
+    others_kappa: Interval | None
+
+
 class QualityStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """All routes together first, then each; past `stale_at` nothing of it is to be believed."""
+    """All routes together first, then each; past `stale_at` nothing of it is to be believed.
+
+    Attributes:
+        reviewers: those who labelled in the period, by name.
+    """
 
     computed_at: int
     stale_at: int
     rows: tuple[RouteQuality, ...]
+    reviewers: tuple[ReviewerQuality, ...] = ()
 
 
 def write_standing(path: Path, standing: QualityStanding) -> None:
