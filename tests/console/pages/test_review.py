@@ -155,7 +155,9 @@ async def test_what_is_no_rating_is_refused(office: Office, fields: Mapping[str,
     page = (await browser.get(PATH)).body
     answer = await browser.post(f"{PATH}/label", {"item": item(page), **fields})
     assert answer.status == 400
-    assert not [name for name in ratings_of(office.engine, ["asked_0", "asked_1", "asked_2", "asked_3"]) if name[1] != "bob"]
+    assert not [
+        name for name in ratings_of(office.engine, ["asked_0", "asked_1", "asked_2", "asked_3"]) if name[1] != "bob"
+    ]
 
 
 @pytest.mark.parametrize("seconds", ["", "-1", "nan", "inf", "1e9", "soon"])
