@@ -47,7 +47,8 @@
   });
   document.addEventListener("htmx:responseError", free);
   document.addEventListener("htmx:sendError", free);
-  document.addEventListener("htmx:afterSwap", function () {
+  // From then on the new forms are htmx's.
+  document.addEventListener("htmx:afterSettle", function () {
     free();
     since = performance.now();
     const title = document.getElementById("item-title");
