@@ -46,6 +46,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "incidents": ("incidents",),
     "bench": ("bench",),
     "drift": ("drift", "drift_baseline", "drift_probe", "drift_check"),
+    "drift": ("drift",),
+    "review": ("review", "review_files"),
     "route": ("route",),
     "trace": ("trace",),
     "telemetry": ("telemetry",),
