@@ -1,5 +1,7 @@
 """What is thought of outputs is read as it was said, of those that could be drawn. On both databases."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine
 
@@ -48,7 +50,7 @@ def test_everything_that_is_known_of_an_output(engine: Engine) -> None:
 
 
 def test_what_could_never_be_drawn_is_not_in_it(engine: Engine) -> None:
-    never = {"judge_probability": 0.0, "human_probability": 0.0, "for_judge": False, "for_human": False}
+    never: dict[str, Any] = {"judge_probability": 0.0, "human_probability": 0.0, "for_judge": False, "for_human": False}
     add_outputs(
         engine, output("r1"), output("r2", kept=False, **never), output("r3", at=SINCE - 1), output("r4", **never)
     )
