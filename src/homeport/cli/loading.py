@@ -48,6 +48,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "drift": ("drift", "drift_baseline", "drift_probe", "drift_check"),
     "drift": ("drift",),
     "review": ("review", "review_files"),
+    "drift": ("drift", "drift_prompts"),
     "route": ("route",),
     "trace": ("trace",),
     "telemetry": ("telemetry",),
