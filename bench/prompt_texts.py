@@ -6,7 +6,6 @@ import gzip
 import inspect
 import json
 import random
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -28,6 +27,25 @@ _ASKED = (
     "Explain this to me line by line:\n{}",
 )
 _LONGEST = 3_000
+_SHORTEST = 40
+_GERMAN = (
+    "Der Anbieter kann diese Bedingungen jederzeit mit einer Frist von vier Wochen ändern.",
+    "Der Vertrag verlängert sich um ein weiteres Jahr, wenn er nicht drei Monate vor seinem Ende gekündigt wird.",
+    "Die Haftung für leichte Fahrlässigkeit ist ausgeschlossen, soweit keine wesentlichen Pflichten verletzt werden.",
+    "Wir erheben personenbezogene Daten, wenn Sie ein Konto anlegen oder eine Bestellung aufgeben.",
+    "Der Kunde räumt dem Anbieter ein einfaches, nicht übertragbares Recht an den hochgeladenen Inhalten ein.",
+    "Für alle Streitigkeiten aus diesem Vertrag gilt deutsches Recht, der Gerichtsstand ist Berlin.",
+    "Eine Weitergabe der Daten an Dritte findet nur statt, wenn Sie eingewilligt haben oder ein Gesetz es verlangt.",
+    "Der Nutzer darf den Dienst nicht verwenden, um Rechte anderer zu verletzen oder Schadsoftware zu verbreiten.",
+    "Sie können Ihre Einwilligung jederzeit widerrufen, ohne dass die frühere Verarbeitung dadurch rechtswidrig wird.",
+    "Zahlungen sind innerhalb von vierzehn Tagen nach Zugang der Rechnung ohne Abzug fällig.",
+    "Cookies werden gespeichert, damit wir Sie beim nächsten Besuch unserer Seiten wiedererkennen.",
+    "Der Anbieter darf ein Konto sperren, wenn der Verdacht besteht, dass es missbraucht wird.",
+    "Sollte eine Bestimmung unwirksam sein, so bleiben die übrigen Bestimmungen dieses Vertrages davon unberührt.",
+    "Die Gewährleistung richtet sich nach den gesetzlichen Vorschriften, soweit hier nichts anderes vereinbart ist.",
+    "Minderjährige dürfen den Dienst nur mit der Zustimmung ihrer Eltern nutzen.",
+    "Nach dem Ende des Vertrages werden alle Daten gelöscht, die wir nicht länger aufbewahren müssen.",
+)
 
 
 def reader() -> PromptReader:
@@ -35,9 +53,9 @@ def reader() -> PromptReader:
     return PromptReader(StaticEmbedder(), language_of, b"bench")
 
 
-def read(texts: Sequence[str]) -> list[PromptFeatures]:
-    """Features of texts, with the text's number as their id."""
-    return reader().read([(str(number), text) for number, text in enumerate(texts)])
+def read(name: str, texts: Sequence[str]) -> list[PromptFeatures]:
+    """Features of texts, with `NAME:NUMBER` as their ids."""
+    return reader().read([(f"{name}:{number}", text) for number, text in enumerate(texts)])
 
 
 def contracts(data: Path) -> dict[str, list[str]]:
@@ -85,10 +103,17 @@ def sums(data: Path) -> list[str]:
         return [json.loads(line)["prompt"] for line in file]
 
 
-def longer(texts: Sequence[str], rng: random.Random, times: int = 3) -> list[str]:
+def joined(texts: Sequence[str], rng: random.Random, times: int = 3) -> list[str]:
     """As many prompts, each of several texts."""
     return ["\n\n".join(rng.sample(list(texts), times)) for _ in texts]
 
 
-if __name__ == "__main__":
-    print(*functions(random.Random(1), int(sys.argv[1])), sep="\n----\n")
+def spliced(texts: Sequence[str], rng: random.Random, count: int) -> list[str]:
+    """Clauses that nobody wrote: each of two to five sentences of different ones."""
+    sentences = [part for text in texts for part in text.split(". ") if len(part) > _SHORTEST]
+    return [". ".join(rng.sample(sentences, rng.randint(2, 5))) for _ in range(count)]
+
+
+def german(rng: random.Random, count: int) -> list[str]:
+    """Clauses of contracts in German."""
+    return [" ".join(rng.sample(_GERMAN, rng.randint(2, 4))) for _ in range(count)]

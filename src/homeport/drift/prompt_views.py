@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from homeport.drift.prompt_batches import Array, Flags
 
 SPREADS: Mapping[str, float] = {
-    "topic": 0.15,
+    "topic": 0.25,
     "unfamiliar": 0.1,
     "length": 0.5,
     "language": 0.15,
-    "vocabulary": 0.15,
+    "vocabulary": 0.25,
     "format": 0.15,
     "unknown words": 0.12,
 }
 """The views, and how far beyond the edge of what is usual a batch has moved in full: at least so far.
 
-`topic` and `vocabulary` are distances of means, where a share p of something quite different comes to about 0.7 p;
-`length` is in doublings; the others are shares."""
+`topic` and `vocabulary` are distances of means, where a share p of something quite different comes to about 0.7 p, so
+a third of the traffic; `length` is in doublings; the others are shares."""
 
 VIEWS = tuple(SPREADS)
 NEAREST_DAYS = 3
