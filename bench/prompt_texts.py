@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from homeport.drift.prompt_features import PromptFeatures, PromptReader
+from homeport.core.prompts import PromptFeatures
+from homeport.drift.prompt_features import PromptReader
 from homeport.embeddings.static import StaticEmbedder
 from homeport.evaluation.metrics.languages import language_of
 

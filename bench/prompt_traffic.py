@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from homeport.drift.prompt_features import PromptFeatures
+from homeport.core.prompts import PromptFeatures
 
 Pool = Sequence[PromptFeatures]
 

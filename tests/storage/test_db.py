@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert, select
 
 import homeport.storage
 from homeport.core.errors import StorageError
-from homeport.storage import cached_tables, incident_tables, opinion_tables, people_tables, score_tables
+from homeport.storage import cached_tables, incident_tables, input_tables, opinion_tables, people_tables, score_tables
 from homeport.storage.db import locking, open_database, schema_version, sqlite_url, upgrade, writing
 from homeport.storage.tables import SCHEMA_HEAD, STEPS, keys, metadata, step_of
 from homeport.storage.words_postgresql import kept_words
@@ -23,6 +23,7 @@ TABLES = (
     opinion_tables,
     people_tables,
     score_tables,
+    input_tables,
 )  # which are in the metadata once they are imported
 
 

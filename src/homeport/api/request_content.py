@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from homeport.api.admin import Action, Answer, off_the_loop
 from homeport.core.errors import NotFound
 from homeport.storage.bodies import BodyStore
+from homeport.storage.inputs import forget_inputs
 from homeport.storage.scores import forget_scores
 from homeport.storage.words import WordIndex
 
@@ -40,7 +41,7 @@ class ContentActions:
 
 
 def forget(bodies: BodyStore, index: WordIndex, engine: Engine, request_id: str) -> None:
-    """Forget what was said in a request, its words, and what its answer scored.
+    """Forget what was said in a request, its words, what its answer scored, and what is known of its prompt.
 
     Raises:
         NotFound: content_unknown; nothing was kept of it.
@@ -54,3 +55,4 @@ def forget(bodies: BodyStore, index: WordIndex, engine: Engine, request_id: str)
         )
     index.remove([request_id])
     forget_scores(engine, [request_id])
+    forget_inputs(engine, [request_id])

@@ -58,6 +58,7 @@ _PARTS = {
         "search_hubs",
     ),
     "bootstrap.judging": ("rubric_of", "try_judge", "watch_judging"),
+    "bootstrap.inputs": ("recording_reader", "try_prompt_drift", "watch_inputs"),
     "bootstrap.offline": (
         "explain_offline",
         "open_cache",

@@ -29,6 +29,7 @@ async def watch_retention(settings: Settings, home: Home, engine: Engine, stop: 
         settings.alerts.keep_days * _DAY_NS,
         keep_scores_ns=scores.keep_days * _DAY_NS,
         keep_hours_ns=scores.keep_hours_days * _DAY_NS,
+        keep_inputs_ns=scores.prompt_drift.keep_days * _DAY_NS,
     )
     answers = CacheRetention(engine, bounds)
     changes = AuditRetention(engine, _terms(settings.console))

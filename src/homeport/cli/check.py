@@ -68,6 +68,7 @@ def examine(settings: Settings, state: Context) -> list[Finding]:
     findings.append(_told("cache", lambda: bootstrap.try_cache(settings, state.home)))
     findings.append(_told("evaluation", lambda: bootstrap.try_evaluation(settings, state.home)))
     findings.append(_told("judge", lambda: bootstrap.try_judge(settings)))
+    findings.append(_told("evaluation.prompt_drift", lambda: bootstrap.try_prompt_drift(settings)))
     findings.append(_told("telemetry", lambda: bootstrap.try_telemetry(settings)))
     targets = [target for tier in settings.tiers for target in tier.targets if target.provider]
     book, now = PriceBook(settings), datetime.now(UTC)

@@ -8,14 +8,21 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from homeport.bootstrap.inputs import recording_reader
+from homeport import bootstrap
 from homeport.cli.context import Context, Json
-from homeport.drift.prompt_replay import replay_prompts
+from homeport.drift.prompt_replay import plain_watch, replay_prompts
 from homeport.drift.prompts import ALPHA
+from homeport.embeddings.static import StaticEmbedder
 from homeport.inspection.visible import visible_line
+from homeport.jobs.inputs import standing
+from homeport.storage.inputs import known_projects
 
 _SHOWN = 12
 _LONGEST = 160
+_NOTHING = (
+    "No prompt was looked at: evaluation.prompt_drift.enabled switches it on, with evaluation and capture; "
+    "a day is looked at an hour after its end."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -24,31 +31,55 @@ def register(app: typer.Typer) -> None:
 
 def prompts(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A recording: JSON lines of what was asked.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A recording: JSON lines of what was asked. Left out: what is asked here.")
+    ] = None,
     alpha: Annotated[
-        float, typer.Option(min=1e-9, max=0.1, help="False alarms: one in 1/alpha days at most, on average.")
-    ] = ALPHA,
+        float | None,
+        typer.Option(min=1e-9, max=0.1, help="False alarms: one in 1/alpha days at most, on average."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say from which day on prompts are not those of before, what changed, and which of them show it.
 
-    A line: {"day": "2026-03-01", "prompt": "May we end it early?"}, and "id" where you want to find it again. The
-    first seven days are only learned from.
+    A line of a recording: {"day": "2026-03-01", "prompt": "May we end it early?"}, and "id" where you want to find it
+    again. The first seven days are only learned from. Without a recording, each project's prompts are judged since
+    its last such incident was resolved, where evaluation.prompt_drift is on.
 
     Example: homeport drift prompts asked.jsonl --json
     """
     state: Context = context.obj
-    told = replay_prompts(file, recording_reader(state.home), alpha)
+    if file is None:
+        _standing(state, alpha, json)
+        return
+    told = replay_prompts(file, bootstrap.recording_reader(state.home), ALPHA if alpha is None else alpha)
     if json:
         state.print_json(told)
     else:
         _show(state, told)
 
 
+def _standing(state: Context, alpha: float | None, json: bool) -> None:
+    engine = bootstrap.open_storage(state.settings, state.home)
+    rate = state.settings.evaluation.prompt_drift.alpha if alpha is None else alpha
+    told = [
+        {"project": name, **plain_watch(standing(engine, name, StaticEmbedder.name, rate), rate, {})}
+        for name in known_projects(engine)
+    ]
+    if json:
+        state.print_json({"projects": told})
+    elif not told:
+        state.console.print(_NOTHING)
+    for one in () if json else told:
+        state.console.print(f"[bold]{escape(one['project'])}[/]")
+        _show(state, {"warnings": (), **one})
+
+
 def _show(state: Context, told: dict[str, Any]) -> None:
     for warning in told["warnings"]:
         state.console.print(f"[yellow]warning[/] {warning}")
-    show_batches(state, told)
+    if told["batches"]:
+        show_batches(state, told)
     for alarm in told["alarms"]:
         show_alarm(state, alarm)
     if not told["alarms"]:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from homeport.config.fields import Finite, Whole
 from homeport.config.judge import JudgeSettings
 from homeport.config.review import ReviewSettings
+from homeport.config.prompt_drift import PromptDriftSettings
 from homeport.config.section import Section
 
 OVERSAMPLED = ("format", "language", "refusal", "repetition", "tool_arguments", "toxicity", "truncation")
@@ -85,6 +86,9 @@ class EvaluationSettings(Section):
         default=None, description="A model that grades the outputs of its sample. Left out: nobody does."
     )
     review: ReviewSettings = Field(default_factory=ReviewSettings, description="How people review outputs.")
+    prompt_drift: PromptDriftSettings = Field(
+        default_factory=PromptDriftSettings, description="Whether it is told that other things are asked than before."
+    )
     keep_days: Whole = Field(
         default=90, ge=1, le=3_650, description="How many days the scores of single outputs are kept."
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from homeport.drift.prompt_features import PromptFeatures
+from homeport.core.prompts import PromptFeatures
 
 if TYPE_CHECKING:
     from numpy import bool_, float32, float64, int64, uint32, uint64

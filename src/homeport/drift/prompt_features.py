@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from homeport.core.prompts import PromptFeatures
 from homeport.embeddings.base import LONGEST, Embedder
 
 MOST_WORDS = 96
@@ -41,26 +42,6 @@ class Form(StrEnum):
     PLAIN = "plain text"
 
 
-class PromptFeatures(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a prompt.
-
-    Attributes:
-        id: of its request, or what names it in a recording.
-        digest: keyed hash of the text, white space aside: two prompts with one digest are the same.
-        vector: its embedding, as half-precision numbers in little-endian order.
-        words: keyed hashes of its words, four bytes each in little-endian order, ascending.
-        octaves: log2 of 1 + its characters.
-    """
-
-    id: str
-    digest: bytes
-    vector: bytes
-    words: bytes
-    octaves: float
-    language: str
-    form: str
-
-
 class PromptReader:
     """Reads features out of texts.
 
@@ -70,6 +51,7 @@ class PromptReader:
     """
 
     def __init__(self, embedder: Embedder, language_of: Callable[[str], str], key: bytes) -> None:
+        self.embedder = embedder.name
         self._embedder = embedder
         self._language_of = language_of
         self._key = key

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
+from homeport.storage.inputs import day_of, prune_inputs
 from homeport.storage.retention import BATCH, prune_accounts, prune_alerts
 from homeport.storage.scores import prune_score_hours, prune_scores
 
@@ -15,11 +16,12 @@ _MOST_BATCHES = 20
 
 
 class Retention:
-    """Removes ended accounts, old alerts and old scores.
+    """Removes ended accounts, old alerts, old scores and what is known of old prompts.
 
     Args:
         keep_alerts_ns: how long an alert is kept, in nanoseconds.
         keep_scores_ns, keep_hours_ns: the same of what single outputs scored, and of the sums of hours; None: for ever.
+        keep_inputs_ns: the same of what is known of prompts.
         batch: rows of one transaction; a pass has twenty of each kind, at most.
     """
 
@@ -31,11 +33,13 @@ class Retention:
         *,
         keep_scores_ns: int | None = None,
         keep_hours_ns: int | None = None,
+        keep_inputs_ns: int | None = None,
     ) -> None:
         self._engine = engine
         self._keep_alerts_ns = keep_alerts_ns
         self._keep_scores_ns = keep_scores_ns
         self._keep_hours_ns = keep_hours_ns
+        self._keep_inputs_ns = keep_inputs_ns
         self._batch = batch
 
     def tidy(self, now: int) -> int:
@@ -54,6 +58,8 @@ class Retention:
             removed += self._repeated(lambda: prune_scores(self._engine, before, self._batch))
         if self._keep_hours_ns is not None:
             removed += prune_score_hours(self._engine, now - self._keep_hours_ns)
+        if self._keep_inputs_ns is not None:
+            removed += prune_inputs(self._engine, day_of(now - self._keep_inputs_ns))
         return removed
 
     def _repeated(self, prune: Callable[[], int]) -> int:
