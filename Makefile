@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
   bench-ledger bench-console bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
   bench-anomalies bench-tracing bench-watched bench-eval-gate bench-substitution cascade-rows minilm engines pictures fuzz lock clean
+  bench-anomalies bench-tracing bench-watched bench-eval-gate bench-prompt-drift cascade-rows minilm engines pictures fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -115,6 +116,8 @@ bench-eval-gate: .venv/dev ## How often the regression gate is right: imagined r
 
 bench-substitution: .venv/dev .venv-engines/ready ## Three engines swapped behind one name: is it noticed, and is quiet traffic let be? (30 minutes)
 	@exec $(BIN)/python -m bench.substitution $(ARGS)
+bench-prompt-drift: .venv/dev ## How soon other prompts are noticed, and how often there was nothing (30 minutes).
+	@exec env OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.prompt_drift $(ARGS)
 
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)

@@ -13,6 +13,8 @@ def test_it_is_off_and_has_the_shares_of_the_page(load_text: LoadText) -> None:
     assert (wanted.enabled, wanted.metrics, wanted.files, wanted.keep_days) == (False, None, (), 90)
     assert (wanted.sampling.judge, wanted.sampling.human, wanted.sampling.by) == (0.15, 0.07, "request")
     assert load_text(BASE + "evaluation:\n").evaluation == wanted
+    prompts = wanted.prompt_drift
+    assert (prompts.enabled, prompts.sample, prompts.alpha, prompts.keep_days) == (False, 200, 0.001, 120)
 
 
 def test_what_makes_an_output_low_is_a_metric_that_is_shipped() -> None:

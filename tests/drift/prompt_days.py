@@ -10,10 +10,22 @@ from homeport.core.prompts import PromptFeatures
 from homeport.drift.prompt_features import PromptReader
 from homeport.evaluation.metrics.languages import language_of
 
-LAW = "clause party agreement notice breach liability term licence privacy consent fee refund court law".split()
-CODE = "function array index loop string return class test import stack queue pointer thread bug".split()
-OTHER = "river mountain bread garden music winter train letter window summer story kitchen road sea".split()
-FILLER = "the of and to in that is for with this it be on as you your we may not any".split()
+LAW = (
+    "clause", "party", "agreement", "notice", "breach", "liability", "term", "licence", "privacy", "consent", "fee",
+    "refund", "court", "law",
+)  # fmt: skip
+CODE = (
+    "function", "array", "index", "loop", "string", "return", "class", "test", "import", "stack", "queue", "pointer",
+    "thread", "bug",
+)  # fmt: skip
+OTHER = (
+    "river", "mountain", "bread", "garden", "music", "winter", "train", "letter", "window", "summer", "story",
+    "kitchen", "road", "sea",
+)  # fmt: skip
+FILLER = (
+    "the", "of", "and", "to", "in", "that", "is", "for", "with", "this", "it", "be", "on", "as", "you", "your", "we",
+    "may", "not", "any",
+)  # fmt: skip
 FIRST = date(2026, 3, 2)
 
 Ask = Callable[[random.Random], str]
@@ -31,7 +43,13 @@ class WordEmbedder:
 
     def _mean(self, text: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
         words = [word for word in text[:8_192].lower().split() if word not in FILLER] or [""]
-        mean = np.mean([np.random.default_rng(list(word.encode("utf-8", "replace"))).normal(size=self.dimensions) for word in words], 0)
+        mean = np.mean(
+            [
+                np.random.default_rng(list(word.encode("utf-8", "replace"))).normal(size=self.dimensions)
+                for word in words
+            ],
+            0,
+        )
         return np.asarray(mean / (np.linalg.norm(mean) or 1.0))
 
 

@@ -11,7 +11,7 @@ from homeport.drift.prompts import LAG, LEAST_BATCHES, Verdict, Watch, watch
 from tests.drift.prompt_days import CODE, LAW, OTHER, Ask, about, days, mixed, moving, name_of, reader
 
 LAWYERS, CODERS, OTHERS = about(LAW), about(CODE), about(OTHER)
-GERMAN = "der die das und ist nicht ich sie es ein eine zu den mit".split()
+GERMAN = ["der", "die", "das", "und", "ist", "nicht", "ich", "sie", "es", "ein", "eine", "zu", "den", "mit"]
 FIRST = 21
 
 
@@ -27,7 +27,7 @@ def test_a_move_over_a_week_is_an_alarm_with_examples_of_what_is_new() -> None:
     assert name_of(FIRST) <= alarm.since <= name_of(FIRST + 2)
     assert {"unfamiliar", "unknown words"} & set(alarm.views)
     assert len(alarm.examples) == len(set(alarm.examples)) >= 4
-    said = {name: text for name, text in texts(FIRST + 10)}
+    said = dict(texts(FIRST + 10))
     assert all(set(said[name].split()) & set(CODE) for name in alarm.examples)
     assert found.judged[-1].e_value < 1_000, "what came then is learned"
 

@@ -9,11 +9,13 @@ from homeport.jobs.retention import Retention
 from homeport.storage.alerts import list_alerts, raise_alert
 from homeport.storage.bank import DatabaseBank
 from homeport.storage.budgets import add_budget
+from homeport.storage.inputs import day_of, keep_inputs, read_inputs
 from homeport.storage.score_figures import metric_figures
 from homeport.storage.scores import Place, keep, scores_of
 from tests.fakes.clock import ManualClock
 from tests.ledger.requests import DAY, NOW, ledger, request
 from tests.storage.budget import budget
+from tests.storage.test_inputs import features
 from tests.storage.test_scores import FORMAT, HOME, rows, scored
 
 
@@ -37,6 +39,15 @@ def test_a_pass_is_of_both_kinds_and_bounded() -> None:
     kept = Retention(engine, keep_alerts_ns=DAY, batch=1)
     assert [kept.tidy(clock.wall) for _ in range(3)] == [40, 10, 0]
     assert [alert.at for alert in list_alerts(engine)] == [young.at]
+
+
+def test_what_is_known_of_prompts_goes_with_its_term() -> None:
+    engine = ledger()
+    for age in (9, 1):
+        keep_inputs(engine, "acme", day_of(NOW - age * DAY), "words", [features(f"r{age}")])
+    assert Retention(engine, DAY).tidy(NOW) == 0
+    assert Retention(engine, DAY, keep_inputs_ns=2 * DAY).tidy(NOW) == 1
+    assert [day for day, _ in read_inputs(engine, "acme", "words")] == [day_of(NOW - DAY)]
 
 
 def test_scores_go_with_their_terms_and_without_one_they_stay() -> None:

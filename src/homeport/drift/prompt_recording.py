@@ -35,8 +35,9 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedPrompt(msgspec.Struct, frozen=True):
-    """One prompt: its id, or `line N`, and its text, of a long one the beginning."""
+    """One prompt: the line it is in, its id, which several may have, or `line N`, and how its text begins."""
 
+    line: int
     id: str
     text: str
 
@@ -102,7 +103,7 @@ def parse_days(file: BinaryIO, name: str) -> list[Day]:
             )
         drawn = days.setdefault(day, _Drawn())
         if any(character.isalnum() for character in row.prompt[:LONGEST]):
-            drawn.add(number, RecordedPrompt(row.id or f"line {number}", row.prompt[: 4 * LONGEST]))
+            drawn.add(number, RecordedPrompt(number, row.id or f"line {number}", row.prompt[: 4 * LONGEST]))
     if not days:
         raise ConfigError(f"{name} has no row", code="recording_invalid", hint=_HINT)
     return [days[day].day(day) for day in sorted(days)]

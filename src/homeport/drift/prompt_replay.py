@@ -23,19 +23,19 @@ def replay_prompts(path: Path, reader: PromptReader, alpha: float = ALPHA) -> di
         ConfigError: recording_invalid, with the line; recording_too_large.
     """
     days = read_days(path)
-    read = ((day.day, reader.read([(one.id, one.text) for one in day.prompts])) for day in days)
+    read = ((day.day, reader.read([(str(one.line), one.text) for one in day.prompts])) for day in days)
     found = watch(batches_of(read), alpha)
-    return {**plain_watch(found, alpha, _texts(days, found.alarms)), "warnings": _warnings(days, found)}
+    return {**plain_watch(found, alpha, _examples(days, found.alarms)), "warnings": _warnings(days, found)}
 
 
-def plain_watch(found: Watch, alpha: float, texts: Mapping[str, str]) -> dict[str, Any]:
-    """What was found in plain values; `texts`: how prompts that are examples begin, as far as it is known."""
+def plain_watch(found: Watch, alpha: float, examples: Mapping[str, dict[str, str]]) -> dict[str, Any]:
+    """What was found in plain values; `examples`: what is told of prompts beside their ids."""
     return {
         "alpha": alpha,
         "threshold": 1 / alpha,
         "average_run_length": 1 / alpha,
         "batches": [_batch(one) for one in found.judged],
-        "alarms": [_alarm(one, texts) for one in found.alarms],
+        "alarms": [_alarm(one, examples) for one in found.alarms],
     }
 
 
@@ -57,7 +57,7 @@ def _batch(one: Judged) -> dict[str, Any]:
     }
 
 
-def _alarm(one: Alarm, texts: Mapping[str, str]) -> dict[str, Any]:
+def _alarm(one: Alarm, examples: Mapping[str, dict[str, str]]) -> dict[str, Any]:
     return {
         "batch": one.day,
         "since": one.since,
@@ -66,13 +66,18 @@ def _alarm(one: Alarm, texts: Mapping[str, str]) -> dict[str, Any]:
         "usual_batches": one.usual_days,
         "sentence": sentence_of(one),
         "evidence": [msgspec.structs.asdict(figure) for figure in one.figures],
-        "examples": [{"id": name, "prompt": texts[name]} if name in texts else {"id": name} for name in one.examples],
+        "examples": [examples.get(name, {"id": name}) for name in one.examples],
     }
 
 
-def _texts(days: Sequence[Day], alarms: Sequence[Alarm]) -> dict[str, str]:
+def _examples(days: Sequence[Day], alarms: Sequence[Alarm]) -> dict[str, dict[str, str]]:
     wanted = {name for alarm in alarms for name in alarm.examples}
-    return {one.id: _beginning(one.text) for day in days for one in day.prompts if one.id in wanted}
+    return {
+        str(one.line): {"id": one.id, "prompt": _beginning(one.text)}
+        for day in days
+        for one in day.prompts
+        if str(one.line) in wanted
+    }
 
 
 def _beginning(text: str) -> str:
