@@ -12,12 +12,21 @@ from sqlalchemy import Engine, insert, select
 
 import homeport.storage
 from homeport.core.errors import StorageError
-from homeport.storage import cached_tables, incident_tables, input_tables, opinion_tables, people_tables, score_tables
+from homeport.storage import (
+    baseline_tables,
+    cached_tables,
+    incident_tables,
+    input_tables,
+    opinion_tables,
+    people_tables,
+    score_tables,
+)
 from homeport.storage.db import locking, open_database, schema_version, sqlite_url, upgrade, writing
 from homeport.storage.tables import SCHEMA_HEAD, STEPS, keys, metadata, step_of
 from homeport.storage.words_postgresql import kept_words
 
 TABLES = (
+    baseline_tables,
     cached_tables,
     incident_tables,
     opinion_tables,

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from homeport.api.admin import Action, Answer, off_the_loop
 from homeport.core.errors import NotFound
+from homeport.storage.baselines import forget_cases
 from homeport.storage.bodies import BodyStore
 from homeport.storage.inputs import forget_inputs
 from homeport.storage.scores import forget_scores
@@ -56,3 +57,4 @@ def forget(bodies: BodyStore, index: WordIndex, engine: Engine, request_id: str)
     index.remove([request_id])
     forget_scores(engine, [request_id])
     forget_inputs(engine, [request_id])
+    forget_cases(engine, [request_id])

@@ -82,6 +82,7 @@ _PARTS = {
     ),
     "bootstrap.reload": ("Reloader",),
     "bootstrap.retention": ("watch_retention",),
+    "bootstrap.quality_watch": ("watch_quality",),
     "bootstrap.scoring": ("try_evaluation", "watch_scoring"),
     "bootstrap.signals": ("watch_signals",),
     "bootstrap.signatures": (

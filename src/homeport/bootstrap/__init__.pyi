@@ -49,6 +49,7 @@ from homeport.bootstrap.packages import package_spec as package_spec
 from homeport.bootstrap.packages import pull_package as pull_package
 from homeport.bootstrap.packages import verify_package as verify_package
 from homeport.bootstrap.probing import open_prober as open_prober
+from homeport.bootstrap.quality_watch import watch_quality as watch_quality
 from homeport.bootstrap.registries import pull_reference as pull_reference
 from homeport.bootstrap.registries import push_package as push_package
 from homeport.bootstrap.reload import Reloader as Reloader

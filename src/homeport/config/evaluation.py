@@ -11,6 +11,7 @@ from homeport.config.fields import Finite, Whole
 from homeport.config.judge import JudgeSettings
 from homeport.config.review import ReviewSettings
 from homeport.config.prompt_drift import PromptDriftSettings
+from homeport.config.quality_watch import QualityWatchSettings
 from homeport.config.section import Section
 
 OVERSAMPLED = ("format", "language", "refusal", "repetition", "tool_arguments", "toxicity", "truncation")
@@ -88,6 +89,9 @@ class EvaluationSettings(Section):
     review: ReviewSettings = Field(default_factory=ReviewSettings, description="How people review outputs.")
     prompt_drift: PromptDriftSettings = Field(
         default_factory=PromptDriftSettings, description="Whether it is told that other things are asked than before."
+    )
+    watch: QualityWatchSettings = Field(
+        default_factory=QualityWatchSettings, description="When answers that became worse are an incident."
     )
     keep_days: Whole = Field(
         default=90, ge=1, le=3_650, description="How many days the scores of single outputs are kept."

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from homeport.storage.inputs import day_of, prune_inputs
+from homeport.storage.baselines import prune_baselines
 from homeport.storage.retention import BATCH, prune_accounts, prune_alerts
 from homeport.storage.scores import prune_score_hours, prune_scores
 
@@ -20,7 +21,8 @@ class Retention:
 
     Args:
         keep_alerts_ns: how long an alert is kept, in nanoseconds.
-        keep_scores_ns, keep_hours_ns: the same of what single outputs scored, and of the sums of hours; None: for ever.
+        keep_scores_ns: the same of what single outputs scored, and were compared with; None: for ever.
+        keep_hours_ns: the same of the sums of hours.
         keep_inputs_ns: the same of what is known of prompts.
         batch: rows of one transaction; a pass has twenty of each kind, at most.
     """
@@ -56,6 +58,7 @@ class Retention:
         if self._keep_scores_ns is not None:
             before = now - self._keep_scores_ns
             removed += self._repeated(lambda: prune_scores(self._engine, before, self._batch))
+            removed += prune_baselines(self._engine, before)
         if self._keep_hours_ns is not None:
             removed += prune_score_hours(self._engine, now - self._keep_hours_ns)
         if self._keep_inputs_ns is not None:
