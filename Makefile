@@ -11,6 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
   bench-anomalies bench-tracing bench-watched bench-eval-gate bench-substitution cascade-rows minilm engines pictures fuzz lock clean
   bench-anomalies bench-tracing bench-watched bench-eval-gate bench-prompt-drift cascade-rows minilm engines pictures fuzz lock clean
+  bench-anomalies bench-tracing bench-watched bench-eval-gate bench-quality-week cascade-rows minilm engines pictures fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -118,6 +119,8 @@ bench-substitution: .venv/dev .venv-engines/ready ## Three engines swapped behin
 	@exec $(BIN)/python -m bench.substitution $(ARGS)
 bench-prompt-drift: .venv/dev ## How soon other prompts are noticed, and how often there was nothing (30 minutes).
 	@exec env OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.prompt_drift $(ARGS)
+bench-quality-week: .venv/dev ## Weeks of 20,000 requests, one route of which becomes worse: samples, intervals, the incident (10 minutes).
+	@exec $(BIN)/python -m bench.quality_week $(ARGS)
 
 cascade-rows: .venv/dev ## Record what small models answer, and how sure they are, with real engines (15 minutes).
 	@exec $(BIN)/python -m bench.cascade_rows $(ARGS)
