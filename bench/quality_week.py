@@ -22,6 +22,7 @@ from bench import results
 from bench.machine import describe
 from bench.quality_house import Asked, House, Route, is_good, unit
 from bench.targets import Target, all_met, judge
+from homeport.bootstrap.capture import body_store
 from homeport.bootstrap.quality_watch import build_quality_watch
 from homeport.bootstrap.scoring import build_scorer
 from homeport.bootstrap.storage import open_storage
@@ -48,6 +49,7 @@ ROUTES = (
 )
 WORSE, SINCE_WEEK = "contracts", 2
 EPOCH = "simulated"
+_LAST, _WRITTEN_S = 50, 60.0
 TARGETS = (
     Target(figure="requests_a_week", bound=20_000, at_least=True),
     Target(figure="automatic_share", bound=1.0, at_least=True),
@@ -107,6 +109,7 @@ class Simulation:
         self._house, self._options, self._start = house, options, start
         self._settings = _settings(house)
         self._engine = open_storage(self._settings, house.home)
+        self._bodies = body_store(self._settings, house.home)
         self._watch = build_quality_watch(self._settings.evaluation.watch, self._engine)
         self._looks: dict[int, Mapping[str, float]] = {}
         self._number = 0
@@ -126,6 +129,7 @@ class Simulation:
         asked = []
         for _ in range(28):
             asked += self._house.ask(self._stretch(), good)
+            self._wait_until_written(asked[-_LAST:])
             self._house.advance(6 * HOUR)
         seconds = time.monotonic() - began
         self._measure(len(asked))
@@ -137,6 +141,14 @@ class Simulation:
             self._looks[day] = {str(name): state.seen.e_value for name, state in self._watch.states.items()}
         results.make_console().print({name: found[name] for name in ("week", "requests", "seconds", "corrected")})
         return found
+
+    def _wait_until_written(self, last: Sequence[Asked]) -> None:
+        """At six hours a second what was said comes faster than it is written, and the gateway keeps so much of it."""
+        end = time.monotonic() + _WRITTEN_S
+        while not all(self._bodies.has(one.request_id, self._house.wall_ns()) for one in last):
+            if time.monotonic() > end:
+                raise SystemExit("what was said is not written down")
+            time.sleep(0.05)
 
     def _good(self, route: Route, week: int) -> float:
         return good_of(route, week, self._options.drop, relative=self._options.relative)
@@ -154,7 +166,6 @@ class Simulation:
         """Ingest what was asked, measure it and draw from it."""
         ingesting = Reconciler(self._engine, self._house.home, self._house.wall_ns)
         home_id, clock = read_home_id(self._house.home.identity), Clock(self._house)
-        time.sleep(1.0)  # what was said is written down
         ingesting.ingest()
         with ProcessReferee() as referee:
             scorer = build_scorer(self._settings, self._house.home, self._engine, referee, clock)

@@ -30,6 +30,5 @@ def build_quality_watch(wanted: QualityWatchSettings, engine: Engine) -> Quality
         alarms_a_year=wanted.alarms_a_year,
         false_share=wanted.false_share,
         tolerance=wanted.tolerance,
-        fall=wanted.fall,
     )
     return QualityWatch(engine, rules, settle_ns=int(wanted.settle_hours * HOUR))
