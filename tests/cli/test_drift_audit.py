@@ -13,6 +13,7 @@ from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core.incidents import Finding, IncidentKind
 from homeport.drift.baselines import archive_of
+from homeport.drift.candidates import candidates
 from homeport.drift.live import latest_batch
 from homeport.storage.incidents import report, resolve
 from tests.cli.terminal import Terminal
@@ -66,13 +67,15 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, provider: Provider) -> Terminal:
+def terminal(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     made = Terminal(tmp_path / "home")
     (made.home / "homeport.yaml").write_text(CONFIG.format(port=provider.server.server_address[1]))
+    (tmp_path / "prompts.txt").write_text("\n".join(candidates(300, 11)))
+    monkeypatch.chdir(tmp_path)
     return made
 
 
-FEW = ("--candidates", "90", "--probes", "8")
+FEW = ("--prompts", "prompts.txt", "--candidates", "300", "--probes", "8")
 BASELINE = ("drift", "baseline", "big", "--via", "far", "--method", "edits", "--repeats", "1", *FEW)
 
 
