@@ -184,14 +184,14 @@ def _measure(
             _say(f"{name} runs after {started:.0f} s")
             for one, other in [pair for pair in waiting if pair[1] == name and pair[0] in known]:
                 waiting.remove((one, other))
-                report["swaps"][pair_name(one, other)] = _swapped(house, pair_name(one, other), options)
+                report["swaps"][pair_name(one, other)] = swapped(house, pair_name(one, other), options)
             if name not in known:
                 known.add(name)
                 mine = [pair_name(*pair) for pair in pairs if pair[0] == name]
-                report["engines"][name] = _reference(house, mine, options)
+                report["engines"][name] = reference(house, mine, options)
 
 
-def _reference(house: House, names: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
+def reference(house: House, names: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
     """Find border inputs on the engine that runs, and ask the batches before any swap."""
     chosen = ("--method", Method(options.method).value) if options.method else ()
     found = house.run(
@@ -219,7 +219,7 @@ def _reference(house: House, names: Sequence[str], options: argparse.Namespace) 
     }
 
 
-def _swapped(house: House, name: str, options: argparse.Namespace) -> dict[str, Any]:
+def swapped(house: House, name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Ask batches of what answers now, and say at which of them the swap was noticed."""
     house.run("drift", "probe", name, "--batches", str(_AFTER))
     known = house.run("drift", "check", name, may_end_with=(0, 1))["models"][0]
