@@ -106,6 +106,7 @@ class Switch:
 
     def close(self) -> None:
         self._server.shutdown()
+        self._server.server_close()
 
 
 class House:
