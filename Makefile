@@ -9,9 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 .PHONY: help up set-up test test-fast check quickstart looping-agent bench-gateway bench-streams bench-soak bench-resilience \
   bench-ledger bench-console bench-requests bench-overspend bench-split bench-tiers bench-prefix bench-parity bench-overload bench-gate \
   bench-passthrough bench-engines bench-cache-replay bench-swap bench-scoring bench-cache-lookup bench-cache \
-  bench-anomalies bench-tracing bench-watched bench-eval-gate bench-substitution cascade-rows minilm engines pictures fuzz lock clean
-  bench-anomalies bench-tracing bench-watched bench-eval-gate bench-prompt-drift cascade-rows minilm engines pictures fuzz lock clean
-  bench-anomalies bench-tracing bench-watched bench-eval-gate bench-quality-week cascade-rows minilm engines pictures fuzz lock clean
+  bench-anomalies bench-tracing bench-watched bench-eval-gate bench-substitution bench-prompt-drift bench-quality-week \
+  cascade-rows minilm engines pictures fuzz lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -117,8 +116,10 @@ bench-eval-gate: .venv/dev ## How often the regression gate is right: imagined r
 
 bench-substitution: .venv/dev .venv-engines/ready ## Three engines swapped behind one name: is it noticed, and is quiet traffic let be? (30 minutes)
 	@exec $(BIN)/python -m bench.substitution $(ARGS)
+
 bench-prompt-drift: .venv/dev ## How soon other prompts are noticed, and how often there was nothing (30 minutes).
 	@exec env OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.prompt_drift $(ARGS)
+
 bench-quality-week: .venv/dev ## Weeks of 20,000 requests, one route of which becomes worse: samples, intervals, the incident (10 minutes).
 	@exec $(BIN)/python -m bench.quality_week $(ARGS)
 

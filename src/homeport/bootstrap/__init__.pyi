@@ -30,12 +30,12 @@ from homeport.bootstrap.hub import add_hub as add_hub
 from homeport.bootstrap.hub import publish_package as publish_package
 from homeport.bootstrap.hub import pull_from_hub as pull_from_hub
 from homeport.bootstrap.hub import search_hubs as search_hubs
-from homeport.bootstrap.judging import rubric_of as rubric_of
-from homeport.bootstrap.judging import try_judge as try_judge
-from homeport.bootstrap.judging import watch_judging as watch_judging
 from homeport.bootstrap.inputs import recording_reader as recording_reader
 from homeport.bootstrap.inputs import try_prompt_drift as try_prompt_drift
 from homeport.bootstrap.inputs import watch_inputs as watch_inputs
+from homeport.bootstrap.judging import rubric_of as rubric_of
+from homeport.bootstrap.judging import try_judge as try_judge
+from homeport.bootstrap.judging import watch_judging as watch_judging
 from homeport.bootstrap.offline import explain_offline as explain_offline
 from homeport.bootstrap.offline import open_cache as open_cache
 from homeport.bootstrap.offline import try_cache as try_cache

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from homeport.config.fields import Finite, Whole
 from homeport.config.judge import JudgeSettings
-from homeport.config.review import ReviewSettings
 from homeport.config.prompt_drift import PromptDriftSettings
 from homeport.config.quality_watch import QualityWatchSettings
+from homeport.config.review import ReviewSettings
 from homeport.config.section import Section
 
 OVERSAMPLED = ("format", "language", "refusal", "repetition", "tool_arguments", "toxicity", "truncation")

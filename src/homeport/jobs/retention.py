@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from homeport.storage.inputs import day_of, prune_inputs
 from homeport.storage.baselines import prune_baselines
+from homeport.storage.inputs import day_of, prune_inputs
 from homeport.storage.retention import BATCH, prune_accounts, prune_alerts
 from homeport.storage.scores import prune_score_hours, prune_scores
 
