@@ -28,6 +28,7 @@ _ASKED = (
     "Explain this to me line by line:\n{}",
 )
 _LONGEST = 3_000
+_LONGEST_FIELD = 1 << 24
 _SHORTEST = 40
 _GERMAN = (
     "Der Anbieter kann diese Bedingungen jederzeit mit einer Frist von vier Wochen ändern.",
@@ -70,9 +71,12 @@ def contracts(data: Path) -> dict[str, list[str]]:
 
 def puzzles(data: Path) -> list[str]:
     """What two models were asked to program, of LeetCode."""
-    csv.field_size_limit(1 << 24)
-    with gzip.open(data / "drift" / "llmdrift" / "LEETCODE_EASY_EVAL.csv.gz", "rt", encoding="utf-8") as file:
-        return sorted({row["query"] for row in csv.DictReader(file)})
+    usual = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        with gzip.open(data / "drift" / "llmdrift" / "LEETCODE_EASY_EVAL.csv.gz", "rt", encoding="utf-8") as file:
+            return sorted({row["query"] for row in csv.DictReader(file)})
+    finally:
+        csv.field_size_limit(usual)  # it is everybody's
 
 
 def functions(rng: random.Random, count: int = 300) -> list[str]:

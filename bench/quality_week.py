@@ -126,10 +126,11 @@ class Simulation:
     def _week(self, week: int) -> dict[str, Any]:
         began = time.monotonic()
         good = {route.name: self._good(route, week) for route in ROUTES}
-        asked = []
+        asked: list[Asked] = []
         for _ in range(28):
-            asked += self._house.ask(self._stretch(), good)
-            self._wait_until_written(asked[-_LAST:])
+            answered = self._house.ask(self._stretch(), good)
+            self._wait_until_written(answered[-_LAST:])
+            asked += answered
             self._house.advance(6 * HOUR)
         seconds = time.monotonic() - began
         self._measure(len(asked))
