@@ -7,14 +7,14 @@ are moved by a normal number with so large a deviation.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 from rich.table import Table
 
 from bench import results
-from homeport.drift.quality import JUDGE, LOOKS_A_YEAR, SOUND, Rules, Signal, alarmed, look
+from homeport.drift.quality import JUDGE, JUDGE_OF_SOUND, LOOKS_A_YEAR, SOUND, Rules, Signal, alarmed, look
 from homeport.stats.decline import Scores
 
 JUDGE_SHARE, RIGHT_ON_GOOD, RIGHT_ON_BAD = 0.15, 0.85, 0.75
@@ -39,18 +39,22 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     apart: float = 0.0
 
 
-def days_of(world: World, days: int, baseline: int, rng: np.random.Generator) -> tuple[list[Scores], list[Scores]]:
-    """What the judge says day by day, and what metrics do."""
-    judge, sound = [], []
+def days_of(world: World, days: int, baseline: int, rng: np.random.Generator) -> Mapping[str, list[Scores]]:
+    """What the judge says day by day of all and of sound outputs, and how many are sound."""
+    found: dict[str, list[Scores]] = {JUDGE: [], JUDGE_OF_SOUND: [], SOUND: []}
     for number in range(days):
         moved = world.apart * rng.normal() - (world.drop if number >= baseline else 0.0)
         good = float(np.clip(world.good + moved, 0, 1))
-        seen = int(rng.binomial(world.outputs, JUDGE_SHARE))
-        right = good * RIGHT_ON_GOOD + (1 - good) * (1 - RIGHT_ON_BAD)
-        judge.append(_day(world.outputs, seen, int(rng.binomial(seen, right)), 1 / JUDGE_SHARE))
-        of_all = int(rng.binomial(world.outputs, 1 - (1 - good) * world.visible))
-        sound.append(_day(world.outputs, world.outputs, of_all, 1.0))
-    return judge, sound
+        sound = int(rng.binomial(world.outputs, 1 - (1 - good) * world.visible))
+        faulty = world.outputs - sound
+        seen, seen_faulty = (int(rng.binomial(outputs, JUDGE_SHARE)) for outputs in (sound, faulty))
+        well = good / (1 - (1 - good) * world.visible)
+        passed = int(rng.binomial(seen, well * RIGHT_ON_GOOD + (1 - well) * (1 - RIGHT_ON_BAD)))
+        passed_faulty = int(rng.binomial(seen_faulty, 1 - RIGHT_ON_BAD))
+        found[SOUND].append(_day(world.outputs, world.outputs, sound, 1.0))
+        found[JUDGE_OF_SOUND].append(_day(sound, seen, passed, 1 / JUDGE_SHARE))
+        found[JUDGE].append(_day(world.outputs, seen + seen_faulty, passed + passed_faulty, 1 / JUDGE_SHARE))
+    return found
 
 
 def _day(outputs: int, seen: int, good: int, weight: float) -> Scores:
@@ -65,12 +69,12 @@ def _day(outputs: int, seen: int, good: int, weight: float) -> Scores:
 def alarms_of(world: World, days: int, rng: np.random.Generator, rules: Rules) -> list[int]:
     """The days after the baseline on which a route is an alarm, each looked at with what is known by then."""
     base = rules.baseline_days
-    parts = list(zip((JUDGE, SOUND), days_of(world, base + days, base, rng), strict=True))
+    parts = days_of(world, base + days, base, rng)
     found = []
     for day in range(base + 1, base + days + 1):
         first = max(base, day - _LONGEST)
-        signals = [Signal(name=name, days=(*part[:base], *part[first:day])) for name, part in parts]
-        if alarmed([look(signals, rules).e_value], rules):
+        signals = [Signal(name=name, days=(*part[:base], *part[first:day])) for name, part in parts.items()]
+        if alarmed([look(signals, rules, days=day - base)], rules):
             found.append(day - base)
     return found
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench.quality_odds import World, days_of, false_years, noticed
-from homeport.drift.quality import Rules
+from homeport.drift.quality import JUDGE, JUDGE_OF_SOUND, SOUND, Rules
 
 RULES = Rules()
 
@@ -17,10 +17,14 @@ def test_a_year_without_a_change_has_no_alarm() -> None:
 
 
 def test_days_have_what_the_world_says() -> None:
-    judge, sound = days_of(World(outputs=20_000, drop=0.2, visible=0.5), 20, 14, np.random.default_rng(1))
+    days = days_of(World(outputs=20_000, drop=0.2, visible=0.5), 20, 14, np.random.default_rng(1))
+    judge, sound, of_sound = days[JUDGE], days[SOUND], days[JUDGE_OF_SOUND]
     before, after = judge[0], judge[19]
     assert abs(before.mean - (0.85 * 0.85 + 0.15 * 0.25)) < 0.03
     assert abs(after.mean - (0.65 * 0.85 + 0.35 * 0.25)) < 0.03
     assert abs(sound[0].mean - 0.925) < 0.01
     assert abs(sound[19].mean - 0.825) < 0.01
     assert before.looked_at < 0.2 * before.outputs
+    well = 0.65 / 0.825
+    assert abs(of_sound[19].mean - (well * 0.85 + (1 - well) * 0.25)) < 0.03
+    assert of_sound[19].outputs == sound[19].mean * 20_000

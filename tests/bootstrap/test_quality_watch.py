@@ -37,4 +37,4 @@ async def test_where_nobody_wants_it_nothing_is_looked_at(engine: Engine, off: d
 def test_the_rules_are_those_of_the_configuration(engine: Engine) -> None:
     wanted = settings(evaluation={"watch": {"alarms_a_year": 0.1, "settle_hours": 0}}).evaluation.watch
     watch = build_quality_watch(wanted, engine)
-    assert watch.rules.enough == 3650
+    assert watch.rules.alarms_a_year == 0.1

@@ -48,7 +48,7 @@ def test_a_route_that_became_worse_is_an_incident_and_no_other_is(judged: Engine
     [incident] = list_incidents(judged)
     finding = incident.finding
     assert (finding.kind, finding.subject, finding.routes) == (IncidentKind.QUALITY, "t/m", ("t/m",))
-    assert finding.e_value >= Rules().enough
+    assert finding.e_value >= 2 * 52 / Rules().alarms_a_year
     assert finding.since >= START + BASE * DAY
     assert finding.sentence.startswith("Answers of t/m are worse since 2022-01-2")
     assert "11.0 % of them fail an automatic metric, 5.0 % before" in finding.sentence

@@ -46,6 +46,16 @@ def test_where_the_judge_did_not_come_to_all_there_are_as_many_fewer_outputs(eng
     assert judged_days(engine, ROUTE, EPOCH, SPAN)[START].outputs == 360
 
 
+def test_the_judges_scores_of_sound_outputs_alone(engine: Engine) -> None:
+    add_day(engine, 0, judged=6, judged_good=4, low=20)  # two of the judged are low, and the judge found them good
+    found = judged_days(engine, ROUTE, EPOCH, SPAN, sound=True)
+    assert sorted(found[START].groups, key=lambda one: one.score) == [Group(0.0, 0.15, 2), Group(1.0, 0.15, 2)]
+    assert found[START].outputs == 380
+    with writing(engine) as connection:
+        connection.exec_driver_sql("DELETE FROM judgements WHERE request_id = 'm-0-5'")
+    assert judged_days(engine, ROUTE, EPOCH, SPAN, sound=True)[START].outputs == 285, "the judge came to three of four"
+
+
 def test_how_often_metrics_failed(engine: Engine) -> None:
     add_day(engine, 0, outputs=400, low=30)
     assert metric_days(engine, ROUTE, SPAN)["refusal"][START].groups == (Group(0.0, 1.0, 30), Group(1.0, 1.0, 370))

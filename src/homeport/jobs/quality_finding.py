@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from homeport.core.incidents import Action, Evidence, Finding, IncidentKind
-from homeport.drift.quality import JUDGE, PAIRS, SOUND, Mean, RouteSeen, Seen
+from homeport.drift.quality import BOTH, JUDGE, PAIRS, SOUND, Mean, RouteSeen, Seen
 from homeport.storage.baselines import Check
 from homeport.storage.quality_days import RouteName
 
@@ -47,7 +47,7 @@ def finding_of(seen: RouteSeen, samples: Samples) -> Finding:
 
 def _told(seen: RouteSeen) -> Sequence[Seen]:
     """The judge and the pairs first, then metrics, those that say most before others."""
-    known = [one for one in seen.signals if one.now is not None or one.name == PAIRS]
+    known = [one for one in seen.signals if one.now is not None or one.name in (PAIRS, BOTH)]
     return sorted(known, key=lambda one: (one.name not in (JUDGE, PAIRS), -one.e_value))[:_MOST_EVIDENCE]
 
 
@@ -63,6 +63,8 @@ def _sentence(seen: RouteSeen, samples: Samples) -> str:
 
 
 def _evidence(one: Seen, samples: Samples) -> Evidence:
+    if one.name == BOTH:
+        return Evidence(name=f"metrics, and the judge where these find nothing, together (e = {one.e_value:.3g})")
     if one.name == PAIRS or one.before is None or one.now is None:
         worse, better = _pairs(samples.checks)
         asked = sum(check.graded for check in samples.checks)

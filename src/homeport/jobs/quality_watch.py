@@ -11,7 +11,19 @@ import msgspec
 from sqlalchemy import Engine
 
 from homeport.core.incidents import IncidentKind
-from homeport.drift.quality import JUDGE, PAIRS, SOUND, WEEK, Pairs, RouteSeen, Rules, Signal, alarmed, look
+from homeport.drift.quality import (
+    JUDGE,
+    JUDGE_OF_SOUND,
+    PAIRS,
+    SOUND,
+    WEEK,
+    Pairs,
+    RouteSeen,
+    Rules,
+    Signal,
+    alarmed,
+    look,
+)
 from homeport.jobs.quality_finding import Samples, finding_of
 from homeport.jobs.quality_signals import signal_of
 from homeport.storage.baselines import Baseline, begin_baseline, checks_of, newest_baselines
@@ -84,7 +96,7 @@ class QualityWatch:
     def _look(self, until: int, now: int) -> int:
         states = [self._state(baseline, until) for baseline in self._baselines(until)]
         self.states = {state.baseline.route: state for state in states}
-        places = alarmed([state.seen.e_value for state in states], self.rules)
+        places = alarmed([state.seen for state in states], self.rules)
         for place in places:
             self._report(states[place], until, now)
         if self._suggest is not None:
@@ -118,14 +130,16 @@ class QualityWatch:
         spans = (baseline.span, Span(max(baseline.until, until - _LONGEST * DAY), until))
         checks = checks_of(self._engine, baseline, until + DAY)
         pairs = Pairs(worse=tuple(one.worse for one in checks), better=tuple(one.better for one in checks))
-        return RouteState(baseline=baseline, seen=look(self._signals(baseline, spans), self.rules, pairs))
+        days = (until - baseline.until) // DAY
+        return RouteState(baseline=baseline, seen=look(self._signals(baseline, spans), self.rules, pairs, days))
 
     def _signals(self, baseline: Baseline, spans: Sequence[Span]) -> Sequence[Signal]:
         route, starts = baseline.route, [day for span in spans for day in span.days]
         found = []
         if baseline.epoch:
-            judged = [judged_days(self._engine, route, baseline.epoch, span) for span in spans]
-            found.append(signal_of(JUDGE, starts, judged))
+            for name, sound in ((JUDGE, False), (JUDGE_OF_SOUND, True)):
+                judged = [judged_days(self._engine, route, baseline.epoch, span, sound=sound) for span in spans]
+                found.append(signal_of(name, starts, judged))
         found.append(signal_of(SOUND, starts, [sound_days(self._engine, route, span) for span in spans]))
         of_metrics = [metric_days(self._engine, route, span) for span in spans]
         names = sorted({name for days in of_metrics for name in days})

@@ -6,7 +6,7 @@ Days are of UTC. Scores of two judges are never put together: what is read is of
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, func, select
 
 from homeport.storage.opinion_tables import judge_epochs, judgements
 from homeport.storage.rollups import DAY
@@ -77,8 +77,14 @@ def routes_between(engine: Engine, span: Span) -> Mapping[RouteName, int]:
     return {RouteName(row.tier, row.target): row.first for row in sorted(rows)}
 
 
-def judged_days(engine: Engine, route: RouteName, epoch: str, span: Span) -> Mapping[int, DayOutputs]:
-    """The judge's scores by the start of the day; without a verdict, the middle. Days without any are left out."""
+def judged_days(
+    engine: Engine, route: RouteName, epoch: str, span: Span, *, sound: bool = False
+) -> Mapping[int, DayOutputs]:
+    """The judge's scores by the start of the day; without a verdict, the middle. Days without any are left out.
+
+    Args:
+        sound: only of outputs in which no metric finds a fault that makes them low.
+    """
     table = scored_outputs.c
     day, steps = _day(table.started_at), func.round(table.judge_probability * _STEPS)
     query = (
@@ -89,9 +95,11 @@ def judged_days(engine: Engine, route: RouteName, epoch: str, span: Span) -> Map
         )
         .group_by(day, steps, judgements.c.score)
     )
+    if sound:
+        query = query.where(~table.low)
     groups: dict[int, list[Group]] = {}
     with engine.connect() as connection:
-        drawn = _drawn(engine, route, span)
+        drawn = _drawn_sound(connection, route, span) if sound else _drawn(connection, route, span)
         for row in connection.execute(query):
             score = _UNDECIDED if row.score is None else row.score
             probability = max(1.0, float(row.steps)) / _STEPS
@@ -190,14 +198,27 @@ def failed_outputs(engine: Engine, route: RouteName, metric: str, since: int, mo
         return connection.execute(query.limit(most)).scalars().all()
 
 
-def _drawn(engine: Engine, route: RouteName, span: Span) -> Mapping[int, tuple[int, int]]:
+def _drawn_sound(connection: Connection, route: RouteName, span: Span) -> Mapping[int, tuple[int, int]]:
+    """As `_drawn`, of sound outputs."""
+    hours, outputs = sample_hours.c, scored_outputs.c
+    day, of = _day(hours.start), _day(outputs.started_at)
+    there = select(day.label("day"), func.sum(hours.kept - hours.low).label("kept")).where(
+        _of(sample_hours, route), hours.start >= span.since, hours.start < span.until
+    )
+    wanted = select(of.label("day"), func.count().label("drawn")).where(
+        _of(scored_outputs, route), outputs.started_at >= span.since, outputs.started_at < span.until
+    )
+    drawn = {int(row.day): row.drawn for row in connection.execute(wanted.where(outputs.for_judge, ~outputs.low).group_by(of))}
+    return {int(row.day): (int(row.kept), drawn.get(int(row.day), 0)) for row in connection.execute(there.group_by(day))}
+
+
+def _drawn(connection: Connection, route: RouteName, span: Span) -> Mapping[int, tuple[int, int]]:
     """By day, the outputs that could have been drawn for the judge, and those that were."""
     table = sample_hours.c
     day = _day(table.start)
     query = select(day.label("day"), func.sum(table.kept).label("kept"), func.sum(table.for_judge).label("drawn"))
     here = query.where(_of(sample_hours, route), table.start >= span.since, table.start < span.until).group_by(day)
-    with engine.connect() as connection:
-        return {int(row.day): (int(row.kept), int(row.drawn)) for row in connection.execute(here)}
+    return {int(row.day): (int(row.kept), int(row.drawn)) for row in connection.execute(here)}
 
 
 def _reached(drawn: tuple[int, int], groups: Sequence[Group]) -> float:
