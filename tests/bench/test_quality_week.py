@@ -10,7 +10,7 @@ from bench.shifted_clock import move, shifted
 
 @pytest.mark.slow
 def test_a_route_that_becomes_much_worse_is_the_one_with_an_incident(tmp_path: Path) -> None:
-    options = options_of(["--requests=560", "--weeks=3", "--drop=0.6", "--visible=0.6", "--seed=4"])
+    options = options_of(["--requests=560", "--weeks=3", "--drop=0.6", "--visible=0.6", "--redraws=20", "--seed=4"])
     report = simulate(tmp_path, options)
     figures = report["figures"]
     assert figures["requests_a_week"] == 560
@@ -22,6 +22,7 @@ def test_a_route_that_becomes_much_worse_is_the_one_with_an_incident(tmp_path: P
     assert 14 < incident["day"] <= 21
     assert incident["examples"]
     assert len(report["looks"]) == 21, "a look for each simulated day"
+    assert figures["coverage_of_redrawn_samples"] >= 0.75
 
 
 def test_a_drop_is_of_points_or_of_a_share() -> None:

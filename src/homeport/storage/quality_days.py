@@ -208,8 +208,13 @@ def _drawn_sound(connection: Connection, route: RouteName, span: Span) -> Mappin
     wanted = select(of.label("day"), func.count().label("drawn")).where(
         _of(scored_outputs, route), outputs.started_at >= span.since, outputs.started_at < span.until
     )
-    drawn = {int(row.day): row.drawn for row in connection.execute(wanted.where(outputs.for_judge, ~outputs.low).group_by(of))}
-    return {int(row.day): (int(row.kept), drawn.get(int(row.day), 0)) for row in connection.execute(there.group_by(day))}
+    drawn = {
+        int(row.day): row.drawn
+        for row in connection.execute(wanted.where(outputs.for_judge, ~outputs.low).group_by(of))
+    }
+    return {
+        int(row.day): (int(row.kept), drawn.get(int(row.day), 0)) for row in connection.execute(there.group_by(day))
+    }
 
 
 def _drawn(connection: Connection, route: RouteName, span: Span) -> Mapping[int, tuple[int, int]]:
