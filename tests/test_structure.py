@@ -43,6 +43,8 @@ def test_a_source_keeps_the_rules(name: str) -> None:
 def broken_by(node: ast.AST, lines: list[str]) -> Iterator[str]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and imports_ours(node):
         yield f"{node.name} imports something of ours"
+    elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING") and imports_ours(node):
+        yield "what is imported for types alone hides a cycle"
     elif isinstance(node, ast.ExceptHandler) and is_broad(node.type):
         reraises = any(isinstance(child, ast.Raise) for child in ast.walk(node))
         if not (reraises or "#" in lines[node.lineno - 1]):
@@ -52,8 +54,8 @@ def broken_by(node: ast.AST, lines: list[str]) -> Iterator[str]:
         yield from () if is_apart else ("a child of ours imports what lies in the current folder",)
 
 
-def imports_ours(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    for node in ast.walk(function):
+def imports_ours(block: ast.stmt) -> bool:
+    for node in ast.walk(block):
         imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         imported += [node.module or "."] if isinstance(node, ast.ImportFrom) else []
         if [module for module in imported if module.split(".")[0] in ("homeport", "")]:
@@ -87,6 +89,7 @@ def test_every_target_that_make_help_tells_is_phony_once() -> None:
         ("def f():\n    from homeport.core import x", "f imports something of ours"),
         ("def f():\n    def g():\n        import homeport", "f imports something of ours"),
         ("def f():\n    from . import x", "f imports something of ours"),
+        ("if TYPE_CHECKING:\n    from homeport.core import x", "what is imported for types alone hides a cycle"),
         ("try:\n    f()\nexcept Exception:\n    pass", "a broad except re-raises, or says why not"),
         ("try:\n    f()\nexcept:\n    pass", "a broad except re-raises, or says why not"),
         ("c = (sys.executable, '-m', 'x')", "a child of ours imports what lies in the current folder"),
@@ -100,6 +103,7 @@ def test_what_breaks_a_rule_is_seen(source: str, rule: str) -> None:
     "source",
     [
         "from homeport.core import x\ndef f():\n    import json",
+        "if TYPE_CHECKING:\n    from numpy.typing import NDArray",
         "try:\n    f()\nexcept Exception:\n    raise",
         "try:\n    f()\nexcept Exception:  # whatever it raises\n    pass",
         "try:\n    f()\nexcept ValueError:\n    pass",

@@ -105,7 +105,7 @@ BAD: dict[str, list[tuple[Sample, str]]] = {
     "length": [(said(" \n"), "empty")],
     "refusal": [
         (said("I'm sorry, but I can't assist with that."), "refused"),
-        (said("I’m sorry, but as an AI language model I cannot provide that."), "refused"),  # noqa: RUF001
+        (said("I’m sorry, but as an AI language model I cannot provide that."), "refused"),  # noqa: RUF001  as models write it
         (said("Es tut mir leid, aber dabei kann ich nicht helfen."), "refused"),
         (said("Je suis désolé, mais je ne peux pas répondre."), "refused"),
         (said("Lo siento, pero no puedo ayudarte con eso."), "refused"),

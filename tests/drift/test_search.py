@@ -94,6 +94,6 @@ async def test_a_model_that_is_down() -> None:
 
 async def test_a_model_that_is_always_decided() -> None:
     model = UndecidedModel(tells=False)
-    model.margin = lambda prompt: 3.0  # type: ignore[method-assign]
+    model.margin = lambda prompt: 3.0  # type: ignore[method-assign]  # a model that is always decided
     with pytest.raises(HomeportError, match="only 0 of 20"):
         await find(model, count=60)

@@ -5,7 +5,7 @@ import random
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from homeport.evaluation.sampling import NEVER, Probabilities, Shares, decide, draw, probabilities, sampling_key
@@ -24,6 +24,7 @@ def ids(count: int = MANY) -> list[str]:
 
 
 @given(st.text(), st.none() | unit, shares_of_any_size, st.none() | unit)
+@example("", 0.0, Shares(judge=0.75, human=0.0, floor=0.4, most=2.0, low=0.0), 1 - 2**-53)
 def test_what_people_review_is_judged_whatever_the_shares(
     identity: str, score: float | None, shares: Shares, low_share: float | None
 ) -> None:

@@ -7,16 +7,12 @@ learned. A batch far out that is followed by usual ones was transient: it raises
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from homeport.drift.scoring import LEAST_BATCHES, learn, score
+from homeport.drift.scoring import LEAST_BATCHES, Clean, learn, score
 from homeport.drift.similarity import WINDOW, Similarity
 from homeport.stats.sequential import EDetector, factors
-
-if TYPE_CHECKING:
-    from homeport.drift.scoring import Clean
 
 ALPHA = 0.001
 """An unchanged provider runs 1 / ALPHA batches at least, on average, before a false alarm."""

@@ -5,20 +5,9 @@ numpy is imported where it is needed: a process that answers requests never does
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from homeport.core.prompts import PromptFeatures
-
-if TYPE_CHECKING:
-    from numpy import bool_, float32, float64, int64, uint32, uint64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
-    Vectors = NDArray[float32]
-    Numbers = NDArray[int64]
-    Words = NDArray[uint32]
-    Digests = NDArray[uint64]
-    Flags = NDArray[bool_]
+from homeport.stats.arrays import Array, Digests, Numbers, Vectors, Words
 
 LEAST_PROMPTS = 10
 """A day with fewer different prompts is put together with the next ones."""

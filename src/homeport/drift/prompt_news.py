@@ -1,15 +1,12 @@
 """What is new in prompts that are not as usual: figures for a person, and the prompts that show it."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from homeport.drift.prompt_usual import Moved, Usual
 from homeport.drift.prompt_views import VIEWS, Album, mean_shares
-
-if TYPE_CHECKING:
-    from homeport.drift.prompt_batches import Array, Vectors
+from homeport.stats.arrays import Array, Vectors
 
 MOST_EXAMPLES = 8
 _LEAST_SHARE = 0.02

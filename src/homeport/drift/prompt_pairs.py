@@ -7,12 +7,9 @@ numpy is imported where it is needed: a process that answers requests never does
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from homeport.drift.prompt_batches import Batch
-
-if TYPE_CHECKING:
-    from homeport.drift.prompt_batches import Array, Flags, Numbers, Vectors, Words
+from homeport.stats.arrays import Array, Flags, Numbers, Vectors, Words
 
 WORD_BUCKETS = 2_048
 

@@ -10,12 +10,9 @@ numpy is imported where it is needed: a process that answers requests never does
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from homeport.drift.prompt_views import SPREADS, Album, distances
-
-if TYPE_CHECKING:
-    from homeport.drift.prompt_batches import Array
+from homeport.stats.arrays import Array
 
 LEAST_TOLERANCE = 0.02
 _FLOOR = 0.4

@@ -10,13 +10,10 @@ numpy is imported where it is needed: a process that answers requests never does
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from homeport.drift.prompt_batches import Batch
 from homeport.drift.prompt_pairs import Itself, Pair, itself, pair
-
-if TYPE_CHECKING:
-    from homeport.drift.prompt_batches import Array, Flags
+from homeport.stats.arrays import Array, Flags
 
 SPREADS: Mapping[str, float] = {
     "topic": 0.25,

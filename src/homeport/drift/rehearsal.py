@@ -14,11 +14,10 @@ import msgspec
 
 from homeport.drift.graded import Endpoint
 from homeport.drift.weekly import WEEKLY_ALPHA, WEEKS_A_YEAR, evidence, falls, first
+from homeport.stats.arrays import Flags, Grades
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-
-    from homeport.drift.similarity import Flags, Grades
 
 INPUTS = 100
 REASKED = 0.1

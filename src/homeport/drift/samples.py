@@ -17,11 +17,10 @@ from homeport.core.errors import ConfigError
 from homeport.drift.detectors import ALPHA, audit
 from homeport.drift.similarity import Features, compare, text_features
 from homeport.drift.traits import LEVELS, traits
+from homeport.stats.arrays import Numbers
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-
-    from homeport.drift.similarity import Numbers
 
 PROBES = 26
 _LEAST_SAMPLES = 40

@@ -11,10 +11,9 @@ numpy is imported where it is needed: a process that answers requests never does
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from homeport.drift.similarity import Array, Flags, Numbers, Similarity
+from homeport.drift.similarity import Similarity
+from homeport.stats.arrays import Array, Flags, Numbers
 
 CLEAN_BATCHES = 14
 """So many are needed to know a provider; with fewer, the tolerance is so much higher."""

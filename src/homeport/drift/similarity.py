@@ -9,19 +9,9 @@ numpy and scipy are imported where they are needed: a process that answers reque
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from homeport.drift.traits import LEVELS
-
-if TYPE_CHECKING:
-    from numpy import bool_, float32, float64, int8, int64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
-    Numbers = NDArray[int64]
-    Band = NDArray[float32]
-    Flags = NDArray[bool_]
-    Grades = NDArray[int8]
+from homeport.stats.arrays import Array, Numbers, Vectors
 
 WINDOW = 96
 """Batches are compared with so many before them, at most."""
@@ -58,7 +48,7 @@ class Similarity:
 
     rows: "Numbers"
     own: "Array"
-    band: "Band"
+    band: "Vectors"
 
     def between(self, batches: "Numbers", others: "Numbers") -> "Array":
         """Products by probe, batch and other; every two at most `WINDOW` places apart."""
@@ -100,7 +90,7 @@ def compare(probes: Sequence[Features], batches: int) -> Similarity:
     return Similarity(rows=rows, own=own, band=band)
 
 
-def _fill(probe: Features, band: "Band") -> "Array":
+def _fill(probe: Features, band: "Vectors") -> "Array":
     """Write a probe's band; return its products within batches."""
     import numpy as np
     from scipy.sparse import csr_array

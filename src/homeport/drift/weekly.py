@@ -5,12 +5,8 @@ that is mostly chance. The confirmation asks the same inputs again, so that only
 (McNemar), and adds the weeks up (`stats.sequential`).
 """
 
-from typing import TYPE_CHECKING
-
+from homeport.stats.arrays import Array, Flags, Grades, Numbers
 from homeport.stats.sequential import EDGE_WEIGHTS, detect, paired_growth
-
-if TYPE_CHECKING:
-    from homeport.drift.similarity import Array, Flags, Grades, Numbers
 
 WEEKS_A_YEAR = 52
 

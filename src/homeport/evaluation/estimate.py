@@ -5,19 +5,12 @@ A judge that was changed (another model, prompt or rubric) is another judge: fro
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from homeport.stats.agreement import Agreement, Verdict, agree, judge_verdict
+from homeport.stats.arrays import Array
 from homeport.stats.phases import Estimate, Estimates, Sampled, estimate
-
-if TYPE_CHECKING:
-    from numpy import float64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
-
 
 _FARTHEST = 1e12
 """Automatic metrics beyond are taken for this."""

@@ -16,17 +16,15 @@ import msgspec
 
 from homeport.evaluation.judge_recordings import LEAST_ROWS, Task
 from homeport.stats.agreement import UNUSABLE, USABLE, Agreement, agree, correlate
+from homeport.stats.arrays import Array, Flags
 from homeport.stats.means import MeanInterval
 from homeport.stats.ppi import Labelled, Pool, correct
 from homeport.stats.proportions import wilson
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy import float64
     from numpy.random import Generator
     from numpy.typing import NDArray
-
-    Array = NDArray[float64]
 
 LEAST_DRAWS = 1_000
 COVERAGE = (0.93, 0.97)
@@ -226,10 +224,10 @@ def _correlation(result: Result) -> float:
 class _Drawn(msgspec.Struct, frozen=True):
     """Some draws; arrays of the shape (draws,), or (3, draws) of the three estimates."""
 
-    covered: "NDArray[np.bool_]"
+    covered: "Flags"
     widths: "Array"
     tuning: "Array"
-    unusable: "NDArray[np.bool_]"
+    unusable: "Flags"
 
 
 def _cell(human: "Array", scores: "Array", labels: int, pool: int, draws: int, rng: "Generator") -> Cell:
@@ -287,7 +285,7 @@ def _estimated(human: "Array", judge: "Array", rest: "NDArray[np.int64]", kinds:
     )
 
 
-def _holds(interval: MeanInterval, truth: float) -> "NDArray[np.bool_]":
+def _holds(interval: MeanInterval, truth: float) -> "Flags":
     # Sums of ones and halves are off by rounding alone.
-    holds: NDArray[np.bool_] = (interval.low <= truth + 1e-12) & (interval.high >= truth - 1e-12)
+    holds: Flags = (interval.low <= truth + 1e-12) & (interval.high >= truth - 1e-12)
     return holds

@@ -6,23 +6,18 @@ off, or too few outputs have both, it is that of labels alone.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, SupportsFloat
+from typing import Protocol, SupportsFloat
 
 import msgspec
 
 from homeport.evaluation.estimate import Scored, estimate_quality
 from homeport.evaluation.review import score_of
 from homeport.stats.agreement import LEAST_PAIRS, UNMEASURED, Agreement, agree
+from homeport.stats.arrays import Array
 from homeport.stats.means import LEAST_ROWS
 from homeport.stats.ppi import human_alone
 from homeport.storage.opinions import Epoch, Opinion, RouteOutputs
 from homeport.storage.standing_quality import Interval, ReviewerQuality, RouteQuality
-
-if TYPE_CHECKING:
-    from numpy import float64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
 
 _NO_VERDICT = 0.5
 _MOST_REVIEWERS = 100

@@ -122,4 +122,7 @@ def _probability(shares: Shares, share: float, *, low: bool, low_share: float | 
     if low_share is None or not 0 < low_share < 1:
         return share
     of_low = min(1.0, share * min(shares.most, shares.floor + (1 - shares.floor) / low_share))
-    return of_low if low else (share - low_share * of_low) / (1 - low_share)
+    if low:
+        return of_low
+    # Where nearly all are low, rounding is more than what is left of the share: the bounds are what it comes to.
+    return min(share, max(shares.floor * share, (share - low_share * of_low) / (1 - low_share)))

@@ -11,10 +11,9 @@ by each row's influence, since scores of yes and no are not normal. Intervals ar
 numpy is imported where it is needed.
 """
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
+from homeport.stats.arrays import Array, Flags
 from homeport.stats.means import (
     LEAST_ROWS,
     NORMAL,
@@ -24,13 +23,6 @@ from homeport.stats.means import (
     effective_size,
     varies,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy import float64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
 
 USABLE = "judge usable"
 UNUSABLE = "judge unusable"
@@ -141,7 +133,7 @@ def correlate(first: "Array", second: "Array", weights: "Array") -> MeanInterval
     return MeanInterval(value, np.minimum(low, value), np.maximum(high, value))
 
 
-def _varied(scores: "Array", parts: "Array", square: "Array") -> "NDArray[np.bool_]":
+def _varied(scores: "Array", parts: "Array", square: "Array") -> "Flags":
     return varies((parts * scores).sum(axis=-1), square)
 
 

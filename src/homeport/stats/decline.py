@@ -19,15 +19,10 @@ numpy is imported where it is needed: a process that answers requests never does
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from numpy import float64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
+from homeport.stats.arrays import Array
 
 EFFECTS = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Falls that are bet on, in standard deviations of a score: a fifth of the money each."""

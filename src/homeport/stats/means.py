@@ -10,16 +10,9 @@ intervals for proportions in complex sample surveys" (JSSAM 7, 2019); Kish, "Sur
 numpy is imported where it is needed: a process that answers requests never does.
 """
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy import float64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
+from homeport.stats.arrays import Array, Flags
 
 LEAST_ROWS = 4
 """Of fewer rows no interval is told: it is as wide as it can be."""
@@ -101,9 +94,9 @@ def effective_size(mean: "Array", variance: "Array", rows: "Array") -> "Array":
     return size
 
 
-def varies(mean: "Array", variance: "Array") -> "NDArray[np.bool_]":
+def varies(mean: "Array", variance: "Array") -> "Flags":
     """Whether a variance is more than what rounding leaves of equal numbers."""
-    more: NDArray[np.bool_] = variance > 1e-20 * mean**2
+    more: Flags = variance > 1e-20 * mean**2
     return more
 
 
@@ -129,7 +122,7 @@ def unbounded(value: "Array", variance: "Array", freedom: "Array") -> MeanInterv
     return MeanInterval(value, value - reach, value + reach)
 
 
-def choose(mask: "NDArray[np.bool_]", first: MeanInterval, second: MeanInterval) -> MeanInterval:
+def choose(mask: "Flags", first: MeanInterval, second: MeanInterval) -> MeanInterval:
     """For each sample the first where the mask is true, else the second."""
     import numpy as np
 

@@ -8,21 +8,12 @@ were chosen, so that low scores may be looked at more often than others.
 numpy is imported where it is needed.
 """
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
+from homeport.stats.arrays import Array, Flags
 from homeport.stats.means import LEAST_ROWS, MeanInterval, effective_rows
 from homeport.stats.ppi import Corrected, Labelled, Pool, correct, human_alone, judge_alone
 from homeport.stats.ridge import fit_ridge
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy import float64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
-    Mask = NDArray[np.bool_]
 
 _FOLDS = 5
 _LEAST_SHARE = 1e-6
@@ -160,7 +151,7 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     tuning: float = 0.0
 
 
-def _estimates(rows: Sampled, judged: "Mask", labelled: "Mask", is_bounded: bool) -> _Found:
+def _estimates(rows: Sampled, judged: "Flags", labelled: "Flags", is_bounded: bool) -> _Found:
     if judged.sum() < LEAST_ROWS:
         human = _human(rows, labelled, is_bounded)
         return _Found(human=human, judge=None, corrected=human)
@@ -178,7 +169,7 @@ def _estimates(rows: Sampled, judged: "Mask", labelled: "Mask", is_bounded: bool
     return _Found(human=found.human, judge=found.judge, corrected=found.corrected, tuning=float(found.tuning))
 
 
-def _human(rows: Sampled, labelled: "Mask", is_bounded: bool) -> MeanInterval | None:
+def _human(rows: Sampled, labelled: "Flags", is_bounded: bool) -> MeanInterval | None:
     if labelled.sum() < LEAST_ROWS:
         return None
     return human_alone(rows.human[labelled], 1 / rows.human_share[labelled], is_bounded=is_bounded)
@@ -201,7 +192,7 @@ def _back(found: MeanInterval | None, low: float, span: float) -> Estimate | Non
     return Estimate(*(low + span * float(one) for one in (found.value, found.low, found.high)))
 
 
-def _check(rows: Sampled, judged: "Mask", labelled: "Mask", bounds: tuple[float, float] | None) -> None:
+def _check(rows: Sampled, judged: "Flags", labelled: "Flags", bounds: tuple[float, float] | None) -> None:
     import numpy as np
 
     arrays = (rows.human, rows.judge, rows.human_share, rows.judge_share)
@@ -224,5 +215,5 @@ def _check(rows: Sampled, judged: "Mask", labelled: "Mask", bounds: tuple[float,
         raise ValueError("automatic metrics are finite numbers, of each row")
 
 
-def _first(wrong: "Mask") -> int:
+def _first(wrong: "Flags") -> int:
     return int(wrong.argmax())

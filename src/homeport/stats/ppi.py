@@ -26,10 +26,9 @@ Swensson and Wretman, "Model Assisted Survey Sampling" (1992), chapter 9, for ph
 Shapes are those of `homeport.stats.means`; numpy is imported where it is needed.
 """
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
+from homeport.stats.arrays import Array
 from homeport.stats.means import (
     LEAST_ROWS,
     MeanInterval,
@@ -41,12 +40,6 @@ from homeport.stats.means import (
     unbounded,
     varies,
 )
-
-if TYPE_CHECKING:
-    from numpy import float64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
 
 LEAST_LABELS = 10
 """With fewer, a judge is not measured, and the corrected estimate is that of labels alone."""

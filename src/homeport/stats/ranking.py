@@ -9,15 +9,10 @@ numpy is imported where it is needed: a process that answers requests never does
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from numpy import float64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
+from homeport.stats.arrays import Array
 
 _STEPS = 10
 """APGR is a trapezoid over so many steps of the share of strong calls, as the paper's."""

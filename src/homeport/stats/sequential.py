@@ -15,13 +15,8 @@ numpy is imported where it is needed: a process that answers requests never does
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from numpy import float64
-    from numpy.typing import NDArray
-
-    Array = NDArray[float64]
+from homeport.stats.arrays import Array
 
 FRACTIONS = (0.25, 0.5, 0.75, 0.95)
 """What gamblers stake of all that a bet may cost. The last keeps a twentieth: one calm batch does not ruin it."""

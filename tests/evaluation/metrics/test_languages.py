@@ -21,20 +21,20 @@ TEXTS = {
     "pl": "Najemca musi oddać klucze w ostatnim dniu umowy, a właściciel nie może wejść do mieszkania, jak to jest.",
     "cs": "Nájemce musí vrátit klíče v poslední den smlouvy a majitel se na byt podívá, jak je to možné.",
     "fi": "Vuokralaisen on palautettava avaimet ja hän ei voi jäädä, mutta omistaja voi olla siinä kun se on niin.",
-    "tr": "Kiracı anahtarları son gün iade etmek için gelir ve bu bir kuraldır, ama ev sahibi de daha sonra gelir.",  # noqa: RUF001
+    "tr": "Kiracı anahtarları son gün iade etmek için gelir ve bu bir kuraldır, ama ev sahibi de daha sonra gelir.",  # noqa: RUF001  its own letters
     "ro": "Chiriașul trebuie să predea cheile în ultima zi și proprietarul nu poate să intre mai devreme la el.",
     "hu": "A bérlőnek vissza kell adnia a kulcsokat, és a tulajdonos nem léphet be, ha még nem telt le az idő.",
     "id": "Penyewa harus mengembalikan kunci pada hari terakhir dan pemilik tidak dapat masuk dengan cara itu.",
     "ru": "Арендатор должен вернуть ключи в последний день договора, и владелец проверит все комнаты.",
-    "uk": "Орендар має повернути ключі в останній день договору, і власник перевірить усі кімнати.",  # noqa: RUF001
-    "el": "Ο ενοικιαστής πρέπει να επιστρέψει τα κλειδιά την τελευταία ημέρα.",  # noqa: RUF001
+    "uk": "Орендар має повернути ключі в останній день договору, і власник перевірить усі кімнати.",  # noqa: RUF001  its own letters
+    "el": "Ο ενοικιαστής πρέπει να επιστρέψει τα κλειδιά την τελευταία ημέρα.",  # noqa: RUF001  its own letters
     "he": "השוכר חייב להחזיר את המפתחות ביום האחרון של החוזה.",
     "ar": "يجب على المستأجر إعادة المفاتيح في اليوم الأخير من العقد إلى المالك.",
     "hi": "किरायेदार को अंतिम दिन चाबियाँ लौटानी होंगी।",
     "th": "ผู้เช่าต้องคืนกุญแจในวันสุดท้ายของสัญญา",
     "ko": "세입자는 계약 마지막 날에 열쇠를 돌려주어야 합니다.",
     "ja": "借主は契約の最終日に鍵を返さなければなりません。",
-    "zh": "租户必须在合同的最后一天归还钥匙，房东会检查房间。",  # noqa: RUF001
+    "zh": "租户必须在合同的最后一天归还钥匙，房东会检查房间。",  # noqa: RUF001  its own letters
 }
 
 

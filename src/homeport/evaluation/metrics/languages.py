@@ -67,7 +67,7 @@ COMMON: Mapping[str, frozenset[str]] = {
         "fi": "ja on ei se että hän ovat oli myös kun niin mutta tai voi ole jos kuin tämä joka mitä siitä sekä "
         "sen ne olla voit ovat näin mukaan",
         "tr": "ve bir bu için ile de da çok olarak daha ne gibi kadar en ama sonra olan var veya değil her ise "
-        "olduğu şey ben sen mi olabilir tarafından",  # noqa: RUF001
+        "olduğu şey ben sen mi olabilir tarafından",  # noqa: RUF001  Turkish
         "ro": "și de la în este nu cu pe care un o să din pentru mai sunt că au ce se dar prin poate fi sau ca "
         "aceasta acest fost lui după când",
         "hu": "a az és hogy nem is egy van ez de meg csak el volt vagy mint ha már lehet ki még ezt azt után kell "

@@ -28,7 +28,7 @@ _LEAST_CHARS = 200
 _LEAST_SENTENCES = 3
 _LEAST_LINE = 40
 _FENCE = re.compile(r"^[ \t]{0,3}```", re.MULTILINE)
-_SENTENCE = re.compile(r"[.!?][\"')\]»”’*_]{0,3}(?=\s)|[。！？؟।]")  # noqa: RUF001
+_SENTENCE = re.compile(r"[.!?][\"')\]»”’*_]{0,3}(?=\s)|[。！？؟।]")  # noqa: RUF001  marks of other scripts
 _NO_PROSE = re.compile(r"\s*(?:[-*+•|#>]|\d{1,3}[.)]|[a-zA-Z][.)]\s)")
 _OPEN = re.compile(r"[^\W_][,;(\[{\-–—]?\Z")  # noqa: RUF001  dashes are what is meant
 
