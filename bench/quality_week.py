@@ -2,12 +2,14 @@
 
 Two weeks are the baseline; at the start of the third the answers of one route are good 6 points (or with --relative
 6 %) less often. Requests go over HTTP through a real gateway at full speed, and between stretches of six hours the
-clock of its process jumps ahead, so every time in the ledger is a simulated one. The journal is ingested and outputs
-are measured and drawn by the jobs' own code. The judge is simulated: right on 85 % of the good and 75 % of the bad;
-people's ratings vary too. Writes bench/results/quality_week.json.
+clock of all processes jumps ahead, so every time in the database is a simulated one. After each stretch the jobs' own
+code ingests, measures, draws, judges through the request path, and looks at the routes; people label what the review
+queue gives them. Simulated are the models, the judge's among them, and what people think: see bench/quality_answers.py.
+Writes bench/results/quality_week.json.
 """
 
 import argparse
+import asyncio
 import random
 import sys
 import tempfile
@@ -17,29 +19,22 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
-from sqlalchemy import insert, select
+from sqlalchemy import func, select
 
 from bench import results
 from bench.machine import describe
-from bench.quality_house import Asked, House, Route, is_good, unit
+from bench.quality_answers import graded, is_good, question, rating, said, unit, usual_score
+from bench.quality_house import JUDGE, Asked, House, Route
+from bench.quality_jobs import REVIEWERS, Jobs, at_work
 from bench.targets import Target, all_met, judge
-from homeport.bootstrap.capture import body_store
-from homeport.bootstrap.quality_watch import build_quality_watch
-from homeport.bootstrap.scoring import build_scorer
-from homeport.bootstrap.storage import open_storage
-from homeport.config.file import ConfigFile
-from homeport.config.load import Environment
-from homeport.config.schema import Settings
-from homeport.evaluation.estimate import Quality, Scored, by_epoch
-from homeport.evaluation.referee import ProcessReferee
-from homeport.storage.db import writing
-from homeport.storage.holders import read_home_id
+from homeport.core.purposes import QUALITY_JUDGE
+from homeport.evaluation.live import Period, route_quality
 from homeport.storage.incidents import list_incidents
-from homeport.storage.opinion_tables import judge_epochs, judgements, labels
-from homeport.storage.reconcile import Reconciler
+from homeport.storage.opinions import Opinion, Rating, RouteOutputs
 from homeport.storage.rollups import DAY, HOUR
 from homeport.storage.score_tables import scored_outputs
-from homeport.storage.scores import waiting
+from homeport.storage.standing_quality import RouteQuality
+from homeport.storage.tables import requests
 
 ROUTES = (
     Route("contracts", 0.44, 0.85),
@@ -49,14 +44,22 @@ ROUTES = (
     Route("verse", 0.08, 0.70),
 )
 WORSE, SINCE_WEEK = "contracts", 2
-EPOCH = "simulated"
-_LAST, _WRITTEN_S = 50, 60.0
+_WEEK, _STRETCH = 7 * DAY, 6 * HOUR
+_STRETCHES = _WEEK // _STRETCH
+_LAST = 50
+EVALUATION = {
+    "judge": {"model": JUDGE, "concurrency": 32, "most_usd_per_day": None},
+    "review": {"period_days": 7},
+}
 TARGETS = (
     Target(figure="requests_a_week", bound=20_000, at_least=True),
     Target(figure="automatic_share", bound=1.0, at_least=True),
     Target(figure="judge_share_off", bound=0.01),
     Target(figure="human_share_off", bound=0.005),
     Target(figure="not_nested", bound=0),
+    Target(figure="judged_share", bound=1.0, at_least=True),
+    Target(figure="labelled_share", bound=1.0, at_least=True),
+    Target(figure="doubled_share_off", bound=0.03),
     Target(figure="weeks_outside_the_interval", bound=1),  # two of four: in one of seventy runs, by chance
     Target(figure="coverage_of_redrawn_samples", bound=0.93, at_least=True),
     Target(figure="days_to_the_incident", bound=14),
@@ -92,10 +95,14 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
 
 def simulate(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Weeks, one after the other; what was found."""
+    return asyncio.run(_simulate(folder, options))
+
+
+async def _simulate(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     start = time.time_ns() // DAY * DAY - (7 * options.weeks + 1) * DAY
-    house = House(folder, ROUTES, start - time.time_ns())
-    with house.up(options.seed, options.visible):
-        return Simulation(house, options, start).run()
+    house = House(folder, ROUTES, start, EVALUATION)
+    async with house.up(options.seed, options.visible), at_work(house, options.seed) as jobs:
+        return await Simulation(house, jobs, options, start).run()
 
 
 def good_of(route: Route, week: int, drop: float, *, relative: bool) -> float:
@@ -108,180 +115,176 @@ def good_of(route: Route, week: int, drop: float, *, relative: bool) -> float:
 class Simulation:
     """Of one house; `start` is the first day's, in nanoseconds since the epoch."""
 
-    def __init__(self, house: House, options: argparse.Namespace, start: int) -> None:
-        self._house, self._options, self._start = house, options, start
-        self._settings = _settings(house)
-        self._engine = open_storage(self._settings, house.home)
-        self._bodies = body_store(self._settings, house.home)
-        self._watch = build_quality_watch(self._settings.evaluation.watch, self._engine)
+    def __init__(self, house: House, jobs: Jobs, options: argparse.Namespace, start: int) -> None:
+        self._house, self._jobs, self._options, self._start = house, jobs, options, start
         self._looks: dict[int, Mapping[str, float]] = {}
         self._number = 0
 
-    def run(self) -> dict[str, Any]:
-        row = {"epoch": EPOCH, "began_at": self._start, "model": "simulated", "rubric": "good", "rubric_version": 1}
-        with writing(self._engine) as connection:
-            connection.execute(insert(judge_epochs), [row])
-        weeks = [self._week(week) for week in range(self._options.weeks)]
-        found = {"weeks": weeks, "incidents": self._incidents(), "looks": self._looks, "figures": self._figures(weeks)}
-        self._engine.dispose()
-        return found
+    async def run(self) -> dict[str, Any]:
+        weeks = [await self._week(week) for week in range(self._options.weeks)]
+        await self._settle()
+        found = incidents(self._jobs, self._start)
+        return {"weeks": weeks, "incidents": found, "looks": self._looks, "figures": figures(weeks, found)}
 
-    def _week(self, week: int) -> dict[str, Any]:
-        began = time.monotonic()
+    async def _week(self, week: int) -> dict[str, Any]:
+        began, since = time.monotonic(), self._start + week * _WEEK
         good = {route.name: self._good(route, week) for route in ROUTES}
+        await self._house.tell(good)
         asked: list[Asked] = []
-        for _ in range(28):
-            answered = self._house.ask(self._stretch(), good)
-            self._wait_until_written(answered[-_LAST:])
-            asked += answered
-            self._house.advance(6 * HOUR)
-        seconds = time.monotonic() - began
-        self._measure(len(asked))
-        since = self._start + week * 7 * DAY
-        rows = self._opinions(asked, good, since)
-        found = {"week": week + 1, **shares(rows, len(asked)), "seconds": seconds, **self._estimates(rows, asked, good)}
+        for place in range(_STRETCHES):
+            asked += await self._stretch(since + (place + 1) * _STRETCH)
+        told = self._jobs.standing(since, since + _WEEK).rows
+        rows = self._drawn(since)
+        truths = {one.request_id: self._well(one, good) for one in asked}
+        found = {
+            "week": week + 1,
+            **shares(rows, len(asked)),
+            **done(told[0], rows, self._asked_judge(since)),
+            "seconds": time.monotonic() - began,
+            **_told(told[0], _truth(list(truths.values()))),
+            "routes": {
+                one.target: _told(one, _truth([truths[each.request_id] for each in asked if each.route == one.target]))
+                for one in told[1:]
+            },
+        }
         if not week:
-            by_id = {one.request_id: one for one in asked}
-            found["redrawn"] = coverage(rows, by_id, found["truth"], self._options)
-        for day in range(week * 7 + 1, week * 7 + 8):
-            self._watch.work(self._start + day * DAY + 6 * HOUR)
-            self._looks[day] = {str(name): state.seen.e_value for name, state in self._watch.states.items()}
+            found["redrawn"] = coverage(self._said(rows, asked, good), found["truth"], self._options)
         results.make_console().print({name: found[name] for name in ("week", "requests", "seconds", "corrected")})
         return found
 
-    def _wait_until_written(self, last: Sequence[Asked]) -> None:
-        """At six hours a second what was said comes faster than it is written, and the gateway keeps so much of it."""
-        end = time.monotonic() + _WRITTEN_S
-        while not all(self._bodies.has(one.request_id, self._house.wall_ns()) for one in last):
-            if time.monotonic() > end:
-                raise SystemExit("what was said is not written down")
-            time.sleep(0.05)
+    async def _stretch(self, until: int) -> list[Asked]:
+        """Six hours; then all jobs follow."""
+        answered = await self._house.ask([(name, question(number)) for name, number in self._wanted()])
+        await self._jobs.wait_until_written([one.request_id for one in answered[-_LAST:]])
+        self._house.advance_to(until)
+        await self._follow()
+        return answered
+
+    async def _follow(self) -> None:
+        await self._jobs.follow()
+        day = (time.time_ns() - self._start - _STRETCH) // DAY
+        self._looks[day] = {str(name): state.seen.e_value for name, state in self._jobs.watch.states.items()}
+
+    async def _settle(self) -> None:
+        """Until the last day is complete."""
+        self._house.advance_to(self._start + self._options.weeks * _WEEK + _STRETCH)
+        await self._follow()
+        del self._looks[0]
 
     def _good(self, route: Route, week: int) -> float:
         return good_of(route, week, self._options.drop, relative=self._options.relative)
 
-    def _stretch(self) -> list[tuple[str, int]]:
-        count = -(-self._options.requests // 28)
-        wanted = []
-        for _ in range(count):
-            self._number += 1
-            place = unit(self._options.seed, "route", self._number)
-            wanted.append((_route_at(place), self._number))
-        return wanted
+    def _wanted(self) -> list[tuple[str, int]]:
+        count = -(-self._options.requests // _STRETCHES)
+        numbers = range(self._number + 1, self._number + count + 1)
+        self._number += count
+        return [(_route_at(unit(self._options.seed, "route", number)), number) for number in numbers]
 
-    def _measure(self, asked: int) -> None:
-        """Ingest what was asked, measure it and draw from it."""
-        ingesting = Reconciler(self._engine, self._house.home, self._house.wall_ns)
-        home_id, clock = read_home_id(self._house.home.identity), Clock(self._house)
-        ingesting.ingest()
-        with ProcessReferee() as referee:
-            scorer = build_scorer(self._settings, self._house.home, self._engine, referee, clock)
-            while scorer.work(clock.wall_ns()) or waiting(self._engine, home_id):
-                ingesting.ingest()
+    def _well(self, one: Asked, good: Mapping[str, float]) -> bool:
+        return is_good(self._options.seed, one.route, one.number, good[one.route])
 
-    def _opinions(self, asked: Sequence[Asked], good: Mapping[str, float], since: int) -> Sequence[Mapping[str, Any]]:
-        """What was drawn is judged and labelled; all outputs of the week."""
-        by_id = {one.request_id: one for one in asked}
-        with self._engine.connect() as connection:
-            query = select(scored_outputs).where(scored_outputs.c.started_at >= since)
-            rows = [{**row} for row in connection.execute(query).mappings() if row["request_id"] in by_id]
-        for row in rows:
-            one = by_id[row["request_id"]]
-            row["is_good"] = is_good(self._options.seed, one.route, one.number, good[one.route])
-            row["judge"] = _judged(self._options.seed, one, row["is_good"]) if row["for_judge"] else None
-            row["rating"] = rating_of(self._options.seed, one, row["is_good"]) if row["for_human"] else None
-        with writing(self._engine) as connection:
-            connection.execute(insert(judgements), [_judgement(row) for row in rows if row["for_judge"]])
-            connection.execute(insert(labels), [_label(row) for row in rows if row["for_human"]])
-        return rows
+    def _drawn(self, since: int) -> Sequence[Mapping[str, Any]]:
+        query = select(scored_outputs).where(scored_outputs.c.started_at >= since)
+        with self._jobs.engine.connect() as connection:
+            return [{**row} for row in connection.execute(query).mappings()]
 
-    def _estimates(
+    def _asked_judge(self, since: int) -> int:
+        """How many requests of the judging job the ledger has."""
+        query = select(func.count()).where(requests.c.reason == QUALITY_JUDGE, requests.c.started_at >= since)
+        with self._jobs.engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def _said(
         self, rows: Sequence[Mapping[str, Any]], asked: Sequence[Asked], good: Mapping[str, float]
-    ) -> dict[str, Any]:
-        truth = {route.name: self._truth([one for one in asked if one.route == route.name], good) for route in ROUTES}
-        whole = by_epoch([_scored(row) for row in rows])[EPOCH]
-        each = {route.name: _estimate([row for row in rows if row["target"] == route.name]) for route in ROUTES}
-        return {
-            **_told(whole, self._truth(asked, good)),
-            "routes": {name: _told(found, truth[name]) for name, found in each.items()},
+    ) -> list[tuple[Mapping[str, Any], int, str]]:
+        """What is known of each output, the number of its question, and its text."""
+        by_id, seed, visible = {one.request_id: one for one in asked}, self._options.seed, self._options.visible
+        there = [(row, by_id[row["request_id"]]) for row in rows]
+        return [(row, one.number, said(seed, one.route, one.number, good[one.route], visible)[0]) for row, one in there]
+
+
+def incidents(jobs: Jobs, start: int) -> list[dict[str, Any]]:
+    """All that there are."""
+    return [
+        {
+            "day": (one.opened_at - start) // DAY,
+            "subject": one.finding.subject,
+            "sentence": one.finding.sentence,
+            "e_value": one.finding.e_value,
+            "evidence": one.finding.evidence,
+            "examples": one.finding.examples,
         }
-
-    def _truth(self, asked: Sequence[Asked], good: Mapping[str, float]) -> float:
-        """What people would say on average, had they seen all of these."""
-        seed = self._options.seed
-        verdicts = [is_good(seed, one.route, one.number, good[one.route]) for one in asked]
-        return sum((rating_of(seed, one, was) - 1) / 4 for one, was in zip(asked, verdicts, strict=True)) / len(asked)
-
-    def _incidents(self) -> list[dict[str, Any]]:
-        found = list_incidents(self._engine)
-        return [
-            {
-                "day": (one.opened_at - self._start) // DAY,
-                "subject": one.finding.subject,
-                "sentence": one.finding.sentence,
-                "e_value": one.finding.e_value,
-                "evidence": one.finding.evidence,
-                "examples": one.finding.examples,
-            }
-            for one in found
-        ]
-
-    def _figures(self, weeks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-        incidents = self._incidents()
-        since = SINCE_WEEK * 7
-        of_it = [one["day"] - since for one in incidents if one["subject"] == f"t/{WORSE}" and one["day"] >= since]
-        return {
-            "requests_a_week": min(week["requests"] for week in weeks),
-            "automatic_share": min(week["automatic"] for week in weeks),
-            "judge_share_off": max(abs(week["judge"] - 0.15) for week in weeks),
-            "human_share_off": max(abs(week["human"] - 0.07) for week in weeks),
-            "not_nested": sum(week["not_nested"] for week in weeks),
-            "weeks_outside_the_interval": sum(not week["covered"] for week in weeks),
-            "route_weeks_outside_the_interval": sum(
-                not route["covered"] for week in weeks for route in week["routes"].values()
-            ),
-            **({"days_to_the_incident": min(of_it)} if of_it else {}),
-            "incidents_of_other_routes": len(incidents) - bool(of_it),
-            "coverage_of_redrawn_samples": weeks[0]["redrawn"],
-        }
+        for one in list_incidents(jobs.engine)
+    ]
 
 
-class Clock:
-    """The house's: what outputs are measured by."""
+def figures(weeks: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """What targets are about."""
+    since = SINCE_WEEK * 7
+    of_it = [one["day"] - since for one in found if one["subject"] == f"t/{WORSE}" and one["day"] >= since]
+    return {
+        "requests_a_week": min(week["requests"] for week in weeks),
+        "automatic_share": min(week["automatic"] for week in weeks),
+        "judge_share_off": max(abs(week["judge"] - 0.15) for week in weeks),
+        "human_share_off": max(abs(week["human"] - 0.07) for week in weeks),
+        "not_nested": sum(week["not_nested"] for week in weeks),
+        "judged_share": min(week["judged_share"] for week in weeks),
+        "labelled_share": min(week["labelled_share"] for week in weeks),
+        "doubled_share_off": max(abs(week["doubled_share"] - 0.15) for week in weeks),
+        "weeks_outside_the_interval": sum(not week["covered"] for week in weeks),
+        "route_weeks_outside_the_interval": sum(
+            not route["covered"] for week in weeks for route in week["routes"].values()
+        ),
+        **({"days_to_the_incident": min(of_it)} if of_it else {}),
+        "incidents_of_other_routes": len(found) - bool(of_it),
+        "coverage_of_redrawn_samples": weeks[0]["redrawn"],
+    }
 
-    def __init__(self, house: House) -> None:
-        self._house = house
 
-    def wall_ns(self) -> int:
-        return self._house.wall_ns()
-
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
-
-
-def coverage(
-    rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Asked], truth: float, options: argparse.Namespace
-) -> float:
+def coverage(known: Sequence[tuple[Mapping[str, Any], int, str]], truth: float, options: argparse.Namespace) -> float:
     """In what share of other samples of the same outputs, drawn by the same probabilities, the interval has the truth.
 
     The judge and people say of an output what they would have said; who is asked about it is drawn anew.
+
+    Args:
+        known: of each output its row, the number of its question and its text.
     """
     rng, seed = random.Random(options.seed), options.seed
-    known = [
-        (row, _judged(seed, one, row["is_good"]), rating_of(seed, one, row["is_good"]))
-        for row in rows
-        for one in (asked[row["request_id"]],)
-    ]
+    would = [(row, graded(seed, number, text), _rated(seed, number, text)) for row, number, text in known]
     held = 0
     for _ in range(options.redraws):
-        drawn = []
-        for row, verdict, rating in known:
-            at = rng.random()
-            looked = {"judge": verdict if at < row["judge_probability"] else None}
-            drawn.append(_scored({**row, **looked, "rating": rating if at < row["human_probability"] else None}))
-        corrected = by_epoch(drawn)[EPOCH].corrected
-        held += corrected is not None and corrected.low <= truth <= corrected.high
+        drawn = [
+            _opinion(row, verdict, [rated] if at < row["human_probability"] else [])
+            for row, verdict, rated in would
+            if (at := rng.random()) < row["judge_probability"]
+        ]
+        held += _told(_estimate(drawn, len(would)), truth)["covered"]
     return float(held / options.redraws)
+
+
+def _rated(seed: int, number: int, text: str) -> Rating:
+    reviewer = REVIEWERS[number % len(REVIEWERS)]
+    return Rating(reviewer, rating(seed, reviewer, number, text))
+
+
+def _opinion(row: Mapping[str, Any], verdict: float, ratings: Sequence[Rating]) -> Opinion:
+    return Opinion(
+        request_id=row["request_id"],
+        tier=row["tier"],
+        target=row["target"],
+        judge_share=row["judge_probability"],
+        human_share=row["human_probability"],
+        judged=True,
+        judge=verdict,
+        ratings=tuple(ratings),
+        metrics=(),
+    )
+
+
+def _estimate(drawn: Sequence[Opinion], outputs: int) -> RouteQuality:
+    """As it would be published."""
+    whole = RouteOutputs(tier="", target="", outputs=outputs, kept=outputs, drawn=len(drawn))
+    return route_quality(Period(since=0, until=1, epoch="redrawn"), drawn, whole)
 
 
 def shares(rows: Sequence[Mapping[str, Any]], asked: int) -> dict[str, Any]:
@@ -295,16 +298,15 @@ def shares(rows: Sequence[Mapping[str, Any]], asked: int) -> dict[str, Any]:
     }
 
 
-def rating_of(seed: int, one: Asked, was_good: bool) -> int:
-    """What a person says of it: 4 or 5 of a good one and 1 or 2 of a bad one, and one in twenty is a slip."""
-    slips = unit(seed, "slip", one.number) < 0.05
-    upper = unit(seed, "upper", one.number) < 0.5
-    return (4 if was_good is not slips else 1) + upper
-
-
-def _judged(seed: int, one: Asked, was_good: bool) -> float:
-    right = unit(seed, "judge", one.number) < (0.85 if was_good else 0.75)
-    return 1.0 if was_good is right else 0.0
+def done(told: RouteQuality, rows: Sequence[Mapping[str, Any]], asked_judge: int) -> dict[str, Any]:
+    """How much of what was drawn the judge graded and people labelled, and how much two of them."""
+    human = sum(bool(row["for_human"]) for row in rows)
+    return {
+        "asked_judge": asked_judge,
+        "judged_share": told.judged / max(1, sum(bool(row["for_judge"]) for row in rows)),
+        "labelled_share": told.labelled / max(1, human),
+        "doubled_share": told.doubled / max(1, human),
+    }
 
 
 def _route_at(place: float) -> str:
@@ -314,45 +316,22 @@ def _route_at(place: float) -> str:
     return ROUTES[-1].name
 
 
-def _scored(row: Mapping[str, Any]) -> Scored:
-    return Scored(
-        epoch=EPOCH,
-        human=None if row["rating"] is None else (row["rating"] - 1) / 4,
-        judge=row["judge"],
-        human_share=row["human_probability"],
-        judge_share=row["judge_probability"],
-        metrics=(float(row["low"]),),
-    )
+def _truth(well: Sequence[bool]) -> float:
+    """What people would say on average, had they seen all of these."""
+    return sum(usual_score(well=one) for one in well) / len(well)
 
 
-def _estimate(rows: Sequence[Mapping[str, Any]]) -> Quality:
-    return by_epoch([_scored(row) for row in rows])[EPOCH]
-
-
-def _told(found: Quality, truth: float) -> dict[str, Any]:
-    estimates, corrected = found.estimates, found.corrected
+def _told(found: RouteQuality, truth: float) -> dict[str, Any]:
+    corrected = found.corrected
     return {
         "truth": truth,
-        "labels_alone": estimates.human,
-        "judge_alone": estimates.judge,
+        "labels_alone": found.human,
+        "judge_alone": found.judge,
         "corrected": corrected,
+        "kappa_of_reviewers": found.reviewers,
+        "verdict": found.verdict,
         "covered": corrected is not None and corrected.low <= truth <= corrected.high,
     }
-
-
-def _judgement(row: Mapping[str, Any]) -> dict[str, Any]:
-    said = {"score": row["judge"], "label": "", "judge_request_id": "", "cost": 0}
-    return {"request_id": row["request_id"], "epoch": EPOCH, "judged_at": row["started_at"] + HOUR, **said}
-
-
-def _label(row: Mapping[str, Any]) -> dict[str, Any]:
-    said = {"rating": row["rating"], "seconds": None, "note": "", "reviewer": "ann"}
-    return {"request_id": row["request_id"], "labelled_at": row["started_at"] + HOUR, **said}
-
-
-def _settings(house: House) -> Settings:
-    home = house.home
-    return ConfigFile(Environment(home=home.root, variables={}), home.config, home.adopted).read()
 
 
 def _show(report: Mapping[str, Any]) -> None:

@@ -4,12 +4,13 @@ FILE has eight bytes, nanoseconds, and is read at each look at the clock: whoeve
 processes at once. What counts durations (the monotonic clock) is as it is.
 """
 
+import contextlib
 import importlib
 import mmap
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _NUMBER = struct.Struct("<q")
@@ -29,10 +30,26 @@ def move(path: Path, nanoseconds: int) -> None:
         file.write(_NUMBER.pack(nanoseconds))
 
 
-if __name__ == "__main__":
-    clock = shifted(Path(sys.argv[1]), time.time_ns)
+@contextlib.contextmanager
+def worn(path: Path) -> Iterator[None]:
+    """Meanwhile this process goes by that clock, too."""
+    real_ns, real = time.time_ns, time.time
+    wear(path)
+    try:
+        yield
+    finally:
+        time.time_ns, time.time = real_ns, real
+
+
+def wear(path: Path) -> None:
+    """From now on this process goes by that clock."""
+    clock = shifted(path, time.time_ns)
     time.time_ns = clock
     time.time = lambda: clock() / 1e9
+
+
+if __name__ == "__main__":
+    wear(Path(sys.argv[1]))
     sys.argv = ["homeport", *sys.argv[2:]]
     # Only now: functions keep the clock that is there when they are made.
     importlib.import_module("homeport.cli.main").main()

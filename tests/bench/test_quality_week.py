@@ -1,11 +1,12 @@
 """Small weeks of simulated traffic through a real gateway: nested samples, simulated times, and the planted fall."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from bench.quality_week import ROUTES, good_of, options_of, simulate
-from bench.shifted_clock import move, shifted
+from bench.shifted_clock import move, shifted, worn
 
 
 @pytest.mark.slow
@@ -16,6 +17,10 @@ def test_a_route_that_becomes_much_worse_is_the_one_with_an_incident(tmp_path: P
     assert figures["requests_a_week"] == 560
     assert figures["automatic_share"] == 1.0
     assert figures["not_nested"] == 0
+    assert (figures["judged_share"], figures["labelled_share"]) == (1.0, 1.0)
+    for week in report["weeks"]:
+        assert week["asked_judge"] >= 560 * week["judge"], "the ledger has each question to the judge"
+    assert sum(week["doubled_share"] for week in report["weeks"]) > 0, "two people labelled the same output"
     assert 0.08 < report["weeks"][0]["judge"] < 0.22
     assert {one["subject"] for one in report["incidents"]} == {"t/contracts"}
     [incident] = report["incidents"]
@@ -41,3 +46,13 @@ def test_a_clock_is_moved_by_a_file(tmp_path: Path) -> None:
     assert clock() == 95
     move(file, 7)
     assert clock() == 107
+
+
+def test_a_process_goes_by_a_clock_for_a_while(tmp_path: Path) -> None:
+    file, year = tmp_path / "clock", 365 * 86_400 * 10**9
+    move(file, -year)
+    before = time.time_ns()
+    with worn(file):
+        assert time.time_ns() < before - year // 2
+        assert time.time() < (before - year // 2) / 1e9
+    assert time.time_ns() >= before

@@ -90,12 +90,13 @@ async def _judge(settings: Settings, wanted: JudgeSettings, home: Home, engine: 
     tasks = (partial(refresh_keys, keys, path.reserve), partial(path.follow_engines, renew))
     async with path.running(), beside(*tasks):
         await path.wait_for_engines()
-        purse, terms = Purse(engine, wanted.most_per_day), _terms(settings, wanted, home)
-        judging = _judging(path, settings, wanted, terms, purse, engine, home)
+        purse, terms = Purse(engine, wanted.most_per_day), terms_of(settings, wanted, home)
+        judging = build_judging(path, settings, wanted, terms, purse, engine, home)
         await _Rounds(judging, purse, terms, home, engine).run(stop)
 
 
-def _terms(settings: Settings, wanted: JudgeSettings, home: Home) -> Terms:
+def terms_of(settings: Settings, wanted: JudgeSettings, home: Home) -> Terms:
+    """How outputs are judged. Raises StorageError where the state folder has no id."""
     return Terms(
         home=read_home_id(home.identity),
         model=wanted.model,
@@ -107,7 +108,7 @@ def _terms(settings: Settings, wanted: JudgeSettings, home: Home) -> Terms:
     )
 
 
-def _judging(
+def build_judging(
     path: RequestPath,
     settings: Settings,
     wanted: JudgeSettings,
@@ -116,6 +117,7 @@ def _judging(
     engine: Engine,
     home: Home,
 ) -> Judging:
+    """What judges the outputs of a state folder, through a request path."""
     questions = Questions(
         path,
         dialects()[Surface.CHAT],
