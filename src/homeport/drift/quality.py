@@ -7,9 +7,9 @@ them, by weight. What metrics see and what only the judge sees are bet on one af
 of sound outputs say nothing of how many are sound, so the product of both is an e-value (Grünwald, de Heide and
 Koolen, "Safe testing", J. R. Statist. Soc. B 86, 2024), and a fault that is half in one and half in the other adds up.
 
-There is a look every day, and every seventh has as much of the false alarms of a year as all the others together: a
-look is an alarm at its `looks` over the rate that is wanted. It is wrong by chance with a probability of 1 over that
-at most (Markov), and the looks of a year add up.
+There is a look every day, and every seventh has a part of two thirds of the false alarms of a year, the others of one
+third: a look is an alarm at its `looks` over the rate that is wanted. It is wrong by chance with a probability of 1
+over that at most (Markov), and the looks of a year add up.
 
 Pure: days in, a verdict out.
 """
@@ -35,11 +35,11 @@ JUDGE, PAIRS, SOUND = "judge", "pairs", "sound"
 JUDGE_OF_SOUND, BOTH = "judge of sound", "both"
 """The judge's scores of sound outputs alone; and these after `SOUND`, together."""
 
-SHARES: Mapping[str, float] = {JUDGE: 0.25, PAIRS: 0.2, SOUND: 0.2, BOTH: 0.25}
+SHARES: Mapping[str, float] = {JUDGE: 0.2, PAIRS: 0.15, SOUND: 0.2, BOTH: 0.35}
 """Of the money; single metrics have the rest, in equal parts. What a route does not have is shared by the others."""
 
 _OF_METRICS = 0.1
-_SCALE_SHARE = 7
+_SCALE_SHARE = 14
 _LEAST_LOOKED_AT = 50
 """Before and now, in all days of a window: of less nothing is said."""
 
@@ -53,7 +53,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What an alarm is.
 
     Attributes:
-        baseline_days: the first seventh of them says what to bet, the others are what is compared with.
+        baseline_days: the first fourteenth of them, a day at least, says what to bet, the others are what is compared
+            with.
         alarms_a_year: false ones, of a route, at most.
         false_share: of the routes that are alarmed at one look, so many are so by chance at most (e-BH).
         tolerance: a fall of the mean by so much is no fall.
@@ -134,8 +135,8 @@ class RouteSeen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def looks(self) -> int:
-        """How many looks like this one share the false alarms of a year, each half of them: those of weeks, of days."""
-        return 2 * (LOOKS_A_YEAR if self.days % WEEK else _WEEKS_A_YEAR)
+        """One over the part of a year's false alarms that this look has: it is one of 52, or one of the other 313."""
+        return 3 * (LOOKS_A_YEAR - _WEEKS_A_YEAR) if self.days % WEEK else 3 * _WEEKS_A_YEAR // 2
 
     def is_alarm(self, rules: Rules) -> bool:
         """By itself; `alarmed` says whether it is one among others."""
