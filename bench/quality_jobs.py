@@ -16,16 +16,19 @@ from bench.quality_house import House
 from bench.shifted_clock import worn
 from homeport.api.auth import OwnerRing
 from homeport.bootstrap.capture import body_store
-from homeport.bootstrap.judging import build_judging, terms_of
+from homeport.bootstrap.judging import build_judging, build_questions, make_fence, terms_of
+from homeport.bootstrap.paired_check import build_paired_check
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.quality_watch import build_quality_watch
 from homeport.bootstrap.scoring import build_scorer
 from homeport.bootstrap.storage import key_ring, open_storage
 from homeport.core.captured import Captured
+from homeport.core.purposes import QUALITY_CHECK
 from homeport.evaluation.referee import ProcessReferee
 from homeport.evaluation.review import queue_rules
 from homeport.jobs.judge_purse import Purse
 from homeport.jobs.judging import Judging, State
+from homeport.jobs.paired_check import Hints, PairedCheck
 from homeport.jobs.scoring import Scorer
 from homeport.jobs.standing import Bounds, Standing
 from homeport.storage.holders import read_home_id
@@ -44,20 +47,32 @@ _WRITTEN_S = 60.0
 class Jobs:
     """Of one house, whose clock this process goes by. Attributes: engine, of the database; watch, of routes."""
 
-    def __init__(self, house: House, engine: Engine, scorer: Scorer, judging: Judging, seed: int) -> None:
-        self._home, self.engine, self._scorer, self._judging, self._seed = house.home, engine, scorer, judging, seed
+    def __init__(
+        self,
+        house: House,
+        engine: Engine,
+        scorer: Scorer,
+        judging: Judging,
+        check: PairedCheck,
+        hints: Hints,
+        *,
+        seed: int,
+    ) -> None:
+        self._home, self.engine, self._seed = house.home, engine, seed
+        self._scorer, self._judging, self._check = scorer, judging, check
         settings = house.settings()
         self._bodies = body_store(settings, house.home)
         self._rules = queue_rules(settings.evaluation.review)
         self._home_id = read_home_id(house.home.identity)
         self._ingesting = Reconciler(self.engine, house.home, time.time_ns)
-        self.watch = build_quality_watch(settings.evaluation.watch, self.engine)
+        self.watch = build_quality_watch(settings.evaluation.watch, self.engine, hints)
 
     async def follow(self) -> None:
-        """Measure, judge and review what was said until now, and look at the days that are complete."""
+        """Measure, judge and review what was said until now, ask again what is due, and look at complete days."""
         await asyncio.to_thread(self._measure)
         await self._judge()
         await asyncio.to_thread(self._review)
+        await self._check.work(time.time_ns())
         await asyncio.to_thread(self.watch.work, time.time_ns())
 
     async def wait_until_written(self, request_ids: Sequence[str]) -> None:
@@ -132,10 +147,12 @@ async def at_work(house: House, seed: int) -> AsyncIterator[Jobs]:
         path = RequestPath(settings, home, OwnerRing(key_ring(engine, home)), Metrics(), engine)
         purse, terms = Purse(engine, wanted.most_per_day), terms_of(settings, wanted, home)
         scorer = build_scorer(settings, home, engine, referee, SystemClock())
-        judging = build_judging(path, settings, wanted, terms, purse, engine, home)
+        judging, hints = build_judging(path, settings, wanted, terms, purse, engine, home), Hints()
+        questions = build_questions(path, wanted, QUALITY_CHECK)
+        check = build_paired_check(path, settings, questions, terms, engine, home, hints, make_fence)
         async with path.running():
             await path.wait_for_engines()
             try:
-                yield Jobs(house, engine, scorer, judging, seed)
+                yield Jobs(house, engine, scorer, judging, check, hints, seed=seed)
             finally:
                 engine.dispose()

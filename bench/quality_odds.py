@@ -32,7 +32,7 @@ from homeport.drift.quality import (
     look,
 )
 from homeport.jobs.paired_check import CheckRules
-from homeport.stats.decline import Scores
+from homeport.stats.decline import Scores, merged
 
 JUDGE_SHARE, RIGHT_ON_GOOD, RIGHT_ON_BAD = 0.15, 0.85, 0.75
 _LONGEST = 28
@@ -108,18 +108,18 @@ class Asked:
 
     Args:
         share: of the baseline's outputs that passed the judge.
+        pool: so many of them were judged.
+        inputs: of a check.
     """
 
-    def __init__(self, world: World, share: float, rules: CheckRules, rng: np.random.Generator) -> None:
-        self._world, self._rules, self._rng = world, rules, rng
-        passed = rng.random(rules.pool) < share
+    def __init__(self, world: World, share: float, pool: int, inputs: int, rng: np.random.Generator) -> None:
+        self._world, self._inputs, self._rng = world, inputs, rng
+        passed = rng.random(pool) < share
         good = world.good * np.where(passed, RIGHT_ON_GOOD, 1 - RIGHT_ON_GOOD)
         bad = (1 - world.good) * np.where(passed, 1 - RIGHT_ON_BAD, RIGHT_ON_BAD)
-        well = rng.random(rules.pool) < good / (good + bad)
+        well = rng.random(pool) < good / (good + bad)
         # What decides whether an answer is good: it is where this is below the share of good answers.
-        self._chance = np.where(well, 0, world.good) + rng.random(rules.pool) * np.where(
-            well, world.good, 1 - world.good
-        )
+        self._chance = np.where(well, 0, world.good) + rng.random(pool) * np.where(well, world.good, 1 - world.good)
         self._passed = passed
         self._next, self._last = 0, -7
         self.worse: list[int] = []
@@ -127,7 +127,7 @@ class Asked:
 
     def check(self, day: int, *, hinted: bool) -> None:
         """As `PairedCheck` does on a day after the baseline, from 0."""
-        places = slice(self._next, self._next + self._rules.inputs)
+        places = slice(self._next, self._next + self._inputs)
         before: Bools = self._passed[places]
         if day < self._last + (1 if hinted else 7) or not len(before):
             return
@@ -150,7 +150,8 @@ def alarms_of(world: World, days: int, rng: np.random.Generator, rules: Rules) -
     """The days after the baseline on which a route is an alarm, each looked at with what is known by then."""
     base = rules.baseline_days
     parts = days_of(world, base + days, base, rng)
-    asked = Asked(world, float(np.mean([day.mean for day in parts[JUDGE][:base]])), CheckRules(), rng)
+    judged = merged(parts[JUDGE][:base])
+    asked = Asked(world, judged.mean, round(judged.looked_at), CheckRules().inputs, rng)
     found, hinted = [], False
     for day in range(base + 1, base + days + 1):
         # A day is looked at six hours after its end: what is due is asked before, and what is hinted at after.

@@ -50,6 +50,7 @@ _LAST = 50
 EVALUATION = {
     "judge": {"model": JUDGE, "concurrency": 32, "most_usd_per_day": None},
     "review": {"period_days": 7},
+    "watch": {"paired_check": {"most_usd_per_day": None}},
 }
 TARGETS = (
     Target(figure="requests_a_week", bound=20_000, at_least=True),

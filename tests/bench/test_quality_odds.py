@@ -4,7 +4,6 @@ import numpy as np
 
 from bench.quality_odds import Asked, World, days_of, false_years, noticed
 from homeport.drift.quality import JUDGE, JUDGE_OF_SOUND, SOUND, Rules
-from homeport.jobs.paired_check import CheckRules
 
 RULES = Rules()
 
@@ -31,27 +30,26 @@ def test_days_have_what_the_world_says() -> None:
     assert of_sound[19].outputs == sound[19].mean * 20_000
 
 
-def checked(world: World, rules: CheckRules) -> Asked:
-    asked = Asked(world, 0.76, rules, np.random.default_rng(3))
+def checked(world: World, pool: int, inputs: int) -> Asked:
+    asked = Asked(world, 0.76, pool, inputs, np.random.default_rng(3))
     asked.check(0, hinted=False)
     return asked
 
 
 def test_inputs_that_are_asked_again_are_answered_by_the_quality_of_now() -> None:
-    rules = CheckRules(inputs=40_000, pool=40_000)
     for world, worse, better in (
         (World(outputs=1), 0.76 * 0.24, 0.76 * 0.24),
         (World(outputs=1, drop=0.2), 0.76 * 0.36, 0.24 * 0.64),
         (World(outputs=1, same=1.0), 0.0, 0.0),
         (World(outputs=1, drop=0.2, same=1.0), 0.2 * 0.85 * 0.75, 0.2 * 0.15 * 0.25),
     ):
-        asked = checked(world, rules)
+        asked = checked(world, 40_000, 40_000)
         assert abs(asked.worse[0] / 40_000 - worse) < 0.01
         assert abs(asked.better[0] / 40_000 - better) < 0.01
 
 
 def test_inputs_are_asked_again_weekly_daily_where_it_is_wanted_and_each_once() -> None:
-    asked = checked(World(outputs=1), CheckRules(inputs=100, pool=250))
+    asked = checked(World(outputs=1), 250, 100)
     for day in range(1, 7):
         asked.check(day, hinted=False)
     assert len(asked.worse) == 1
