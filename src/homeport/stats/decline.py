@@ -30,9 +30,6 @@ EFFECTS = (0.05, 0.1, 0.2, 0.4, 0.8)
 EFFECT_WEIGHTS = (0.3, 0.3, 0.2, 0.1, 0.1)
 """What part of the money is bet on each: a large fall is seen with little."""
 
-_CALM_DAYS = 20
-"""So many days that are apart by chance alone are taken for known beside those of `spread_of`."""
-
 _MOST_LOST = 0.9
 """Of the money, by one output."""
 
@@ -124,14 +121,10 @@ def spread_of(*times: Sequence[Scores]) -> float:
 
     Cochran's statistic over its degrees of freedom ("The combination of estimates from different experiments",
     Biometrics 10, 1954), added up over the times. Days without anything that was looked at are left out.
-
-    Few days are apart by more or by less than chance makes them on average, and where only more counted, calm routes
-    would lose evidence for nothing: so the ratio is drawn towards 1, by twenty days (a prior of the variance).
     """
     found = [_apart([day for day in days if day.looked_at > 1]) for days in times]
     freedom = sum(degrees for _, degrees in found)
-    apart = math.fsum(squares for squares, _ in found)
-    return max(1.0, (apart + _CALM_DAYS) / (freedom + _CALM_DAYS))
+    return max(1.0, math.fsum(squares for squares, _ in found) / freedom) if freedom else 1.0
 
 
 def _apart(days: Sequence[Scores]) -> tuple[float, int]:
