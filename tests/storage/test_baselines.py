@@ -1,7 +1,7 @@
 """A baseline is kept once, its cases are asked again once, and what is forgotten is not asked."""
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from homeport.storage.baselines import (
     Baseline,
@@ -19,7 +19,9 @@ from homeport.storage.baselines import (
     outputs_to_ask_again,
     prune_baselines,
 )
+from homeport.storage.db import writing
 from homeport.storage.rollups import DAY
+from homeport.storage.score_tables import scored_outputs
 from tests.jobs.quality_rows import EPOCH, START, add_day
 
 FIRST = Baseline(tier="t", target="m", since=0, until=14, epoch="e1")
@@ -87,3 +89,15 @@ def test_what_was_judged_since_the_baseline_began_can_be_asked_again_the_oldest_
     assert outputs_to_ask_again(engine, baseline, 0, 10) == found[2:]
     assert outputs_to_ask_again(engine, baseline, 0, 1) == found[2:3]
     assert outputs_to_ask_again(engine, baseline, found[3].started_at, 10) == found[3:]
+
+
+def test_what_was_judged_because_it_was_low_is_not_asked_again(engine: Engine) -> None:
+    baseline = Baseline(tier="t", target="m", since=START, until=START + 14 * DAY, epoch=EPOCH)
+    add_day(engine, 0, judged=4, judged_good=2)
+    drawn = scored_outputs.c.request_id
+    with writing(engine) as connection:
+        low = update(scored_outputs).values(judge_probability=0.5, low=True)
+        connection.execute(low.where(drawn == "m-0-0").values(draw=0.3))
+        connection.execute(low.where(drawn == "m-0-1").values(draw=0.14))
+    asked = [one.request_id for one in outputs_to_ask_again(engine, baseline, 0, 10)]
+    assert asked == ["m-0-1", "m-0-2", "m-0-3"], "the second one would have been drawn in any case"

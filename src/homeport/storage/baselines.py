@@ -95,8 +95,19 @@ def begin_baseline(engine: Engine, baseline: Baseline) -> None:
 
 
 def outputs_to_ask_again(engine: Engine, baseline: Baseline, since: int, most: int) -> list[JudgedOutput]:
-    """Outputs of the route that the baseline's judge gave a verdict, and that are no cases yet: the oldest of them."""
+    """Outputs of the route that the baseline's judge gave a verdict, and that are no cases yet: the oldest of them.
+
+    Only of those whose draw is below the least probability of being judged: of these, low ones are no more than of all.
+    Others were judged because they were low, and would be answered better again by chance alone.
+    """
     table = scored_outputs.c
+    drawn = scored_outputs.alias().c
+    least = select(func.min(drawn.judge_probability)).where(
+        drawn.tier == baseline.tier,
+        drawn.target == baseline.target,
+        drawn.started_at >= baseline.since,
+        drawn.judge_probability > 0,
+    )
     said = and_(judgements.c.request_id == table.request_id, judgements.c.epoch == baseline.epoch)
     known = and_(_cases_of(baseline), baseline_cases.c.request_id == table.request_id)
     query = (
@@ -104,7 +115,7 @@ def outputs_to_ask_again(engine: Engine, baseline: Baseline, since: int, most: i
         .join(judgements, said)
         .where(table.tier == baseline.tier, table.target == baseline.target)
         .where(table.started_at >= max(since, baseline.since), table.kept)
-        .where(judgements.c.score.is_not(None), ~exists().where(known))
+        .where(judgements.c.score.is_not(None), ~exists().where(known), table.draw < least.scalar_subquery())
         .order_by(table.started_at, table.request_id)
     )
     with engine.connect() as connection:
