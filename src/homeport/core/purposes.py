@@ -4,6 +4,7 @@ CACHE_JUDGE = "cache:judge"
 CACHE_CHECK = "cache:check"
 REPLAY = "replay"
 QUALITY_JUDGE = "quality:judge"
+DRIFT_PROBE = "drift:probe"
 
-OURS = frozenset({CACHE_JUDGE, CACHE_CHECK, REPLAY, QUALITY_JUDGE})
+OURS = frozenset({CACHE_JUDGE, CACHE_CHECK, REPLAY, QUALITY_JUDGE, DRIFT_PROBE})
 """Nobody's product is made of these answers, so their quality is nobody's: they are neither scored nor judged."""
