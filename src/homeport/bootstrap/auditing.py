@@ -13,6 +13,7 @@ from homeport.drift.asking import Respondent
 from homeport.drift.baselines import Archive, Baseline, archives
 from homeport.jobs.probing import EVERY_S, ModelAuditor, Often, round_of
 from homeport.jobs.schedule import pause
+from homeport.storage.quality_days import RouteName
 from homeport.transport.pool import PooledTransport
 
 _AUTO = "auto"
@@ -42,11 +43,11 @@ async def watch_models(settings: Settings, home: Home, engine: Engine, stop: asy
         await transport.close()
 
 
-def routes_to(settings: Settings, name: str) -> tuple[str, ...]:
-    """The routes that a model, a tier, an alias or `auto` may take, as `tier/name`."""
+def routes_to(settings: Settings, name: str) -> tuple[RouteName, ...]:
+    """The routes that a model, a tier, an alias or `auto` may take."""
     meant = settings.resolved_aliases().get(name, name)
     routes = (
-        f"{active.tier}/{active.target.public_name}"
+        RouteName(active.tier, active.target.public_name)
         for active in settings.active_targets()
         if meant in (_AUTO, active.tier, active.target.public_name)
     )

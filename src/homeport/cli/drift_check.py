@@ -1,5 +1,6 @@
 """`homeport drift check`: what is known of audited models."""
 
+import time
 from typing import Annotated, Any
 
 import msgspec
@@ -11,12 +12,11 @@ from rich.table import Table
 from homeport import bootstrap
 from homeport.cli.context import Context, Json, check_text
 from homeport.cli.drift_probe import audited
-from homeport.core.incidents import IncidentKind
 from homeport.drift.baselines import archives
 from homeport.drift.detectors import ALPHA
-from homeport.drift.standing import Known, known, together
+from homeport.drift.standing import Known, together
 from homeport.inspection.visible import visible_line
-from homeport.storage.incidents import resolved_at
+from homeport.jobs.probing import standing
 
 _SHOWN = 80
 
@@ -57,9 +57,8 @@ def _known(state: Context, name: str, alpha: float) -> list[Known]:
     if not pairs:
         return []
     engine = bootstrap.open_storage(state.settings, state.home)
-    return [
-        known(archive, made, alpha, resolved_at(engine, IncidentKind.MODEL, made.name) or 0) for archive, made in pairs
-    ]
+    now = time.time_ns()
+    return [standing(engine, pair, bootstrap.routes_to(state.settings, pair[1].name), alpha, now) for pair in pairs]
 
 
 def _plain(one: Known) -> dict[str, Any]:

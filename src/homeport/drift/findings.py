@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from homeport.core.incidents import Action, Evidence, Finding, IncidentKind
 from homeport.drift.baselines import nanoseconds
 from homeport.drift.standing import Known
+from homeport.storage.quality_days import RouteName
 
 _MOST = 10
 
 
-def finding(known: Known, routes: Sequence[str], together: Sequence[str]) -> Finding | None:
+def finding(known: Known, routes: Sequence[RouteName], together: Sequence[str]) -> Finding | None:
     """The finding of a change that nobody looked into; None where there is none.
 
     Args:
-        routes: that lead to the model, as `tier/name`.
+        routes: that lead to the model.
         together: all models that changed, judged together.
     """
     if not known.changed:
@@ -27,7 +28,7 @@ def finding(known: Known, routes: Sequence[str], together: Sequence[str]) -> Fin
         e_value=known.e_value,
         evidence=tuple(_evidence(known, together)),
         actions=_actions(name),
-        routes=tuple(routes),
+        routes=tuple(map(str, routes)),
         examples=known.examples,
     )
 
