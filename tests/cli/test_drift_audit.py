@@ -2,10 +2,12 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from homeport.bootstrap import open_storage
@@ -15,9 +17,14 @@ from homeport.core.incidents import Finding, IncidentKind
 from homeport.drift.baselines import archive_of
 from homeport.drift.candidates import candidates
 from homeport.drift.live import latest_batch
+from homeport.storage.db import writing
 from homeport.storage.incidents import report, resolve
+from homeport.storage.ingest import insert_events
+from homeport.storage.model_days import LEAST
+from homeport.storage.rollups import DAY
 from tests.cli.terminal import Terminal
 from tests.fakes.undecided import UndecidedModel
+from tests.storage.events import finished
 
 CONFIG = """\
 providers:
@@ -25,6 +32,14 @@ providers:
 tiers:
   - {{name: remote, targets: [{{model: big-7, name: big, provider: far}}]}}
 """
+
+
+SETTINGS = Settings.model_validate(
+    {
+        "providers": {"p": {"provider": "simulated"}},
+        "tiers": [{"name": "t", "targets": [{"model": "m", "provider": "p"}]}],
+    }
+)
 
 
 class Provider:
@@ -106,13 +121,7 @@ def test_found_asked_and_noticed(terminal: Terminal, provider: Provider) -> None
 def settle(terminal: Terminal, batch: str) -> None:
     """Somebody looked into it."""
     home = Home(terminal.home)
-    settings = Settings.model_validate(
-        {
-            "providers": {"p": {"provider": "simulated"}},
-            "tiers": [{"name": "t", "targets": [{"model": "m", "provider": "p"}]}],
-        }
-    )
-    engine = open_storage(settings, home)
+    engine = open_storage(SETTINGS, home)
     incident = report(engine, Finding(kind=IncidentKind.MODEL, subject="big", since=1, sentence="It changed."), 1)
     resolve(engine, incident.id, "ada", "announced", 4 * 10**18)
     engine.dispose()
@@ -140,3 +149,28 @@ def test_what_cannot_be_asked(terminal: Terminal) -> None:
     assert terminal.ask("drift", "baseline", "big", "--via", "nowhere").code == "probe_upstream_unknown"
     assert terminal.ask("drift", "baseline", "big", "--prompts", "/none").code == "candidates_invalid"
     assert terminal.ask("drift", "baseline", "big", "--candidates", "3").code == "usage"
+
+
+def test_what_the_ledger_counts_is_told_and_changes_nothing(terminal: Terminal) -> None:
+    terminal.run(*BASELINE, "--json")
+    engine = open_storage(SETTINGS, Home(terminal.home))
+    today = time.time_ns() // DAY
+    like = msgspec.structs.replace(finished("r"), target="big")
+    rows = [
+        msgspec.structs.replace(
+            like,
+            request_id=f"r-{back}-{number}",
+            started_at=(today - back) * DAY + number,
+            output_tokens=100 if back > 4 else 300,
+        )
+        for back in range(24, 0, -1)
+        for number in range(LEAST)
+    ]
+    with writing(engine) as connection:
+        insert_events(connection, rows)
+    engine.dispose()
+    found = terminal.ask("drift", "check", "big", "--json")
+    [signal] = found.json["models"][0]["signals"]
+    assert (signal["name"], signal["before"], signal["now"]) == ("output tokens", "100", "300")
+    assert (found.exit_code, found.json["models"][0]["changed"]) == (0, False)
+    assert f"big: output tokens was 100, is 300 since {signal['since']}" in terminal.run("drift", "check")
