@@ -32,6 +32,7 @@ from homeport.config.load import Environment
 from homeport.config.schema import Settings
 from homeport.evaluation.estimate import Quality, Scored, by_epoch
 from homeport.evaluation.referee import ProcessReferee
+from homeport.jobs.paired_check import Hints
 from homeport.storage.db import writing
 from homeport.storage.holders import read_home_id
 from homeport.storage.incidents import list_incidents
@@ -113,7 +114,7 @@ class Simulation:
         self._settings = _settings(house)
         self._engine = open_storage(self._settings, house.home)
         self._bodies = body_store(self._settings, house.home)
-        self._watch = build_quality_watch(self._settings.evaluation.watch, self._engine)
+        self._watch = build_quality_watch(self._settings.evaluation.watch, self._engine, Hints())
         self._looks: dict[int, Mapping[str, float]] = {}
         self._number = 0
 

@@ -13,6 +13,7 @@ from homeport.config.home import Home
 from homeport.config.judge import JudgeSettings, RubricSettings
 from homeport.config.schema import Settings
 from homeport.evaluation.rubrics import QUALITY
+from homeport.jobs.paired_check import Hints
 from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.published import read_published
 from homeport.storage.standing_judge import JudgeStanding
@@ -39,13 +40,13 @@ def judged(**more: object) -> Settings:
 
 async def test_where_nobody_wants_it_nothing_is_asked_and_nothing_old_is_shown(home: Home, engine: Engine) -> None:
     home.judge.write_text("{}")
-    await watch_judging(settings(evaluation={"enabled": True}), home, engine, asyncio.Event())
+    await watch_judging(settings(evaluation={"enabled": True}), home, engine, Hints(), asyncio.Event())
     assert not home.judge.exists()
 
 
 async def test_it_tells_how_it_stands_and_stops_when_told(home: Home, engine: Engine) -> None:
     stop = asyncio.Event()
-    watching = asyncio.create_task(watch_judging(judged(), home, engine, stop))
+    watching = asyncio.create_task(watch_judging(judged(), home, engine, Hints(), stop))
     async with asyncio.timeout(20):
         while (told := read_published(home.judge, JudgeStanding, time.time_ns())) is None:
             await asyncio.sleep(0.05)

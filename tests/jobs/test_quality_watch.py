@@ -7,7 +7,7 @@ from homeport.core.incidents import IncidentKind
 from homeport.drift.quality import Rules
 from homeport.jobs.quality_watch import QualityWatch
 from homeport.storage.alerts import list_alerts
-from homeport.storage.baselines import Baseline, newest_baselines
+from homeport.storage.baselines import newest_baselines
 from homeport.storage.incidents import get_incident, list_incidents, resolve
 from homeport.storage.quality_days import RouteName
 from homeport.storage.rollups import DAY, HOUR
@@ -118,14 +118,10 @@ def test_what_fell_a_little_is_handed_on_to_be_asked_again(engine: Engine) -> No
     add_days(engine, 0, BASE)
     add_days(engine, BASE, BASE + 7, judged_good=45)
     add_days(engine, 0, BASE + 7, target="calm")
-    told: list[str] = []
-
-    def suggest(baselines: "list[Baseline]") -> None:
-        told.extend(one.target for one in baselines)
-
-    looking = QualityWatch(engine, Rules(), suggest=suggest)  # type: ignore[arg-type]
+    told: list[RouteName] = []
+    looking = QualityWatch(engine, Rules(), suggest=told.extend)
     assert looking.work(after(BASE + 7)) == 0
-    assert told == ["m"]
+    assert told == [RouteName("t", "m")]
 
 
 def test_an_empty_database_is_no_alarm(engine: Engine) -> None:

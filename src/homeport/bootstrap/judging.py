@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 
 from sqlalchemy import Engine
@@ -13,17 +13,20 @@ from homeport.api.auth import OwnerRing
 from homeport.api.dialects import dialects
 from homeport.bootstrap.beside import beside
 from homeport.bootstrap.capture import body_store
+from homeport.bootstrap.paired_check import answering, build_paired_check, check_pairs
 from homeport.bootstrap.path import RequestPath, SystemClock
 from homeport.bootstrap.storage import key_ring, refresh_keys
 from homeport.config.home import Home
 from homeport.config.judge import JudgeSettings
 from homeport.config.schema import Settings
 from homeport.core.errors import HomeportError
+from homeport.core.purposes import QUALITY_CHECK, QUALITY_JUDGE
 from homeport.core.types import Surface
 from homeport.evaluation.rubrics import QUALITY, Rubric
 from homeport.jobs.judge_calls import Questions
 from homeport.jobs.judge_purse import Purse
 from homeport.jobs.judging import Judging, Round, State, Terms
+from homeport.jobs.paired_check import Hints
 from homeport.jobs.schedule import pause
 from homeport.storage.holders import read_home_id
 from homeport.storage.judgements import count_waiting
@@ -48,15 +51,19 @@ _WORDS = {
 }
 
 
-async def watch_judging(settings: Settings, home: Home, engine: Engine, stop: asyncio.Event) -> None:
-    """Judge what is drawn until told to stop; returns at once where nobody wants to know."""
+async def watch_judging(settings: Settings, home: Home, engine: Engine, hints: Hints, stop: asyncio.Event) -> None:
+    """Judge what is drawn until told to stop; returns at once where nobody wants to know.
+
+    Args:
+        hints: routes whose inputs are asked again daily.
+    """
     wanted = settings.evaluation.judge
     if wanted is None or not settings.evaluation.enabled:
         home.judge.unlink(missing_ok=True)
         return
     while not stop.is_set():
         try:
-            await _judge(settings, wanted, home, engine, stop)
+            await _judge(settings, wanted, home, engine, hints, stop)
         except (HomeportError, SQLAlchemyError, OSError) as error:
             told = error.message if isinstance(error, HomeportError) else type(error).__name__
             logger.error("the judge waits: %s", told)
@@ -80,7 +87,9 @@ def try_judge(settings: Settings) -> str:
     return f"{wanted.model}, by {rubric.name} v{rubric.version}, {payer}{text}"
 
 
-async def _judge(settings: Settings, wanted: JudgeSettings, home: Home, engine: Engine, stop: asyncio.Event) -> None:
+async def _judge(
+    settings: Settings, wanted: JudgeSettings, home: Home, engine: Engine, hints: Hints, stop: asyncio.Event
+) -> None:
     keys = key_ring(engine, home)
     path = RequestPath(settings, home, OwnerRing(keys), Metrics(), engine)
 
@@ -92,7 +101,27 @@ async def _judge(settings: Settings, wanted: JudgeSettings, home: Home, engine: 
         await path.wait_for_engines()
         purse, terms = Purse(engine, wanted.most_per_day), _terms(settings, wanted, home)
         judging = _judging(path, settings, wanted, terms, purse, engine, home)
-        await _Rounds(judging, purse, terms, home, engine).run(stop)
+        async with beside(*_checking(path, settings, wanted, terms, engine, home, hints, stop)):
+            await _Rounds(judging, purse, terms, home, engine).run(stop)
+
+
+def _checking(
+    path: RequestPath,
+    settings: Settings,
+    wanted: JudgeSettings,
+    terms: Terms,
+    engine: Engine,
+    home: Home,
+    hints: Hints,
+    stop: asyncio.Event,
+) -> Sequence[Callable[[], Awaitable[None]]]:
+    """What asks inputs again, where that is wanted."""
+    watch = settings.evaluation.watch
+    if not (watch.enabled and watch.paired_check.enabled and settings.capture.enabled):
+        return ()
+    questions = _questions(path, wanted, QUALITY_CHECK)
+    check = build_paired_check(path, settings, questions, terms, engine, home, hints, _fence)
+    return (partial(check_pairs, check, SystemClock(), stop),)
 
 
 def _terms(settings: Settings, wanted: JudgeSettings, home: Home) -> Terms:
@@ -116,7 +145,20 @@ def _judging(
     engine: Engine,
     home: Home,
 ) -> Judging:
-    questions = Questions(
+    return Judging(
+        engine,
+        body_store(settings, home),
+        _questions(path, wanted, QUALITY_JUDGE),
+        purse,
+        terms,
+        targets=partial(answering, path, wanted.model),
+        clock=SystemClock(),
+        fence=_fence,
+    )
+
+
+def _questions(path: RequestPath, wanted: JudgeSettings, purpose: str) -> Questions:
+    return Questions(
         path,
         dialects()[Surface.CHAT],
         model=wanted.model,
@@ -124,17 +166,12 @@ def _judging(
         max_tokens=wanted.max_tokens,
         temperature=wanted.temperature,
         only_grade=wanted.only_grade,
+        purpose=purpose,
     )
-    return Judging(
-        engine,
-        body_store(settings, home),
-        questions,
-        purse,
-        terms,
-        targets=lambda: [one for one in path.catalogue.resolve(wanted.model)[0] if one.answers(Surface.CHAT)],
-        clock=SystemClock(),
-        fence=lambda: secrets.token_hex(_FENCE_BYTES),
-    )
+
+
+def _fence() -> str:
+    return secrets.token_hex(_FENCE_BYTES)
 
 
 class _Rounds:

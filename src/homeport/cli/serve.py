@@ -19,6 +19,7 @@ from homeport.cli.context import Context
 from homeport.config.schema import ServerSettings, Settings
 from homeport.core.errors import ConfigError
 from homeport.jobs import worker
+from homeport.jobs.paired_check import Hints
 from homeport.storage.reconcile import Reconciler
 from homeport.telemetry import logs
 
@@ -65,7 +66,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
     changed = False
 
     async def work() -> None:
-        stop, asking_over = asyncio.Event(), asyncio.Event()
+        stop, asking_over, hints = asyncio.Event(), asyncio.Event(), Hints()
 
         def begin_again(_: Settings) -> None:
             nonlocal changed
@@ -78,7 +79,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
         async def ask() -> None:
             await asyncio.gather(
                 bootstrap.run_batches(settings, state.home, engine, stop),
-                bootstrap.watch_judging(settings, state.home, engine, stop),
+                bootstrap.watch_judging(settings, state.home, engine, hints, stop),
             )
             asking_over.set()
 
@@ -98,7 +99,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 bootstrap.watch_models(settings, state.home, engine, stop),
                 bootstrap.watch_standing(settings, state.home, engine, stop),
                 bootstrap.watch_inputs(settings, state.home, engine, stop),
-                bootstrap.watch_quality(settings, engine, stop),
+                bootstrap.watch_quality(settings, engine, hints, stop),
                 bootstrap.deliver_alerts(settings, engine, stop),
                 bootstrap.count_alerts(state.home, engine, stop),
             )

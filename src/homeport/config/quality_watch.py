@@ -4,10 +4,26 @@ from typing import Annotated
 
 from pydantic import Field
 
-from homeport.config.fields import Finite, Whole
+from homeport.config.fields import Dollars, Finite, Whole
 from homeport.config.section import Section
+from homeport.core.money import NANO_PER_USD, Nano
 
 Rate = Annotated[Finite, Field(gt=0, le=1)]
+
+
+class PairedCheckSettings(Section):
+    """Inputs that were judged before are asked again, and their answers are judged: weekly, and daily while something
+    hints at a fall. It needs `evaluation.judge`, whose key pays.
+    """
+
+    enabled: bool = Field(default=True, description="Whether inputs are asked again, where there is a judge.")
+    inputs: Whole = Field(default=100, ge=1, le=10_000, description="How many of a route, in one check.")
+    most_per_day: Dollars | None = Field(
+        default=Nano(NANO_PER_USD),
+        alias="most_usd_per_day",
+        description="What answers and grades may cost from one midnight (UTC) to the next, all routes together. It "
+        "needs models whose price is known. `null`: whatever the budgets of the keys allow.",
+    )
 
 
 class QualityWatchSettings(Section):
@@ -26,4 +42,7 @@ class QualityWatchSettings(Section):
     )
     settle_hours: Annotated[Finite, Field(ge=0, le=168)] = Field(
         default=6.0, description="So long after its end a day is complete: scored and judged."
+    )
+    paired_check: PairedCheckSettings = Field(
+        default_factory=PairedCheckSettings, description="Whether the same inputs are asked again."
     )

@@ -4,7 +4,6 @@ It is asked in the name of the key that asked it first, so that key's models, bu
 ledger has it with the reason `replay`. The cache neither answers it nor keeps it, and nothing is learned from it.
 """
 
-import secrets
 from collections.abc import Callable
 from functools import partial
 
@@ -17,16 +16,12 @@ from homeport.console.works import Works
 from homeport.core.captured import Captured
 from homeport.core.errors import InvalidRequest, NotFound
 from homeport.core.purposes import REPLAY
-from homeport.core.types import DataClass
+from homeport.pipeline.again import answered_again, asked_again
 from homeport.pipeline.exchange import Exchange
-from homeport.pipeline.memory_wire import MemoryWire
-from homeport.pipeline.visit import CacheHeaders
 from homeport.protocols.answers.parts import field, value_of
 from homeport.traces.said import said
 
 PURPOSE = REPLAY
-_LONGEST_S = "120"
-_STREAMS = ("stream", "stream_options")
 
 
 class ReplayedAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,45 +64,21 @@ async def ask_again(works: Works, captured: Captured, model: str, now_ns: Callab
             hint="send the prompt with a key of your own: homeport chat",
         )
     began = now_ns()
-    exchange = _exchange(captured, model, token)
+    exchange = asked_again(captured, model, token, dialects()[captured.surface], PURPOSE)
     await works.ask(exchange)
     return await off_the_loop(partial(_told, exchange, captured, now_ns() - began))
 
 
-def _exchange(captured: Captured, model: str, token: str) -> Exchange:
-    fields = value_of(captured.body)
-    asked = {name: value for name, value in fields.items() if name not in _STREAMS} if isinstance(fields, dict) else {}
-    body = msgspec.json.encode({**asked, "model": model})
-
-    async def read_body() -> bytes:
-        return body
-
-    return Exchange(
-        request_id=f"req_{secrets.token_hex(12)}",
-        surface=captured.surface,
-        token=token,
-        data_class_header=None if captured.data_class is DataClass.OPEN else captured.data_class,
-        timeout_header=_LONGEST_S,
-        read_body=read_body,
-        dialect=dialects()[captured.surface],
-        wire=MemoryWire(),
-        cache_headers=CacheHeaders(control="no-store"),
-        purpose=PURPOSE,
-    )
-
-
 def _told(exchange: Exchange, captured: Captured, took_ns: int) -> ReplayedAnswer:
     target = exchange.target
-    wire = exchange.wire
-    assert isinstance(wire, MemoryWire)
-    again = msgspec.structs.replace(captured, answer=wire.body, answered=captured.surface, stream=False)
+    again = answered_again(captured, exchange)
     error = exchange.error
     return ReplayedAnswer(
         request_id=exchange.request_id,
         model=target.name if target else "",
         tier=target.tier if target else "",
         answer=spoken(said(again)) if error is None else None,
-        error=None if error is None else (error.code, _message(wire.body) or error.message),
+        error=None if error is None else (error.code, _message(again.answer) or error.message),
         cost=exchange.cost,
         took_ns=took_ns,
         output_tokens=exchange.billed.output_tokens if exchange.billed else 0,

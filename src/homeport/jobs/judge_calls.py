@@ -75,6 +75,7 @@ class Questions:
         dialect: of chats.
         key: the id of the key that pays; None: that of each output. It is given to the path as the token, whose key
             ring finds keys by their id.
+        purpose: what the ledger has as the reason.
     """
 
     def __init__(
@@ -87,10 +88,12 @@ class Questions:
         max_tokens: int,
         temperature: float | None,
         only_grade: bool = False,
+        purpose: str = QUALITY_JUDGE,
     ) -> None:
         self._pipeline = pipeline
         self._dialect = dialect
         self._key = key
+        self._purpose = purpose
         self._reading = readings()[Surface.CHAT]
         sampling = {} if temperature is None else {"temperature": temperature}
         form = {"response_format": _ONLY_GRADE} if only_grade else {}
@@ -105,8 +108,7 @@ class Questions:
         """
         exchange = self._exchange(prompt, self._key or key_id, private=private)
         await self._pipeline.run(exchange)
-        # Calls that gave no answer may be billed all the same.
-        cost = sum(attempt.cost for attempt in exchange.attempts) if exchange.cost is None else exchange.cost
+        cost = cost_of(exchange)
         if exchange.outcome is Outcome.COMPLETED:
             answer = self._reading.whole(exchange.body)
             return Reply(
@@ -117,14 +119,8 @@ class Questions:
                 finish=answer.finish,
             )
         code = exchange.error.code if exchange.error is not None else exchange.outcome.value
-        return Reply(fate=self._fate(exchange.error), request_id=exchange.request_id, cost=cost, error=code)
-
-    def _fate(self, error: HomeportError | None) -> Fate:
-        if isinstance(error, _HELD):
-            return Fate.HELD
-        if isinstance(error, _OF_THE_KEY) and self._key is not None and error.code not in _OF_THE_OUTPUT:
-            return Fate.HELD  # All outputs are asked about by this key: a person has to mend it.
-        return Fate.REFUSED if isinstance(error, RequestError) else Fate.FAILED
+        fate = fate_of(exchange.error, one_key=self._key is not None)
+        return Reply(fate=fate, request_id=exchange.request_id, cost=cost, error=code)
 
     def _exchange(self, prompt: Prompt, key_id: str, *, private: bool) -> Exchange:
         body = msgspec.json.encode({**self._fields, "messages": prompt.messages()})
@@ -142,5 +138,19 @@ class Questions:
             dialect=self._dialect,
             wire=MemoryWire(),
             cache_headers=CacheHeaders(control="no-store"),
-            purpose=QUALITY_JUDGE,
+            purpose=self._purpose,
         )
+
+
+def fate_of(error: HomeportError | None, *, one_key: bool) -> Fate:
+    """What became of a question that was not answered; `one_key`: everything is asked by the same."""
+    if isinstance(error, _HELD):
+        return Fate.HELD
+    if isinstance(error, _OF_THE_KEY) and one_key and error.code not in _OF_THE_OUTPUT:
+        return Fate.HELD  # A person has to mend it.
+    return Fate.REFUSED if isinstance(error, RequestError) else Fate.FAILED
+
+
+def cost_of(exchange: Exchange) -> int:
+    """Nano-dollars; calls that gave no answer may be billed all the same."""
+    return sum(attempt.cost for attempt in exchange.attempts) if exchange.cost is None else exchange.cost

@@ -194,7 +194,13 @@ class Judging:
                 gone += 1
                 self._keep(output, epoch, None, why, Reply(fate=Fate.REFUSED, request_id=""))
             else:
-                puts.append(_Put(output, self._prompt(kept), _is_private(output, kept)))
+                puts.append(
+                    _Put(
+                        output,
+                        prompt_of(kept, self._terms, self._fence),
+                        is_private(kept) or output.data_class != DataClass.OPEN,
+                    )
+                )
         return puts, gone
 
     def _kept(self, output: WaitingOutput) -> tuple[Captured | None, str]:
@@ -205,15 +211,6 @@ class Judging:
         except StorageError as error:
             logger.error("an output is not judged: %s", error.message)
             return None, UNREADABLE
-
-    def _prompt(self, kept: Captured) -> Prompt:
-        """The fence is random, so another one is not in it."""
-        judged = judged_of(kept)
-        while True:
-            try:
-                return grading_prompt(judged, self._terms.rubric, self._fence(), only_grade=self._terms.only_grade)
-            except ValueError:
-                continue
 
     async def _put(self, put: _Put, epoch: str) -> tuple[Fate, str]:
         reply = await self._questions.ask(put.prompt, put.output.key_id, private=put.private)
@@ -273,6 +270,16 @@ def judged_of(kept: Captured) -> Judged:
     )
 
 
-def _is_private(output: WaitingOutput, kept: Captured) -> bool:
+def prompt_of(kept: Captured, terms: Terms, fence: Callable[[], str]) -> Prompt:
+    """What the judge is asked about it. A fence is random, so where one is in it, another one is not."""
+    judged = judged_of(kept)
+    while True:
+        try:
+            return grading_prompt(judged, terms.rubric, fence(), only_grade=terms.only_grade)
+        except ValueError:
+            continue
+
+
+def is_private(kept: Captured) -> bool:
     """Whether it may only be judged at home: also what left home redacted, for its judge would see all of it."""
-    return kept.hidden or {output.data_class, kept.data_class} != {DataClass.OPEN.value}
+    return kept.hidden or kept.data_class is not DataClass.OPEN

@@ -75,7 +75,7 @@ class QualityWatch:
         rules: Rules,
         *,
         settle_ns: int = 6 * HOUR,
-        suggest: Callable[[Sequence[Baseline]], None] | None = None,
+        suggest: Callable[[Sequence[RouteName]], None] | None = None,
     ) -> None:
         self._engine = engine
         self.rules = rules
@@ -100,7 +100,7 @@ class QualityWatch:
         for place in places:
             self._report(states[place], until, now)
         if self._suggest is not None:
-            self._suggest([state.baseline for state in states if state.seen.suggested])
+            self._suggest([state.baseline.route for state in states if state.seen.suggested])
         return len(places)
 
     def _baselines(self, until: int) -> Sequence[Baseline]:

@@ -16,7 +16,6 @@ quality_baselines = Table(
     Column("since", BigInteger, primary_key=True, comment="start of its first day; nanoseconds since the epoch"),
     Column("until", BigInteger, nullable=False, comment="end of its last day"),
     Column("epoch", String(16), nullable=False, comment="of the judge; empty: nothing is judged"),
-    Column("frozen_at", BigInteger, nullable=False, comment="when its cases were chosen; 0: not yet"),
 )
 
 baseline_cases = Table(

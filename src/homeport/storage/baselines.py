@@ -7,10 +7,13 @@ from sqlalchemy import ColumnElement, Engine, RowMapping, and_, case, delete, ex
 
 from homeport.storage.baseline_tables import baseline_cases, quality_baselines
 from homeport.storage.db import insert_new, writing
+from homeport.storage.opinion_tables import judgements
 from homeport.storage.quality_days import RouteName, Span
+from homeport.storage.score_tables import scored_outputs
 
-_FIELDS = ("tier", "target", "since", "until", "epoch", "frozen_at")
+_FIELDS = ("tier", "target", "since", "until", "epoch")
 _IDS_AT_ONCE = 500
+_LONGEST_WHY = 64
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +24,6 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     since: int
     until: int
     epoch: str
-    frozen_at: int = 0
 
     @property
     def route(self) -> RouteName:
@@ -37,6 +39,14 @@ class Case(msgspec.Struct, frozen=True):
 
     request_id: str
     before: float
+
+
+class JudgedOutput(msgspec.Struct, frozen=True):
+    """An output by the id of its request, when it was made, and the judge's score of it."""
+
+    request_id: str
+    started_at: int
+    score: float
 
 
 class CaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,29 +94,45 @@ def begin_baseline(engine: Engine, baseline: Baseline) -> None:
         connection.execute(insert_new(connection, quality_baselines).values(row))
 
 
-def freeze_cases(engine: Engine, baseline: Baseline, cases: Sequence[tuple[str, float]], now: int) -> None:
-    """Keep the inputs that are asked again, by id and the judge's score, in this order. Done twice, it is done once."""
-    table = quality_baselines.c
-    rows = [
-        {
-            "request_id": request_id,
-            "since": baseline.since,
-            "tier": baseline.tier,
-            "target": baseline.target,
-            "place": place,
-            "before": score,
-            "check_at": None,
-            "now": None,
-            "why": "",
-            "asked_as": "",
-            "cost": 0,
-        }
-        for place, (request_id, score) in enumerate(cases)
-    ]
+def outputs_to_ask_again(engine: Engine, baseline: Baseline, since: int, most: int) -> list[JudgedOutput]:
+    """Outputs of the route that the baseline's judge gave a verdict, and that are no cases yet: the oldest of them."""
+    table = scored_outputs.c
+    said = and_(judgements.c.request_id == table.request_id, judgements.c.epoch == baseline.epoch)
+    known = and_(_cases_of(baseline), baseline_cases.c.request_id == table.request_id)
+    query = (
+        select(table.request_id, table.started_at, judgements.c.score)
+        .join(judgements, said)
+        .where(table.tier == baseline.tier, table.target == baseline.target)
+        .where(table.started_at >= max(since, baseline.since), table.kept)
+        .where(judgements.c.score.is_not(None), ~exists().where(known))
+        .order_by(table.started_at, table.request_id)
+    )
+    with engine.connect() as connection:
+        return [JudgedOutput(*row) for row in connection.execute(query.limit(most))]
+
+
+def add_cases(engine: Engine, baseline: Baseline, chosen: Sequence[JudgedOutput]) -> None:
+    """Inputs that are to be asked again, after those that are there. Done twice, it is done once."""
     with writing(engine) as connection:
-        here = (table.tier == baseline.tier) & (table.target == baseline.target) & (table.since == baseline.since)
-        done = update(quality_baselines).where(here, table.frozen_at == 0).values(frozen_at=now)
-        if connection.execute(done).rowcount and rows:
+        last = select(func.coalesce(func.max(baseline_cases.c.place), -1)).where(_cases_of(baseline))
+        first = int(connection.execute(last).scalar_one()) + 1
+        rows = [
+            {
+                "request_id": one.request_id,
+                "since": baseline.since,
+                "tier": baseline.tier,
+                "target": baseline.target,
+                "place": place,
+                "before": one.score,
+                "check_at": None,
+                "now": None,
+                "why": "",
+                "asked_as": "",
+                "cost": 0,
+            }
+            for place, one in enumerate(chosen, first)
+        ]
+        if rows:
             connection.execute(insert_new(connection, baseline_cases), rows)
 
 
@@ -121,6 +147,7 @@ def next_cases(engine: Engine, baseline: Baseline, most: int) -> list[Case]:
 def keep_answer(engine: Engine, baseline: Baseline, answer: CaseAnswer) -> None:
     """What became of a case that was asked again."""
     values = {name: getattr(answer, name) for name in CaseAnswer.__struct_fields__ if name != "request_id"}
+    values["why"] = answer.why[:_LONGEST_WHY]
     here = _cases_of(baseline) & (baseline_cases.c.request_id == answer.request_id)
     with writing(engine) as connection:
         connection.execute(update(baseline_cases).where(here).values(values))

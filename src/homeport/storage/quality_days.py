@@ -137,20 +137,6 @@ def metric_days(engine: Engine, route: RouteName, span: Span) -> Mapping[str, Ma
     return found
 
 
-def judged_outputs(engine: Engine, route: RouteName, epoch: str, span: Span, most: int) -> list[tuple[str, float]]:
-    """Ids of outputs of a time that the judge gave a verdict, with its scores: the newest, at most `most`."""
-    table = scored_outputs.c
-    query = (
-        select(table.request_id, judgements.c.score)
-        .join(judgements, and_(judgements.c.request_id == table.request_id, judgements.c.epoch == epoch))
-        .where(_of(scored_outputs, route), table.started_at >= span.since, table.started_at < span.until)
-        .where(judgements.c.score.is_not(None), table.kept)
-        .order_by(table.started_at.desc(), table.request_id)
-    )
-    with engine.connect() as connection:
-        return [(row.request_id, row.score) for row in connection.execute(query.limit(most))]
-
-
 def sound_days(engine: Engine, route: RouteName, span: Span) -> Mapping[int, DayOutputs]:
     """By the start of the day, how many outputs that were read are low (0), and how many are not (1)."""
     table = sample_hours.c
