@@ -10,6 +10,7 @@ from homeport.drift.detectors import Verdict
 from homeport.drift.live import judged
 from homeport.drift.looks import Looked
 from homeport.drift.passive import Signal, of_answers, of_days
+from homeport.drift.severity import Replayed
 from homeport.stats.sequential import e_benjamini_hochberg
 from homeport.storage.model_days import ModelDay
 
@@ -27,6 +28,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         signals: what its answers say of themselves, and what the ledger counts of callers' requests.
         looked: looks that were followed by a burst.
         requests: ids of requests by batch and probe, as far as they went through the gateway.
+        replays: inputs of its routes that were asked again since it changed.
         settled_at: an alarm up to here was looked into, nanoseconds since the epoch; 0 for none.
     """
 
@@ -35,6 +37,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     signals: tuple[Signal, ...] = ()
     looked: tuple[Looked, ...] = ()
     requests: Mapping[tuple[str, str], str] = {}
+    replays: tuple[Replayed, ...] = ()
     settled_at: int = 0
 
     @property
@@ -52,6 +55,12 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     def changed(self) -> bool:
         """Whether there is a change that nobody looked into."""
         return bool(self.alarms or self.jumps)
+
+    @property
+    def since(self) -> int:
+        """When a change that nobody looked into began, nanoseconds since the epoch; 0 for none."""
+        began = [*(nanoseconds(one["since"]) for one in self.alarms), *(one.at for one in self.jumps)]
+        return min(began, default=0)
 
     @property
     def examples(self) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Audited models are asked their probes, mixed into traffic; a change becomes an incident.
 
-Once a day what the ledger has of the day before is looked at too: it is told, and raises no alarm. Each round asks what
-is due and nothing more: the questions of a batch come at times of their own, spread over its part of the day. What was
-asked is in files, so a worker that is ended goes on where it was.
+A change has inputs of its routes asked again (jobs/paired_check.py), which says whether it is worse. Once a day what
+the ledger has of the day before is looked at too: it is told, and raises no alarm. Each round asks what is due and
+nothing more: the questions of a batch come at times of their own, spread over its part of the day. What was asked is in
+files, so a worker that is ended goes on where it was.
 """
 
 import logging
@@ -21,7 +22,10 @@ from homeport.drift.findings import finding
 from homeport.drift.live import ask_due, close, open_batch, plan
 from homeport.drift.looks import Looked, can_look, look
 from homeport.drift.passive import MOST_DAYS
+from homeport.drift.severity import Replayed, replayed
 from homeport.drift.standing import Known, known, together
+from homeport.jobs.paired_check import Hints
+from homeport.storage.baselines import checks_of, newest_baselines
 from homeport.storage.incidents import report, resolved_at
 from homeport.storage.model_days import model_days
 from homeport.storage.quality_days import RouteName
@@ -30,6 +34,7 @@ from homeport.storage.rollups import DAY, HOUR
 logger = logging.getLogger(__name__)
 
 EVERY_S = 5.0
+SOURCE = "audit"
 SETTLE_NS = 6 * HOUR
 """So long after its end a day is in the ledger, and its answers are measured."""
 
@@ -57,6 +62,7 @@ class ModelAuditor:
     Args:
         audited: every model with a baseline.
         respondent: who answers for a model.
+        hints: is told of the routes that lead to a model that changed.
     """
 
     def __init__(
@@ -66,12 +72,13 @@ class ModelAuditor:
         respondent: Callable[[Baseline], Respondent],
         routes: Routes,
         often: Often,
+        hints: Hints,
     ) -> None:
         self._engine, self._audited, self._respondent = engine, audited, respondent
-        self._routes, self._often = routes, often
+        self._routes, self._often, self._hints = routes, often, hints
         self._looked: dict[str, int] = {}
         self._untold = False
-        self._newest_day = 0
+        self._judge_at = 0
         self._told: set[tuple[str, str, str]] = set()
 
     async def work(self, now: int, in_thread: Callable[..., Awaitable[Sequence[Finding]]]) -> None:
@@ -86,10 +93,11 @@ class ModelAuditor:
                 self._untold |= await self._look(archive, baseline, now)
             except (HomeportError, OSError) as error:
                 logger.error("%s could not be asked its probes: %s", baseline.name, error)
-        day = _complete(now)
-        if self._untold or day != self._newest_day:
-            await in_thread(self.judge, now)
-            self._untold, self._newest_day = False, day
+        if self._untold or now >= self._judge_at:
+            found = await in_thread(self.judge, now)
+            self._untold = False
+            # Inputs are asked again meanwhile; else there is nothing new before the next day is complete.
+            self._judge_at = now + HOUR if found else _complete(now) + DAY + SETTLE_NS
 
     async def _batch(self, archive: Archive, baseline: Baseline, now: int) -> bool:
         """Ask what is due of this period's batch; True where one was closed."""
@@ -126,6 +134,7 @@ class ModelAuditor:
         """
         models = [self._known(archive, baseline, now) for archive, baseline in self._audited()]
         names = together(models)
+        self._hints.hint(SOURCE, [route for one in models if one.changed for route in self._routes(one.baseline.name)])
         found = [one for model in models if (one := finding(model, self._routes(model.baseline.name), names))]
         for one in found:
             report(self._engine, one, now)
@@ -144,7 +153,8 @@ class ModelAuditor:
 def standing(
     engine: Engine, audited: tuple[Archive, Baseline], routes: Sequence[RouteName], alpha: float, now: int
 ) -> Known:
-    """An audited model as it stands: its recording, and what the ledger has of the models behind its name.
+    """An audited model as it stands: its recording, what the ledger has of the models behind its name, and inputs of
+    their routes that were asked again since it changed.
 
     Args:
         routes: that lead to it.
@@ -161,7 +171,14 @@ def standing(
     since = max(until - MOST_DAYS * DAY, -(-settled // DAY) * DAY)
     names = dict.fromkeys(route.target for route in routes)
     days = {name: model_days(engine, name, since, until) for name in names}
-    return known(archive, baseline, alpha, settled, days)
+    found = known(archive, baseline, alpha, settled, days)
+    return msgspec.structs.replace(found, replays=_replays(engine, found, routes, now)) if found.changed else found
+
+
+def _replays(engine: Engine, found: Known, routes: Sequence[RouteName], now: int) -> tuple[Replayed, ...]:
+    baselines = newest_baselines(engine)
+    there = [baselines[route] for route in routes if route in baselines]
+    return replayed([(one.route, checks_of(engine, one, now + DAY)) for one in there], found.since)
 
 
 def _complete(now: int) -> int:
