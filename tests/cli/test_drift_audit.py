@@ -17,6 +17,7 @@ from homeport.core.incidents import Finding, IncidentKind
 from homeport.drift.baselines import archive_of
 from homeport.drift.candidates import candidates
 from homeport.drift.live import latest_batch
+from homeport.storage.baselines import Baseline, CaseAnswer, JudgedOutput, add_cases, begin_baseline, keep_answer
 from homeport.storage.db import writing
 from homeport.storage.incidents import report, resolve
 from homeport.storage.ingest import insert_events
@@ -106,16 +107,35 @@ def test_found_asked_and_noticed(terminal: Terminal, provider: Provider) -> None
     terminal.run("drift", "probe", "big", "--batches", "3", "--json")
     told = terminal.ask("drift", "check", "--json")
     assert told.exit_code == 1
+    assert not told.code, told
     [model] = told.json["models"]
     assert (model["model"], model["changed"], model["batches"], len(model["alarms"])) == ("big", True, 19, 1)
     archive = archive_of(terminal.home / "drift", "big")
     replayed = terminal.ask("drift", "replay", str(archive.answers), "--json").json
     assert replayed["alarms"] == model["alarms"], "a live audit says what a replay says"
+    assert model["asked_again"] == []
+    ask_again(terminal, worse=30)
+    [again] = terminal.ask("drift", "check", "--json").json["models"][0]["asked_again"]
+    assert (again["route"], again["inputs"], again["worse"], again["says"]) == ("remote/big", 100, 30, "worse")
     shown = terminal.ask("drift", "check")
+    assert "big, remote/big: of 100 inputs asked again 30 are worse, 0 better: worse" in shown.output
     assert (shown.exit_code, "CHANGED" in shown.output) == (1, True)
     assert f"changed since {model['alarms'][0]['since']}" in shown.output
     settle(terminal, latest_batch(archive))
     assert terminal.ask("drift", "check").exit_code == 0, "its incident is resolved"
+
+
+def ask_again(terminal: Terminal, worse: int) -> None:
+    """A hundred inputs of the route were asked again today."""
+    engine, today = open_storage(SETTINGS, Home(terminal.home)), time.time_ns() // DAY * DAY
+    made = Baseline(tier="remote", target="big", since=today - 20 * DAY, until=today - 6 * DAY, epoch="e")
+    begin_baseline(engine, made)
+    chosen = [JudgedOutput(f"c-{number}", today - 10 * DAY, 1.0) for number in range(100)]
+    add_cases(engine, made, chosen)
+    for number, one in enumerate(chosen):
+        now = 0.0 if number < worse else 1.0
+        keep_answer(engine, made, CaseAnswer(request_id=one.request_id, check_at=today, now=now))
+    engine.dispose()
 
 
 def settle(terminal: Terminal, batch: str) -> None:
