@@ -90,6 +90,7 @@ def test_inputs_that_are_asked_again_count() -> None:
     assert worse.first.name == PAIRS
     assert look(calm, RULES, Pairs(worse=(5, 6), better=(6, 5))).e_value < 5
     assert look(calm, RULES, Pairs()) == without
+    assert look(calm, RULES, Pairs(worse=(1, 2), better=(60, 60))).e_value < 1, "better is no fall"
 
 
 def test_too_few_outputs_say_nothing() -> None:

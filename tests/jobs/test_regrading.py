@@ -38,7 +38,8 @@ def court(engine: Engine, tmp_path: Path) -> Court:
 def made(engine: Engine, folder: Path, **keys: Any) -> Court:
     ring = FixedKeyRing({name: msgspec.structs.replace(KEY, id=name, **keys) for name in (ASKER, PAYER)})
     house = House(OWN, OTHER, JUDGE, aliases={"judge": "judges"}, keys=ring)
-    house.upstreams["judge-api"].script(whole("Wrong.\nGRADE: 2"))
+    for name, says in (("own", "Yes."), ("other", "No."), ("judge-api", "Wrong.\nGRADE: 2")):
+        house.upstreams[name].script(whole(says))
     return Court(engine, folder, JUDGE, house=house)
 
 
@@ -78,7 +79,7 @@ async def test_a_stream_is_asked_again_as_a_whole_by_its_own_key(court: Court) -
     assert await regrader(court, None).regrade(kept, ROUTE) is not None
     [call] = court.house.upstreams["own"].calls
     assert "stream" not in call.fields
-    assert call.fields["temperature"] == b"0.5"
+    assert bytes(call.fields["temperature"]) == b"0.5"
     assert {event.key_id for event in court.house.recorder.events} == {ASKER}
 
 
@@ -96,7 +97,7 @@ async def test_what_may_not_leave_home_is_neither_asked_nor_judged_elsewhere(cou
 @pytest.mark.parametrize(
     ("answer", "grade", "expected"),
     [
-        (UpstreamTimeout("slow"), "GRADE: 2", ("upstream_timeout", True)),
+        (UpstreamTimeout("slow"), "GRADE: 2", ("upstream_unavailable", True)),
         (whole("Yes."), "I like it", ("no_grade", False)),
     ],
     ids=["no answer", "no verdict"],

@@ -32,7 +32,7 @@ async def test_a_stream_is_asked_and_answered_as_a_whole() -> None:
     exchange = again(was)
     await house.pipeline.run(exchange)
     [call] = house.upstreams["own"].calls
-    assert call.fields["seed"] == b"7"
+    assert bytes(call.fields["seed"]) == b"7"
     assert not {"stream", "stream_options"} & set(call.fields)
     now = answered_again(was, exchange)
     assert (said(now).answer, now.stream, now.request_id) == ("Perhaps.", False, "r1")

@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, str] = {
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "keys": ("keys",),
     "package": ("package", "package_build", "package_inspect", "package_eval", "package_registry"),
-    "quality": ("quality", "quality_judge"),
+    "quality": ("quality", "quality_checks", "quality_judge"),
     "eval": ("eval", "eval_dataset", "eval_run", "eval_compare", "eval_judge", "eval_gate"),
     "engine": ("engine",),
     "hub": ("hub",),

@@ -21,7 +21,7 @@ import msgspec
 
 from homeport.drift.weekly import FALL
 from homeport.stats.decline import Scale, Scores, decline, merged, scale_of, spread_of
-from homeport.stats.sequential import EDGE_WEIGHTS, EDetector, e_benjamini_hochberg, paired_factors
+from homeport.stats.sequential import EDGES, EDetector, e_benjamini_hochberg, paired_factors
 
 LOOKS_A_YEAR = 365
 _WEEKS_A_YEAR = 52
@@ -39,6 +39,7 @@ SHARES: Mapping[str, float] = {JUDGE: 0.25, PAIRS: 0.2, SOUND: 0.2, BOTH: 0.25}
 """Of the money; single metrics have the rest, in equal parts. What a route does not have is shared by the others."""
 
 _OF_METRICS = 0.1
+_EDGES = tuple(edge for edge in EDGES if edge > 0)
 _SCALE_SHARE = 7
 _LEAST_LOOKED_AT = 50
 """Before and now, in all days of a window: of less nothing is said."""
@@ -222,10 +223,10 @@ def _compare(reference: Sequence[Scores], days: Sequence[Scores], scale: Scale, 
 
 
 def _look_at_pairs(pairs: Pairs) -> Seen:
-    """The mean of the e-processes that began with each check."""
-    detector = EDetector(EDGE_WEIGHTS)
+    """The mean of the e-processes that began with each check; nothing is bet on answers that become better."""
+    detector = EDetector([1 / len(_EDGES)] * len(_EDGES))
     for worse, better in zip(pairs.worse, pairs.better, strict=True):
-        detector.add(paired_factors(worse, better))
+        detector.add(paired_factors(worse, better, _EDGES))
     return Seen(name=PAIRS, e_value=detector.evidence / len(pairs.worse))
 
 
