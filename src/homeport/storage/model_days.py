@@ -62,7 +62,7 @@ def model_days(engine: Engine, target: str, since: int, until: int) -> tuple[Mod
     return tuple(_day(start, rows, refusals.get(start)) for start, rows in days if rows or start in refusals)
 
 
-def _looked_at(connection: Connection, target: str, start: int) -> Iterator[Row[tuple[bool, int, int, int]]]:
+def _looked_at(connection: Connection, target: str, start: int) -> Iterator[Row[bool, int, int, int]]:
     table, length = requests.c, DAY // _PARTS
     query = (
         select(table.stream, table.output_tokens, table.latency_ns, table.ttft_ns)
@@ -91,7 +91,7 @@ def _refusals(connection: Connection, target: str, since: int, until: int) -> di
     return {row.start: int(row.failed) / int(row.judged) for row in told}
 
 
-def _day(start: int, rows: Sequence[Row[tuple[bool, int, int, int]]], refusals: float | None) -> ModelDay:
+def _day(start: int, rows: Sequence[Row[bool, int, int, int]], refusals: float | None) -> ModelDay:
     streams = [row for row in rows if row.stream and row.ttft_ns]
     lengths = [row.output_tokens for row in rows if row.output_tokens]
     pace = ((row.latency_ns - row.ttft_ns) / (row.output_tokens - 1) for row in streams if row.output_tokens > 1)
