@@ -50,6 +50,8 @@ class Provider:
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version, wbufsize = "HTTP/1.1", -1  # an answer is one packet, and waits for none
+
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 answer = json.dumps(provider.answer(body)).encode()
