@@ -13,6 +13,7 @@ from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.drift.baselines import archive_of
 from homeport.drift.search import Method
+from homeport.jobs.paired_check import Hints
 
 
 def settings(*, enabled: bool = False) -> Settings:
@@ -40,11 +41,11 @@ def settings(*, enabled: bool = False) -> Settings:
     ],
 )
 def test_the_routes_that_lead_to_a_model(name: str, routes: tuple[str, ...]) -> None:
-    assert routes_to(settings(), name) == routes
+    assert tuple(map(str, routes_to(settings(), name))) == routes
 
 
 async def test_off_it_ends_at_once(tmp_path: Path, engine: Engine) -> None:
-    await asyncio.wait_for(watch_models(settings(), Home(tmp_path), engine, asyncio.Event()), 5)
+    await asyncio.wait_for(watch_models(settings(), Home(tmp_path), engine, Hints(), asyncio.Event()), 5)
 
 
 async def test_no_gateway_is_told_and_it_goes_on_until_it_is_stopped(
@@ -53,7 +54,7 @@ async def test_no_gateway_is_told_and_it_goes_on_until_it_is_stopped(
     home, stop = Home(tmp_path), asyncio.Event()
     home.create()
     archive_of(home.drift, "m").begin(baseline(UndecidedModel(), Method.LOGPROBS))
-    watching = asyncio.create_task(watch_models(settings(enabled=True), home, engine, stop))
+    watching = asyncio.create_task(watch_models(settings(enabled=True), home, engine, Hints(), stop))
     async with asyncio.timeout(10):
         while "no gateway runs" not in caplog.text:
             await asyncio.sleep(0.01)

@@ -7,14 +7,20 @@ from typing import Any
 import pytest
 from tests.fakes.transport import ScriptedTransport, answered
 
+from homeport.api.auth import read_pepper
+from homeport.api.purposes import HEADER, Purposes
 from homeport.bootstrap.probing import Address, Prober, address_of
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core.errors import ConfigError, HomeportError, UpstreamTimeout
+from homeport.core.purposes import DRIFT_PROBE
 from homeport.drift.asking import Question, Reply
+from homeport.providers.base import ProviderSetup
+from homeport.providers.http_api import headers_of
+from homeport.providers.openai_compatible import OpenAIOptions
 from homeport.transport.http import HttpRequest, HttpResponse
 
-ADDRESS = Address(url="http://gate/v1/", key="k", model="m")
+ADDRESS = Address(url="http://gate/v1/", key="k", model="m", proof="proven")
 YES = Question(prompt="Yes or no?")
 
 
@@ -61,8 +67,18 @@ async def test_an_answer_with_what_it_says_of_itself() -> None:
     [request] = asked.transport.requests
     assert request.url == "http://gate/v1/chat/completions"
     assert request.headers["cache-control"] == "no-store", "an answer of the cache says nothing of the model"
+    assert request.headers[HEADER] == "proven"
     body = json.loads(request.body)
     assert (body["max_tokens"], body["temperature"], body["top_logprobs"]) == (1, 0, 20)
+
+
+@pytest.mark.parametrize("key", ["k", ""])
+async def test_a_provider_that_is_asked_directly_is_told_nothing_of_it(key: str) -> None:
+    transport = ScriptedTransport(said())
+    await Prober(transport, Address(url="http://far/v1", key=key, model="m"))(YES)
+    [request] = transport.requests
+    setup = ProviderSetup(name="far", api_key=key, transport=transport, base_url="http://far/v1", options={}, seed=0)
+    assert request.headers == headers_of(setup, OpenAIOptions, {}), "the headers of all requests"
 
 
 async def test_what_is_not_wanted_is_not_asked_for() -> None:
@@ -139,9 +155,11 @@ def test_where_a_model_is_asked(tmp_path: Path) -> None:
         address_of(SETTINGS, home, "big", "")
     home.address.write_text("http://127.0.0.1:8080")
     home.local_key.write_text("hp_1")
-    assert address_of(SETTINGS, home, "big", "") == Address(url="http://127.0.0.1:8080/v1", key="hp_1", model="big")
+    near = address_of(SETTINGS, home, "big", "")
+    assert (near.url, near.key, near.model) == ("http://127.0.0.1:8080/v1", "hp_1", "big")
+    assert Purposes(read_pepper(home.pepper)).of(near.proof) == DRIFT_PROBE
     far = address_of(SETTINGS, home, "big", "far")
-    assert (far.key, far.model) == ("s", "big-7")
+    assert (far.key, far.model, far.proof) == ("s", "big-7", "")
     assert far.url.startswith("https://far.example/v1")
     assert address_of(SETTINGS, home, "small", "near").url.startswith("http://127.0.0.1:1/v1")
     with pytest.raises(ConfigError) as caught:

@@ -2,10 +2,12 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from homeport.bootstrap import open_storage
@@ -15,9 +17,15 @@ from homeport.core.incidents import Finding, IncidentKind
 from homeport.drift.baselines import archive_of
 from homeport.drift.candidates import candidates
 from homeport.drift.live import latest_batch
+from homeport.storage.baselines import Baseline, CaseAnswer, JudgedOutput, add_cases, begin_baseline, keep_answer
+from homeport.storage.db import writing
 from homeport.storage.incidents import report, resolve
+from homeport.storage.ingest import insert_events
+from homeport.storage.model_days import LEAST
+from homeport.storage.rollups import DAY
 from tests.cli.terminal import Terminal
 from tests.fakes.undecided import UndecidedModel
+from tests.storage.events import finished
 
 CONFIG = """\
 providers:
@@ -27,6 +35,14 @@ tiers:
 """
 
 
+SETTINGS = Settings.model_validate(
+    {
+        "providers": {"p": {"provider": "simulated"}},
+        "tiers": [{"name": "t", "targets": [{"model": "m", "provider": "p"}]}],
+    }
+)
+
+
 class Provider:
     """Answers as an imagined model, or as one that always says the contrary."""
 
@@ -34,6 +50,8 @@ class Provider:
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version, wbufsize = "HTTP/1.1", -1  # an answer is one packet, and waits for none
+
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 answer = json.dumps(provider.answer(body)).encode()
@@ -91,28 +109,41 @@ def test_found_asked_and_noticed(terminal: Terminal, provider: Provider) -> None
     terminal.run("drift", "probe", "big", "--batches", "3", "--json")
     told = terminal.ask("drift", "check", "--json")
     assert told.exit_code == 1
+    assert not told.code, told
     [model] = told.json["models"]
     assert (model["model"], model["changed"], model["batches"], len(model["alarms"])) == ("big", True, 19, 1)
     archive = archive_of(terminal.home / "drift", "big")
     replayed = terminal.ask("drift", "replay", str(archive.answers), "--json").json
     assert replayed["alarms"] == model["alarms"], "a live audit says what a replay says"
+    assert model["asked_again"] == []
+    ask_again(terminal, worse=30)
+    [again] = terminal.ask("drift", "check", "--json").json["models"][0]["asked_again"]
+    assert (again["route"], again["inputs"], again["worse"], again["says"]) == ("remote/big", 100, 30, "worse")
     shown = terminal.ask("drift", "check")
+    assert "big, remote/big: of 100 inputs asked again 30 are worse, 0 better: worse" in shown.output
     assert (shown.exit_code, "CHANGED" in shown.output) == (1, True)
     assert f"changed since {model['alarms'][0]['since']}" in shown.output
     settle(terminal, latest_batch(archive))
     assert terminal.ask("drift", "check").exit_code == 0, "its incident is resolved"
 
 
+def ask_again(terminal: Terminal, worse: int) -> None:
+    """A hundred inputs of the route were asked again today."""
+    engine, today = open_storage(SETTINGS, Home(terminal.home)), time.time_ns() // DAY * DAY
+    made = Baseline(tier="remote", target="big", since=today - 20 * DAY, until=today - 6 * DAY, epoch="e")
+    begin_baseline(engine, made)
+    chosen = [JudgedOutput(f"c-{number}", today - 10 * DAY, 1.0) for number in range(100)]
+    add_cases(engine, made, chosen)
+    for number, one in enumerate(chosen):
+        now = 0.0 if number < worse else 1.0
+        keep_answer(engine, made, CaseAnswer(request_id=one.request_id, check_at=today, now=now))
+    engine.dispose()
+
+
 def settle(terminal: Terminal, batch: str) -> None:
     """Somebody looked into it."""
     home = Home(terminal.home)
-    settings = Settings.model_validate(
-        {
-            "providers": {"p": {"provider": "simulated"}},
-            "tiers": [{"name": "t", "targets": [{"model": "m", "provider": "p"}]}],
-        }
-    )
-    engine = open_storage(settings, home)
+    engine = open_storage(SETTINGS, home)
     incident = report(engine, Finding(kind=IncidentKind.MODEL, subject="big", since=1, sentence="It changed."), 1)
     resolve(engine, incident.id, "ada", "announced", 4 * 10**18)
     engine.dispose()
@@ -140,3 +171,28 @@ def test_what_cannot_be_asked(terminal: Terminal) -> None:
     assert terminal.ask("drift", "baseline", "big", "--via", "nowhere").code == "probe_upstream_unknown"
     assert terminal.ask("drift", "baseline", "big", "--prompts", "/none").code == "candidates_invalid"
     assert terminal.ask("drift", "baseline", "big", "--candidates", "3").code == "usage"
+
+
+def test_what_the_ledger_counts_is_told_and_changes_nothing(terminal: Terminal) -> None:
+    terminal.run(*BASELINE, "--json")
+    engine = open_storage(SETTINGS, Home(terminal.home))
+    today = time.time_ns() // DAY
+    like = msgspec.structs.replace(finished("r"), target="big")
+    rows = [
+        msgspec.structs.replace(
+            like,
+            request_id=f"r-{back}-{number}",
+            started_at=(today - back) * DAY + number,
+            output_tokens=100 if back > 4 else 300,
+        )
+        for back in range(24, 0, -1)
+        for number in range(LEAST)
+    ]
+    with writing(engine) as connection:
+        insert_events(connection, rows)
+    engine.dispose()
+    found = terminal.ask("drift", "check", "big", "--json")
+    [signal] = found.json["models"][0]["signals"]
+    assert (signal["name"], signal["before"], signal["now"]) == ("output tokens", "100", "300")
+    assert (found.exit_code, found.json["models"][0]["changed"]) == (0, False)
+    assert f"big: output tokens was 100, is 300 since {signal['since']}" in terminal.run("drift", "check")

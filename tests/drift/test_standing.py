@@ -11,9 +11,11 @@ from homeport.drift.findings import finding
 from homeport.drift.looks import Looked
 from homeport.drift.search import Method
 from homeport.drift.standing import Known, known, together
+from homeport.storage.quality_days import RouteName
 from tests.drift.test_live import DAY, NOW, ask, baseline
 from tests.fakes.undecided import UndecidedModel
 
+FAR = RouteName("far", "m")
 MADE = baseline(UndecidedModel(), Method.EDITS)
 
 
@@ -53,8 +55,8 @@ async def test_models_are_judged_together(swapped: Archive, same: Archive) -> No
 
 
 async def test_what_is_reported(swapped: Archive, same: Archive) -> None:
-    assert finding(known(same, MADE, ALPHA), ["far/m"], []) is None
-    found = finding(known(swapped, MADE, ALPHA), ["far/m"], ["m", "n"])
+    assert finding(known(same, MADE, ALPHA), [FAR], []) is None
+    found = finding(known(swapped, MADE, ALPHA), [FAR], ["m", "n"])
     assert found is not None
     assert (found.kind, found.subject, found.routes) == (IncidentKind.MODEL, "m", ("far/m",))
     assert found.since == pytest.approx(NOW + 20 * DAY, abs=10**6)

@@ -1,11 +1,13 @@
 """Real engines behind one provider name: llama.cpp in four bits, silently swapped for transformers in float32."""
 
 import argparse
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from bench.substitution import House, Switch, pair_name, reference, swapped
+from homeport.core.purposes import DRIFT_PROBE
 from homeport.engines.interpreter import find_interpreter
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -26,5 +28,8 @@ def test_a_silent_swap_is_noticed_within_three_batches(tmp_path: Path) -> None:
             noticed = swapped(house, pair_name(*pair), options)
     switch.close()
     assert (found["batches"], found["false_alarms"]) == (8, 0)
+    with sqlite3.connect(house.home / "homeport.db") as ledger:
+        reasons = dict(ledger.execute("SELECT reason, COUNT(*) FROM requests GROUP BY reason"))
+    assert reasons == {DRIFT_PROBE: found["search_questions"] + (8 + 4) * 20}, "who asked is known, and it is paid for"
     assert noticed["changed"]
     assert 0 < noticed["after_batches"] <= 3

@@ -11,6 +11,7 @@ from homeport.api.app import App
 from homeport.api.count_tokens import CountTokens
 from homeport.api.engine_metrics import EngineMetrics
 from homeport.api.openai import OpenAIDialect
+from homeport.api.purposes import Purposes
 from homeport.api.route import RoutePath
 from homeport.api.routes import Paths
 from homeport.bootstrap.cache import Background, Cache
@@ -73,6 +74,7 @@ CHAT: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content"
 STREAM: dict[str, Any] = {**CHAT, "stream": True}
 EMBED: dict[str, Any] = {"model": "auto", "input": PROMPT}
 
+PEPPER = b"p" * 32
 OPEN, PRIVATE, NARROW = "hp-open-token", "hp-private-token", "hp-narrow-token"
 KEYS = {
     OPEN: Key(id="key_open", name="open"),
@@ -249,6 +251,7 @@ class House:
                 RoutePath(Preview(stages, "static")),
                 EngineMetrics(dict, self._no_page),
             ),
+            purpose_of=Purposes(PEPPER).of,
         )
 
     async def _no_page(self, url: str, api_key: str) -> bytes:

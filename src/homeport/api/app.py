@@ -18,6 +18,7 @@ from homeport.api.models import listing
 from homeport.api.negotiation import prefers
 from homeport.api.openapi import document
 from homeport.api.operations import OPERATIONS
+from homeport.api.purposes import HEADER as PURPOSE_HEADER
 from homeport.api.routes import JSON, Handler, Methods, Paths, allowed, reply, token_of
 from homeport.core.errors import HomeportError, InternalError, NotFound, WrongMethod
 from homeport.core.ports import Clock, Dialect, KeyRing
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 Readiness = Callable[[], tuple[bool, Mapping[str, object]]]
 
+PurposeOf = Callable[[str | None], str]
+"""The purpose that a header proves; "" for none."""
+
 _MODEL = "/v1/models/"
 
 
@@ -40,6 +44,7 @@ class App:
     Args:
         readiness: whether requests can be answered, with the detail that `/readyz` shows.
         families: paths that have files of their own.
+        purpose_of: see `api.purposes`; left out, no header proves anything.
         started: seconds since the epoch, shown as `created` of the models.
     """
 
@@ -54,6 +59,7 @@ class App:
         clock: Clock,
         max_body: int,
         families: Sequence[Paths] = (),
+        purpose_of: PurposeOf = lambda said: "",
     ) -> None:
         self._pipeline = pipeline
         self._keys = keys
@@ -62,6 +68,7 @@ class App:
         self._readiness = readiness
         self._created = clock.wall_ns() // 1_000_000_000
         self._max_body = max_body
+        self._purpose_of = purpose_of
         self._description = document(OPERATIONS, __version__)
         self._families = families
         self._new_id = new_ids()
@@ -124,7 +131,8 @@ class App:
 
     def _inference(self, surface: Surface, dialect: Dialect) -> Handler:
         async def handle(connection: Connection, request_id: str) -> None:
-            exchange = exchange_of(connection, request_id, surface, dialect)
+            purpose = self._purpose_of(connection.header(PURPOSE_HEADER.encode()))
+            exchange = exchange_of(connection, request_id, surface, dialect, purpose=purpose)
             await self._pipeline.run(exchange)
             if exchange.key is None and exchange.error is not None:
                 self._metrics.refused.add(exchange.error.code)

@@ -21,11 +21,13 @@ def exchange_of(
     surface: Surface,
     dialect: Dialect,
     read_body: Callable[[], Awaitable[bytes]] | None = None,
+    purpose: str = "",
 ) -> Exchange:
     """The exchange that a connection's request begins.
 
     Args:
         read_body: where the body was read already.
+        purpose: see `Exchange`.
     """
     said = connection.header
     return Exchange(
@@ -47,6 +49,7 @@ def exchange_of(
         read_body=read_body or connection.read_body,
         dialect=_with_headers(dialect, connection),
         wire=connection,
+        purpose=purpose,
     )
 
 

@@ -19,7 +19,7 @@ _PARTS = {
         "receivers",
     ),
     "bootstrap.anomalies": ("watch_anomalies",),
-    "bootstrap.auditing": ("watch_models",),
+    "bootstrap.auditing": ("routes_to", "watch_models"),
     "bootstrap.batches": ("run_batches",),
     "bootstrap.budgets": ("watch_budgets",),
     "bootstrap.cache": ("terms_of",),

@@ -6,6 +6,7 @@ from homeport.bootstrap.alerts import courier as courier
 from homeport.bootstrap.alerts import deliver_alerts as deliver_alerts
 from homeport.bootstrap.alerts import receivers as receivers
 from homeport.bootstrap.anomalies import watch_anomalies as watch_anomalies
+from homeport.bootstrap.auditing import routes_to as routes_to
 from homeport.bootstrap.auditing import watch_models as watch_models
 from homeport.bootstrap.batches import run_batches as run_batches
 from homeport.bootstrap.budgets import watch_budgets as watch_budgets

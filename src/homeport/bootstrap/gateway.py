@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from homeport.api.app import App
-from homeport.api.auth import StoredKeyRing
+from homeport.api.auth import StoredKeyRing, read_pepper
 from homeport.api.batches import Batches
 from homeport.api.cache import CachePaths
 from homeport.api.cache_admin import CacheActions
@@ -19,6 +19,7 @@ from homeport.api.dialects import dialects
 from homeport.api.engine_metrics import EngineMetrics
 from homeport.api.feedback import FeedbackPaths
 from homeport.api.files import FileBounds, Files
+from homeport.api.purposes import Purposes
 from homeport.api.request_content import ContentActions
 from homeport.api.requests import RequestPaths, RequestStore
 from homeport.api.route import RoutePath
@@ -114,6 +115,7 @@ def build_gateway(settings: Settings, home: Home, file: ConfigFile, worker: int)
         clock=clock,
         max_body=settings.server.max_body_bytes,
         families=house.families(settings, reload),
+        purpose_of=Purposes(read_pepper(home.pepper)).of,
     )
 
     def adopt(changed: Settings) -> None:

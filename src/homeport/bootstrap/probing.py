@@ -9,12 +9,15 @@ from typing import Any
 
 import msgspec
 
+from homeport.api.auth import read_pepper
+from homeport.api.purposes import HEADER, claim
 from homeport.bootstrap.answerer import read_answer
 from homeport.bootstrap.endpoints import read_endpoints
 from homeport.bootstrap.experiments import pause_of, refusal
 from homeport.config.home import Home
 from homeport.config.schema import Settings
 from homeport.core.errors import BadAnswer, ConfigError, HomeportError, UpstreamError
+from homeport.core.purposes import DRIFT_PROBE
 from homeport.core.types import Timeouts
 from homeport.drift.asking import Question, Reply
 from homeport.evaluation.answers import Answer
@@ -22,7 +25,6 @@ from homeport.transport.http import HttpRequest, HttpResponse, Transport
 from homeport.transport.pool import PooledTransport
 
 _TIMEOUTS = Timeouts(connect=10.0, first_token=120.0, between_tokens=60.0, total=180.0)
-_NOT_CACHED = {"cache-control": "no-store"}
 _FATAL = frozenset({401, 403, 404, 405})
 _REFUSED = frozenset({400, 422})
 _NO_MONEY = frozenset({"budget_exceeded", "price_unknown_for_budget"})
@@ -36,14 +38,26 @@ _WAYS: tuple[tuple[int, bool], ...] = ((20, True), (5, True), (0, True), (20, Fa
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where questions go; `url` ends with /v1 or the like."""
+    """Where questions go.
+
+    Attributes:
+        url: ends with /v1 or the like.
+        proof: that they are ours, for the gateway alone; "" where a provider is asked directly, which is told nothing.
+    """
 
     url: str
     key: str
     model: str
+    proof: str = ""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """A provider gets those that every request has."""
+        sent = {"content-type": "application/json", **({"authorization": f"Bearer {self.key}"} if self.key else {})}
+        return {**sent, "cache-control": "no-store", HEADER: self.proof} if self.proof else sent
 
     def __repr__(self) -> str:
-        # The key belongs in no log.
+        # The key and the proof belong in no log.
         return f"Address({self.url}, {self.model})"
 
 
@@ -99,9 +113,8 @@ class Prober:
             **({"logprobs": True, "top_logprobs": tops} if tops and question.sure else {}),
             **({"temperature": 0} if greedy else {}),
         }
-        headers = {"content-type": "application/json", "authorization": f"Bearer {self._address.key}", **_NOT_CACHED}
         url = self._address.url.rstrip("/") + "/chat/completions"
-        return HttpRequest(url=url, headers=headers, body=msgspec.json.encode(body), timeouts=_TIMEOUTS)
+        return HttpRequest(url=url, headers=self._address.headers, body=msgspec.json.encode(body), timeouts=_TIMEOUTS)
 
 
 @asynccontextmanager
@@ -135,7 +148,7 @@ def _gateway(home: Home, model: str) -> Address:
         raise HomeportError(
             "no gateway runs with this state folder", code="gateway_not_running", hint="start one: homeport up"
         ) from error
-    return Address(url=f"{url}/v1", key=key, model=model)
+    return Address(url=f"{url}/v1", key=key, model=model, proof=claim(read_pepper(home.pepper), DRIFT_PROBE))
 
 
 def _direct(settings: Settings, home: Home, name: str, via: str) -> Address:

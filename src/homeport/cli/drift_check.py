@@ -1,5 +1,6 @@
 """`homeport drift check`: what is known of audited models."""
 
+import time
 from typing import Annotated, Any
 
 import msgspec
@@ -11,12 +12,12 @@ from rich.table import Table
 from homeport import bootstrap
 from homeport.cli.context import Context, Json, check_text
 from homeport.cli.drift_probe import audited
-from homeport.core.incidents import IncidentKind
 from homeport.drift.baselines import archives
 from homeport.drift.detectors import ALPHA
-from homeport.drift.standing import Known, known, together
+from homeport.drift.severity import Replayed
+from homeport.drift.standing import Known, together
 from homeport.inspection.visible import visible_line
-from homeport.storage.incidents import resolved_at
+from homeport.jobs.probing import standing
 
 _SHOWN = 80
 
@@ -57,9 +58,8 @@ def _known(state: Context, name: str, alpha: float) -> list[Known]:
     if not pairs:
         return []
     engine = bootstrap.open_storage(state.settings, state.home)
-    return [
-        known(archive, made, alpha, resolved_at(engine, IncidentKind.MODEL, made.name) or 0) for archive, made in pairs
-    ]
+    now = time.time_ns()
+    return [standing(engine, pair, bootstrap.routes_to(state.settings, pair[1].name), alpha, now) for pair in pairs]
 
 
 def _plain(one: Known) -> dict[str, Any]:
@@ -77,7 +77,20 @@ def _plain(one: Known) -> dict[str, Any]:
         "alarms": list(one.alarms),
         "bursts": [msgspec.to_builtins(looked) for looked in one.looked],
         "signals": [msgspec.to_builtins(signal) for signal in one.signals],
+        "asked_again": [_replayed(replay) for replay in one.replays],
         "warnings": one.told["warnings"] if one.told else ["no batch was asked yet"],
+    }
+
+
+def _replayed(replay: Replayed) -> dict[str, Any]:
+    by = replay.difference
+    return {
+        "route": str(replay.route),
+        "inputs": replay.graded,
+        "worse": replay.worse,
+        "better": replay.better,
+        "difference": {"value": by.value, "low": by.low, "high": by.high},
+        "says": replay.turn.value,
     }
 
 
@@ -106,6 +119,9 @@ def _lines(one: Known) -> list[str]:
     name = visible_line(one.baseline.name, _SHOWN)
     lines = [f"{name}: changed since {alarm['since']}, noticed at {alarm['batch']}" for alarm in one.alarms]
     lines += [f"{name}: a burst of {len(looked.mismatches)} says: {looked.verdict.value}" for looked in one.looked]
+    for replay in one.replays:
+        counts = f"of {replay.graded} inputs asked again {replay.worse} are worse, {replay.better} better"
+        lines.append(f"{name}, {visible_line(str(replay.route), _SHOWN)}: {counts}: {replay.turn.value}")
     for signal in one.signals:
         before, now = (visible_line(text, _SHOWN) for text in (signal.before, signal.now))
         lines.append(f"{name}: {signal.name} was {before}, is {now} since {signal.since}")

@@ -96,7 +96,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 bootstrap.watch_retention(settings, state.home, engine, stop),
                 bootstrap.watch_signals(settings, engine, stop),
                 bootstrap.watch_scoring(settings, state.home, engine, stop),
-                bootstrap.watch_models(settings, state.home, engine, stop),
+                bootstrap.watch_models(settings, state.home, engine, hints, stop),
                 bootstrap.watch_standing(settings, state.home, engine, stop),
                 bootstrap.watch_inputs(settings, state.home, engine, stop),
                 bootstrap.watch_quality(settings, engine, hints, stop),

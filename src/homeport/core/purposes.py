@@ -5,6 +5,7 @@ CACHE_CHECK = "cache:check"
 REPLAY = "replay"
 QUALITY_JUDGE = "quality:judge"
 QUALITY_CHECK = "quality:check"
+DRIFT_PROBE = "drift:probe"
 
-OURS = frozenset({CACHE_JUDGE, CACHE_CHECK, REPLAY, QUALITY_JUDGE, QUALITY_CHECK})
+OURS = frozenset({CACHE_JUDGE, CACHE_CHECK, REPLAY, QUALITY_JUDGE, QUALITY_CHECK, DRIFT_PROBE})
 """Nobody's product is made of these answers, so their quality is nobody's: they are neither scored nor judged."""

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 
 from homeport.core.incidents import Action, Evidence, Finding, IncidentKind
-from homeport.drift.baselines import nanoseconds
+from homeport.core.told import Severity
+from homeport.drift.severity import Replayed, Turn, turn_of
 from homeport.drift.standing import Known
+from homeport.storage.quality_days import RouteName
 
 _MOST = 10
 
 
-def finding(known: Known, routes: Sequence[str], together: Sequence[str]) -> Finding | None:
+def finding(known: Known, routes: Sequence[RouteName], together: Sequence[str]) -> Finding | None:
     """The finding of a change that nobody looked into; None where there is none.
 
     Args:
-        routes: that lead to the model, as `tier/name`.
+        routes: that lead to the model.
         together: all models that changed, judged together.
     """
     if not known.changed:
@@ -22,23 +24,34 @@ def finding(known: Known, routes: Sequence[str], together: Sequence[str]) -> Fin
     return Finding(
         kind=IncidentKind.MODEL,
         subject=name,
-        since=_since(known),
-        sentence=f"The model behind {name} answers unlike itself{_when(known)}.",
+        since=known.since,
+        sentence=f"The model behind {name} answers unlike itself{_when(known)}{_turn(known)}.",
+        severity=Severity.CRITICAL if turn_of(known.replays) is Turn.WORSE else Severity.WARNING,
         e_value=known.e_value,
         evidence=tuple(_evidence(known, together)),
         actions=_actions(name),
-        routes=tuple(routes),
+        routes=tuple(map(str, routes)),
         examples=known.examples,
     )
 
 
-def _since(known: Known) -> int:
-    """Nanoseconds since the epoch: of the first alarm, or the first burst."""
-    return min([*(nanoseconds(one["since"]) for one in known.alarms), *(one.at for one in known.jumps)])
-
-
 def _when(known: Known) -> str:
     return f" since {known.alarms[0]['since']}" if known.alarms else ": a burst of ten differs from all looks before it"
+
+
+def _turn(known: Known) -> str:
+    """Whether it is worse, or only changed: without counts, for those of tomorrow are others."""
+    match turn_of(known.replays):
+        case Turn.WORSE:
+            return ", and its answers are worse"
+        case Turn.BETTER:
+            return ", and its answers are better"
+        case Turn.SAME:
+            return "; its answers are changed, and not worse"
+        case Turn.UNKNOWN:
+            return "; whether its answers are worse is not known yet"
+        case None:
+            return ""
 
 
 def _evidence(known: Known, together: Sequence[str]) -> list[Evidence]:
@@ -51,10 +64,21 @@ def _evidence(known: Known, together: Sequence[str]) -> list[Evidence]:
     for jump in known.jumps[:_MOST]:
         differ = f"{sum(jump.mismatches)} of {len(jump.mismatches)}"
         found.append(Evidence(name="looks of a burst that differ", before="0", now=differ))
+    found += [_asked_again(one) for one in known.replays[:_MOST]]
     found += [Evidence(name=one.name, before=one.before, now=one.now) for one in known.signals[:_MOST]]
     if len(together) > 1:
         found.append(Evidence(name="changed, by all models judged together", now=", ".join(together[:_MOST])))
     return found
+
+
+def _asked_again(one: Replayed) -> Evidence:
+    by = one.difference
+    points = f"by {100 * by.value:+.1f} points ({100 * by.low:+.1f} to {100 * by.high:+.1f})"
+    return Evidence(
+        name=f"same inputs asked again, {one.route}",
+        before=f"{one.graded} inputs",
+        now=f"{one.worse} worse, {one.better} better, {points}: {one.turn.value}",
+    )
 
 
 def _actions(name: str) -> tuple[Action, ...]:

@@ -5,13 +5,22 @@ They are told, and raise no alarm: a provider renames a model that stays the sam
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
+from typing import NamedTuple
 
 import msgspec
 
 from homeport.drift.baselines import Asked
+from homeport.storage.model_days import ModelDay
 
-LEAST_DAYS = 7
-"""Of figures a day, so many are needed before the last is judged."""
+LEAST_DAYS = 14
+"""Of figures a day, so many are needed before others are compared with them."""
+
+IN_A_ROW = 2
+"""So many days have to be unlike those before: one alone is chance, or an outage."""
+
+MOST_DAYS = 28
+"""That are looked at."""
 
 _FAR = 5.0
 """Median absolute deviations, scaled to a normal's standard deviations."""
@@ -34,29 +43,18 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     since: str
 
 
-class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's figures of a day, each None where there is nothing to count.
+class _Figure(NamedTuple):
+    """How people read a figure of a day, and the least spread of days, in its unit."""
 
-    Attributes:
-        day: ISO date.
-        ttft_ms, tpot_ms: mean time to the first token, and of each after it.
-        length: mean output tokens.
-        refusals: share of the answers that refuse.
-    """
-
-    day: str
-    requests: int
-    ttft_ms: float | None = None
-    tpot_ms: float | None = None
-    length: float | None = None
-    refusals: float | None = None
+    name: str
+    spread: float
 
 
-_FIGURES: Mapping[str, str] = {
-    "ttft_ms": "time to first token, ms",
-    "tpot_ms": "time per output token, ms",
-    "length": "output tokens",
-    "refusals": "share of refusals",
+_FIGURES: Mapping[str, _Figure] = {
+    "ttft_ms": _Figure("time to first token, ms", 5.0),
+    "tpot_ms": _Figure("time per output token, ms", 0.2),
+    "length": _Figure("output tokens", 0.5),
+    "refusals": _Figure("share of refusals", 0.005),
 }
 
 
@@ -79,16 +77,28 @@ def of_answers(lines: Iterable[Asked]) -> tuple[Signal, ...]:
     return tuple(found.values())
 
 
-def of_days(days: Sequence[Day]) -> tuple[Signal, ...]:
-    """Figures of the last day that are far from those of the days before it; the earliest day first."""
+def of_days(days: Sequence[ModelDay]) -> tuple[Signal, ...]:
+    """Figures of the last days that are all far from those of the days before, to the same side.
+
+    Args:
+        days: the earliest first; a day without a figure is passed over for it.
+    """
     found = []
-    for field, name in _FIGURES.items():
-        values = [getattr(day, field) for day in days if getattr(day, field) is not None]
-        if len(values) <= LEAST_DAYS or getattr(days[-1], field) is None:
+    for field, figure in _FIGURES.items():
+        told = [(day.day, getattr(day, field)) for day in days if getattr(day, field) is not None]
+        if len(told) < LEAST_DAYS + IN_A_ROW or told[-1][0] != days[-1].day:
             continue
-        *before, now = values
-        middle = statistics.median(before)
-        spread = max(_SCALE * statistics.median(abs(one - middle) for one in before), _LEAST_SPREAD * abs(middle), 1e-9)
-        if abs(now - middle) > _FAR * spread:
-            found.append(Signal(name=name, before=f"{middle:.4g}", now=f"{now:.4g}", since=days[-1].day))
+        middle, far = _usual([value for _, value in told[:-IN_A_ROW]], figure.spread)
+        side = 1.0 if told[-1][1] > middle else -1.0
+        beyond = list(takewhile(lambda one: side * (one[1] - middle) > far, reversed(told)))  # noqa: B023  used at once
+        if len(beyond) >= IN_A_ROW:
+            now = f"{told[-1][1]:.4g}"
+            found.append(Signal(name=figure.name, before=f"{middle:.4g}", now=now, since=beyond[-1][0]))
     return tuple(found)
+
+
+def _usual(values: Sequence[float], least: float) -> tuple[float, float]:
+    """The median of days, and how far a day has to be from it."""
+    middle = statistics.median(values)
+    deviation = statistics.median(abs(one - middle) for one in values)
+    return middle, _FAR * max(_SCALE * deviation, _LEAST_SPREAD * abs(middle), least)

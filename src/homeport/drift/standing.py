@@ -9,8 +9,10 @@ from homeport.drift.baselines import Archive, Baseline, nanoseconds, read_lines
 from homeport.drift.detectors import Verdict
 from homeport.drift.live import judged
 from homeport.drift.looks import Looked
-from homeport.drift.passive import Signal, of_answers
+from homeport.drift.passive import Signal, of_answers, of_days
+from homeport.drift.severity import Replayed
 from homeport.stats.sequential import e_benjamini_hochberg
+from homeport.storage.model_days import ModelDay
 
 FALSE_SHARE = 0.1
 """Of the models that are said to have changed together, at most so many by chance."""
@@ -23,9 +25,10 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         told: what `homeport drift replay` says of its recording; None before the first batch.
-        signals: what its answers say of themselves.
+        signals: what its answers say of themselves, and what the ledger counts of callers' requests.
         looked: looks that were followed by a burst.
         requests: ids of requests by batch and probe, as far as they went through the gateway.
+        replays: inputs of its routes that were asked again since it changed.
         settled_at: an alarm up to here was looked into, nanoseconds since the epoch; 0 for none.
     """
 
@@ -34,6 +37,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     signals: tuple[Signal, ...] = ()
     looked: tuple[Looked, ...] = ()
     requests: Mapping[tuple[str, str], str] = {}
+    replays: tuple[Replayed, ...] = ()
     settled_at: int = 0
 
     @property
@@ -53,6 +57,12 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.alarms or self.jumps)
 
     @property
+    def since(self) -> int:
+        """When a change that nobody looked into began, nanoseconds since the epoch; 0 for none."""
+        began = [*(nanoseconds(one["since"]) for one in self.alarms), *(one.at for one in self.jumps)]
+        return min(began, default=0)
+
+    @property
     def examples(self) -> tuple[str, ...]:
         """Ids of requests that show the change: answers of probes that moved."""
         found = (self.requests.get((alarm["batch"], probe), "") for alarm in self.alarms for probe in alarm["probes"])
@@ -69,8 +79,17 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return max([1.0, newest / batches, *(float(one["e_value"]) / batches for one in self.alarms)])
 
 
-def known(archive: Archive, baseline: Baseline, alpha: float, settled_at: int = 0) -> Known:
-    """An audited model by its files.
+def known(
+    archive: Archive,
+    baseline: Baseline,
+    alpha: float,
+    settled_at: int = 0,
+    days: Mapping[str, Sequence[ModelDay]] | None = None,
+) -> Known:
+    """An audited model by its files, and by the days that the ledger has of the models behind its name.
+
+    Args:
+        days: by their public names.
 
     Raises:
         ConfigError: recording_invalid, recording_too_large.
@@ -79,11 +98,19 @@ def known(archive: Archive, baseline: Baseline, alpha: float, settled_at: int = 
     return Known(
         baseline=baseline,
         told=judged(archive, alpha),
-        signals=of_answers(lines),
+        signals=(*of_answers(lines), *_of_ledger(days or {})),
         requests={(line.batch, line.probe): line.request for line in lines},
         looked=tuple(read_lines(archive.bursts, Looked)),
         settled_at=settled_at,
     )
+
+
+def _of_ledger(days: Mapping[str, Sequence[ModelDay]]) -> Sequence[Signal]:
+    """Where a name leads to several models, each signal says of which it is."""
+    found = [(target, signal) for target, of in days.items() for signal in of_days(of)]
+    if len(days) < 2:
+        return [signal for _, signal in found]
+    return [msgspec.structs.replace(signal, name=f"{signal.name} of {target}") for target, signal in found]
 
 
 def together(models: Sequence[Known], share: float = FALSE_SHARE) -> tuple[str, ...]:
