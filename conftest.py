@@ -1,5 +1,6 @@
 """Every block of README.md and docs/ is a test: Python and sh run against a real gateway, YAML is loaded."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,9 @@ from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from tests.docs.blocks import close_clients, load_yaml, run_shell
 from tests.e2e.program import Program
+
+# Threads of linear algebra wait for each other by spinning: beside a second process that takes the time of three.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _PAGES = ["README.md", "docs/**/*.md", "docs/*.md"]
 

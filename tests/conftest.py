@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from bench.postgres_server import PostgresServer
 from homeport.storage.db import open_database, sqlite_url, upgrade
+from tests.databases import migrated
 
 settings.register_profile("homeport", deadline=None, print_blob=True)
 settings.load_profile("homeport")
@@ -68,9 +69,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database of either kind, at the newest schema."""
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgres"))
-    url = sqlite_url(tmp_path / "homeport.db")
-    upgrade(open_database(url))
-    return url
+    return migrated(tmp_path / "homeport.db").url.render_as_string()
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from homeport.cache.guard import Terms
 from homeport.config.cache import CacheSettings
 from homeport.core.types import DataClass, Key, RateLimits, Scope
 from homeport.storage.cached import DatabaseEntryStore
-from homeport.storage.db import open_database, sqlite_url, upgrade, writing
+from homeport.storage.db import writing
 from homeport.storage.ingest import insert_events
 from homeport.storage.ratelimits import SharedLimiter
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import CHAT, MID, OWN, House
 from tests.fakes.keyring import FixedKeyRing
@@ -46,8 +47,7 @@ class Office:
     """A house whose answers are kept in a database, and whose ledger is one."""
 
     def __init__(self, folder: Path, settings: CacheSettings = EXACT) -> None:
-        self.engine: Engine = open_database(sqlite_url(folder / "homeport.db"))
-        upgrade(self.engine)
+        self.engine: Engine = migrated(folder / "homeport.db")
         ring, clock = FixedKeyRing(KEYS), ManualClock()
         self.clock = clock
         self.entries = DatabaseEntryStore(self.engine, clock.wall_ns)

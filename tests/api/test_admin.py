@@ -23,8 +23,8 @@ from homeport.core.money import Nano
 from homeport.core.types import Scope
 from homeport.storage.alerts import id_of, raise_alert
 from homeport.storage.bank import DatabaseBank
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.lost import LATELY_NS
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import CHAT, MID, House
 from tests.fakes.upstream import whole
@@ -39,8 +39,7 @@ class Office:
     """A house with an admin API over keys in a database; `admin`, `caller` and `both` are tokens."""
 
     def __init__(self, folder: Path) -> None:
-        engine = open_database(sqlite_url(folder / "homeport.db"))
-        upgrade(engine)
+        engine = migrated(folder / "homeport.db")
         clock = ManualClock()
         self.registry = KeyRegistry(engine, PEPPER, lambda: Offer(("mid",), ("mid",)), clock.wall_ns)
         self.keys = StoredKeyRing(self.registry.every, PEPPER, lambda: clock.wall / 1e9)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from homeport.api.auth import PREFIX, StoredKeyRing, another_token, bearer, digest, new_token, read_pepper, write_secret
 from homeport.core.errors import StorageError
 from homeport.core.types import DataClass, Key
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.keys import StoredKey, add_key, list_keys, revoke_key
+from tests.databases import migrated
 from tests.fakes.house import MID, OPEN, House
 from tests.fakes.upstream import whole
 
@@ -260,8 +260,7 @@ def test_an_old_draft_that_others_may_read_is_not_used(tmp_path: Path) -> None:
 
 
 def test_keys_of_the_database(tmp_path: Path) -> None:
-    engine = open_database(sqlite_url(tmp_path / "homeport.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "homeport.db")
     key_id, token = new_token()
     key = Key(id=key_id, name="k", models=frozenset({"a", "b"}), expires_at=2_000.5)
     add_key(engine, key, digest(PEPPER, token), 1)

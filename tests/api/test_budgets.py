@@ -20,7 +20,7 @@ from homeport.core.errors import InvalidRequest, NotFound
 from homeport.core.money import Nano, format_usd, parse_usd
 from homeport.core.types import Scope
 from homeport.storage.bank import DatabaseBank
-from homeport.storage.db import open_database, sqlite_url, upgrade
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import MID, House
 from tests.fakes.wire import Caller
@@ -41,8 +41,7 @@ class Office:
     """A registry of budgets over a database of its own, and the admin API in front of it."""
 
     def __init__(self, folder: Path) -> None:
-        engine = open_database(sqlite_url(folder / "homeport.db"))
-        upgrade(engine)
+        engine = migrated(folder / "homeport.db")
         self.clock = ManualClock()
         self.keys = KeyRegistry(engine, b"p" * 32, lambda: Offer((), ()), self.clock.wall_ns)
         self.bank = DatabaseBank(engine, self.clock.wall_ns)

@@ -16,8 +16,8 @@ from homeport.core.audit import Actor, Origin
 from homeport.core.errors import InvalidRequest
 from homeport.core.types import Scope
 from homeport.storage.audit import Asked, Entry, entries
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.incidents import MOST_TEXT, report
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import MID, House
 from tests.fakes.incidents import FELL, finding
@@ -31,8 +31,7 @@ class Office:
     """A registry of incidents over a database of its own, and the admin API in front of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.engine = open_database(sqlite_url(folder / "homeport.db"))
-        upgrade(self.engine)
+        self.engine = migrated(folder / "homeport.db")
         self.clock = ManualClock()
         keys = KeyRegistry(self.engine, b"p" * 32, lambda: Offer((), ()), self.clock.wall_ns)
         self.tokens = {

@@ -12,7 +12,7 @@ from homeport.api.auth import StoredKeyRing
 from homeport.api.keys import KeyFields, KeyRegistry, Offer, state_of, tokens, view
 from homeport.core.errors import ConfigError, InvalidRequest, NotFound
 from homeport.core.types import DataClass, RateLimits, Scope
-from homeport.storage.db import open_database, sqlite_url, upgrade
+from tests.databases import migrated
 
 PEPPER = b"p" * 32
 SECOND = 1_000_000_000
@@ -23,8 +23,7 @@ class Office:
     """A registry over a database of its own, and a ring of its keys, at a time that a test sets."""
 
     def __init__(self, folder: Path) -> None:
-        engine = open_database(sqlite_url(folder / "homeport.db"))
-        upgrade(engine)
+        engine = migrated(folder / "homeport.db")
         self.now = 1_000 * SECOND
         self.registry = KeyRegistry(engine, PEPPER, lambda: OFFER, lambda: self.now)
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 from tests.bootstrap.test_reload import settings
+from tests.databases import migrated
 
 from homeport.bootstrap.adopted import noting
 from homeport.storage.audit import Asked, Entry, Recorder, entries
-from homeport.storage.db import open_database, sqlite_url, upgrade
+from homeport.storage.db import open_database, sqlite_url
 
 SECRET = "sk-a-secret-of-the-provider"
 
@@ -22,8 +23,7 @@ async def written(engine: Engine, count: int) -> list[Entry]:
 
 
 async def test_what_differs_is_written_down(tmp_path: Path) -> None:
-    engine = open_database(sqlite_url(tmp_path / "a.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "a.db")
     adopted = noting(Recorder(engine, lambda: 7), settings())
     adopted(settings())
     adopted(settings(aliases={"a": "m"}))
@@ -35,8 +35,7 @@ async def test_what_differs_is_written_down(tmp_path: Path) -> None:
 
 
 async def test_of_a_secret_the_digest_tells(tmp_path: Path) -> None:
-    engine = open_database(sqlite_url(tmp_path / "a.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "a.db")
 
     def keyed(key: str) -> dict[str, object]:
         provider = {"provider": "openai_compatible", "base_url": "https://a.example/v1", "api_key": key}

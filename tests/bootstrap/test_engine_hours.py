@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.databases import migrated
 
 from homeport.bootstrap.endpoints import Placement, write_placement
 from homeport.bootstrap.engine_hours import watch_engines
 from homeport.config.home import Home
 from homeport.config.load import load, read_environment
 from homeport.engines.base import Endpoint
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.engine_hours import HOUR_NS, Pool, note_presence, read_hours
 
 URL = "http://127.0.0.1:1/v1"
@@ -27,8 +27,7 @@ async def test_the_time_between_two_runs(paid: str, tmp_path: Path) -> None:
         f"engines:\n  own: {{engine: external, url: '{URL}', hourly_cost_usd: 1, paid_while_down: {paid}}}\n"
         "tiers:\n  - {name: local, targets: [{model: m, engine: own}]}\n"
     )
-    engine = open_database(sqlite_url(tmp_path / "a.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "a.db")
     last_run = time.time_ns() - 5 * HOUR_NS
     note_presence(engine, [Pool(engine="own", hourly=5, slots=1)], last_run, last_run + 10)
     stop = asyncio.Event()

@@ -2,10 +2,8 @@
 
 import asyncio
 import time
-from pathlib import Path
 
 import msgspec
-import pytest
 from sqlalchemy import Engine
 from tests.bootstrap.test_reload import settings
 from tests.storage.events import finished
@@ -16,27 +14,13 @@ from homeport.bootstrap.inputs import try_prompt_drift, watch_inputs
 from homeport.bootstrap.scoring import watch_scoring
 from homeport.config.home import Home
 from homeport.embeddings.static import StaticEmbedder
-from homeport.storage.db import open_database, sqlite_url, upgrade, writing
+from homeport.storage.db import writing
 from homeport.storage.holders import read_home_id
 from homeport.storage.ingest import insert_events
 from homeport.storage.inputs import DAY_NS, known_projects, read_inputs
 from homeport.storage.scores import scores_of
 
 ON = {"enabled": True, "prompt_drift": {"enabled": True}}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home")
-    home.create()
-    return home
-
-
-@pytest.fixture
-def engine(home: Home) -> Engine:
-    engine = open_database(sqlite_url(home.database))
-    upgrade(engine)
-    return engine
 
 
 async def test_yesterdays_prompts_are_looked_at(home: Home, engine: Engine) -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine
 from tests.bootstrap.test_reload import settings
 
@@ -14,23 +12,8 @@ from homeport.config.judge import JudgeSettings, RubricSettings
 from homeport.config.schema import Settings
 from homeport.evaluation.rubrics import QUALITY
 from homeport.jobs.paired_check import Hints
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.published import read_published
 from homeport.storage.standing_judge import JudgeStanding
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home")
-    home.create()
-    return home
-
-
-@pytest.fixture
-def engine(home: Home) -> Engine:
-    engine = open_database(sqlite_url(home.database))
-    upgrade(engine)
-    return engine
 
 
 def judged(**more: object) -> Settings:

@@ -6,15 +6,12 @@ import time
 import pytest
 from sqlalchemy import Engine
 from tests.bootstrap.test_reload import settings
-from tests.bootstrap.test_scoring import engine, home
 from tests.jobs.quality_rows import START, add_day
 
 from homeport.bootstrap.quality_watch import build_quality_watch, watch_quality
 from homeport.jobs.paired_check import Hints
 from homeport.storage.baselines import newest_baselines
 from homeport.storage.rollups import DAY
-
-__all__ = ["engine", "home"]
 
 
 async def test_routes_are_looked_at_until_told_to_stop(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

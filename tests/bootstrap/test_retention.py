@@ -5,18 +5,17 @@ import time
 from pathlib import Path
 
 from tests.bootstrap.test_reload import settings
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.storage.entries import made
 
 from homeport.bootstrap.retention import watch_retention
 from homeport.config.home import Home
 from homeport.storage.cached import DatabaseEntryStore
-from homeport.storage.db import open_database, sqlite_url, upgrade
 
 
 async def test_the_cache_is_kept_within_its_bounds(tmp_path: Path) -> None:
-    engine, clock, stop = open_database(sqlite_url(tmp_path / "homeport.db")), ManualClock(), asyncio.Event()
-    upgrade(engine)
+    engine, clock, stop = migrated(tmp_path / "homeport.db"), ManualClock(), asyncio.Event()
     clock.wall = time.time_ns()
     store = DatabaseEntryStore(engine, clock.wall_ns)
     store.keep([made(number, clock, ttl_s=1_000, tenant=f"{number % 5}") for number in range(40)])

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.fakes.engines import place
 from tests.fakes.gguf import gguf
 
@@ -39,13 +38,6 @@ def of_engine(home: Home, **engine: Any) -> str:
     place(chosen, home)
     [target] = bootstrap.build_targets(chosen, bootstrap.read_endpoints(home))
     return target.revision
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.create()
-    return made
 
 
 def test_another_address_adapter_or_option_is_another_model() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,7 +14,7 @@ from homeport.bootstrap.capture import body_store
 from homeport.bootstrap.scoring import try_evaluation, watch_scoring
 from homeport.config.home import Home
 from homeport.core.errors import ConfigError
-from homeport.storage.db import open_database, sqlite_url, upgrade, writing
+from homeport.storage.db import writing
 from homeport.storage.holders import read_home_id
 from homeport.storage.ingest import insert_events
 from homeport.storage.published import read_published
@@ -23,20 +22,6 @@ from homeport.storage.score_figures import QualityFigures
 from homeport.storage.scores import scores_of
 
 MINUTE = 60 * 10**9
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home")
-    home.create()
-    return home
-
-
-@pytest.fixture
-def engine(home: Home) -> Engine:
-    engine = open_database(sqlite_url(home.database))
-    upgrade(engine)
-    return engine
 
 
 async def test_what_is_answered_is_measured_and_told(home: Home, engine: Engine) -> None:

@@ -5,19 +5,18 @@ import time
 from pathlib import Path
 
 from tests.bootstrap.test_reload import settings
+from tests.databases import migrated
 from tests.storage.reviewed import add_labels, add_outputs, output
 
 from homeport.bootstrap.standing import watch_standing
 from homeport.config.home import Home
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.standing_quality import read_standing
 
 
 async def test_it_is_left_for_the_pages(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.create()
-    engine = open_database(sqlite_url(home.database))
-    upgrade(engine)
+    engine = migrated(home.database)
     now = time.time_ns() - 10**9
     add_outputs(engine, *(output(f"r{number}", at=now) for number in range(6)))
     add_labels(engine, "ann", {f"r{number}": number % 5 + 1 for number in range(5)}, at=now)

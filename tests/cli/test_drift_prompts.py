@@ -10,9 +10,9 @@ import pytest
 
 from homeport.config.home import Home
 from homeport.embeddings.static import StaticEmbedder
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.inputs import keep_inputs
 from tests.cli.terminal import Terminal
+from tests.databases import migrated
 from tests.drift.prompt_days import CODE, LAW, Ask, about, mixed, name_of, reader
 
 LAWYERS, CODERS = about(LAW), about(CODE)
@@ -75,8 +75,7 @@ def test_a_file_that_is_none_is_refused(terminal: Terminal, tmp_path: Path) -> N
 def test_without_a_file_each_project_is_told(terminal: Terminal, tmp_path: Path) -> None:
     assert "No prompt was looked at" in terminal.run("drift", "prompts")
     home, rng = Home(tmp_path / "home"), random.Random(2)
-    engine = open_database(sqlite_url(home.database))
-    upgrade(engine)
+    engine = migrated(home.database)
     for day in range(FIRST + 6):
         texts = [(f"d{day}n{number}", ask_of(day, moves=True)(rng)) for number in range(20)]
         keep_inputs(engine, "acme", name_of(day), StaticEmbedder.name, reader().read(texts))

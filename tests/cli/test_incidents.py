@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from homeport.storage.audit import Asked, entries
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.incidents import report
 from tests.cli.terminal import Terminal
+from tests.databases import migrated
 from tests.fakes.incidents import NOW, finding
 
 HOSTILE = "[red]worse[/]\x1b[2J\u202e\x07"
@@ -21,9 +21,7 @@ def terminal(tmp_path: Path) -> Terminal:
 
 @pytest.fixture
 def engine(terminal: Terminal) -> Engine:
-    opened = open_database(sqlite_url(terminal.home / "homeport.db"))
-    upgrade(opened)
-    return opened
+    return migrated(terminal.home / "homeport.db")
 
 
 def test_an_incident_from_its_list_to_its_end(terminal: Terminal, engine: Engine) -> None:

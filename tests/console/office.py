@@ -1,7 +1,6 @@
 """A console over a real database and the real application, and browsers that remember their cookie."""
 
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,13 @@ from homeport.core.audit import Actor, Origin
 from homeport.core.people import Role
 from homeport.storage.audit import Recorder
 from homeport.storage.bodies import BodyStore
-from homeport.storage.db import open_database, sqlite_url
 from homeport.storage.users import StoredUser, add_user
 from homeport.storage.words_sqlite import SqliteWords
 from homeport.traces.detail import DetailReader
 from homeport.traces.search import Search
 from homeport.traces.tail import Tail
 from tests.console.works import Behind
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.fakes.house import API_PRICE, MID, House
 from tests.fakes.wire import Caller
@@ -74,9 +73,8 @@ class Office:
         live: requests can be followed as they end, which has no end by itself.
     """
 
-    def __init__(self, folder: Path, migrated: Path, *, live: bool = False, **changes: Any) -> None:
-        shutil.copy(migrated, folder / "homeport.db")
-        self.engine = open_database(sqlite_url(folder / "homeport.db"))
+    def __init__(self, folder: Path, *, live: bool = False, **changes: Any) -> None:
+        self.engine = migrated(folder / "homeport.db")
         self.clock = ManualClock()
         self.home = Home(folder / "home")
         self.home.create()

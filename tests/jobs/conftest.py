@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from homeport.storage.db import open_database, sqlite_url, upgrade
+from tests.databases import migrated
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_database(sqlite_url(tmp_path / "homeport.db"))
-    upgrade(opened)
+    opened = migrated(tmp_path / "homeport.db")
     yield opened
     opened.dispose()

@@ -23,8 +23,8 @@ from homeport.jobs import alerts
 from homeport.jobs.alerts import Courier, Receiver, next_try, serve_all
 from homeport.jobs.shapes import pagerduty, standard
 from homeport.storage.alerts import Due, StoredAlert, Wanted, list_alerts, raise_alert
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.transport.pool import PooledTransport
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.fakes.webhook_server import SECRET, WebhookServer
 from tests.storage.test_alerts import reached
@@ -66,8 +66,7 @@ def receiver(url: str, name: str = "ops") -> Receiver:
 async def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
     monkeypatch.setattr(alerts, "_TIMEOUTS", Timeouts(connect=1, first_token=0.3, between_tokens=0.3, total=0.5))
     monkeypatch.setattr(alerts, "_LOOK_SECONDS", 0.02)
-    engine = open_database(sqlite_url(tmp_path / "homeport.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "homeport.db")
     transport = PooledTransport()
     yield Office(engine, transport)
     await transport.close()

@@ -17,10 +17,10 @@ from homeport.core.unusual import Level, Measure, Unusual
 from homeport.jobs.anomalies import AnomalyWatch, watch
 from homeport.storage.alerts import StoredAlert, list_alerts
 from homeport.storage.arrivals import Arrival
-from homeport.storage.db import open_database, sqlite_url, upgrade
 from homeport.storage.ingest import insert_events
 from homeport.storage.keys import add_key
 from homeport.storage.unusual import Unusuals, headline
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.ledger.requests import HOUR, NOW, SECOND, ledger, request
 
@@ -224,8 +224,7 @@ class Stumbling(AnomalyWatch):
 
 async def test_a_database_that_fails_is_asked_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stop, published = asyncio.Event(), list[Unusuals]()
-    engine = open_database(sqlite_url(tmp_path / "homeport.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "homeport.db")
 
     def publish(state: Unusuals) -> None:
         published.append(state)

@@ -11,10 +11,11 @@ from sqlalchemy import Engine
 
 from homeport.core.events import RequestFinished
 from homeport.ledger.verification import Finding, Verification, What
-from homeport.storage.db import open_database, sqlite_url, upgrade
+from homeport.storage.db import open_database, sqlite_url
 from homeport.storage.ingest import ingest
 from homeport.storage.journal import Journal
 from homeport.storage.tables import requests
+from tests.databases import migrated
 from tests.storage.events import finished
 
 COLUMNS = [column.name for column in requests.columns]
@@ -25,8 +26,7 @@ VICTIM = "r3"
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of twelve rows in two projects, to be copied."""
     folder = tmp_path_factory.mktemp("honest")
-    engine = open_database(sqlite_url(folder / "homeport.db"))
-    upgrade(engine)
+    engine = migrated(folder / "homeport.db")
     journal = Journal(folder / "journal")
     for number in range(1, 7):
         journal.record(event(number, "acme"))
@@ -72,8 +72,7 @@ def test_an_honest_ledger(engine: Engine) -> None:
 
 
 def test_an_empty_ledger(tmp_path: Path) -> None:
-    engine = open_database(sqlite_url(tmp_path / "empty.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "empty.db")
     assert findings(engine) == []
 
 

@@ -12,7 +12,8 @@ from homeport.core.errors import StorageError
 from homeport.core.money import Nano
 from homeport.storage.bank import DatabaseBank
 from homeport.storage.budgets import change_budget, remove_budget, standings
-from homeport.storage.db import open_database, sqlite_url, upgrade, writing
+from homeport.storage.db import open_database, sqlite_url, writing
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.storage.budget import budget, opened
 
@@ -180,8 +181,7 @@ def test_a_locked_database_is_said_soon_and_nothing_has_happened(engine: Engine)
 
 
 def test_a_full_disk_is_said_and_nothing_has_happened(tmp_path: Path) -> None:
-    engine = open_database(sqlite_url(tmp_path / "a.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "a.db")
     trader = Trader(engine, opened(engine, budget(100)))
     trader.trade(need=50)
     with engine.connect() as connection:

@@ -18,6 +18,7 @@ from homeport.storage.cached_tables import cache_bodies, cache_entries, cache_ta
 from homeport.storage.db import open_database, sqlite_url, upgrade, writing
 from homeport.storage.keys import add_key, revoke_key
 from homeport.storage.tables import metadata
+from tests.databases import migrated
 from tests.fakes.clock import ManualClock
 from tests.storage.entries import S, made, name
 
@@ -334,8 +335,7 @@ def test_damaged_entries_are_passed_over(
 
 def damaged(folder: Path, clock: ManualClock, table: str, damage: dict[str, Any]) -> DatabaseEntryStore:
     """Two entries, of which the first is damaged, as only SQLite lets a file be."""
-    engine = open_database(sqlite_url(folder / "a.db"))
-    upgrade(engine)
+    engine = migrated(folder / "a.db")
     store = DatabaseEntryStore(engine, clock.wall_ns)
     store.keep([made(1, clock), made(2, clock)])
     [(column, value)] = damage.items()
@@ -386,8 +386,7 @@ def test_a_database_that_fails_is_told(tmp_path: Path, clock: ManualClock, monke
 
 
 def test_a_full_disk_is_told_and_nothing_has_happened(tmp_path: Path, clock: ManualClock) -> None:
-    engine = open_database(sqlite_url(tmp_path / "a.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "a.db")
     store = DatabaseEntryStore(engine, clock.wall_ns)
     store.keep([made(1, clock)])
     with engine.connect() as connection:

@@ -13,10 +13,11 @@ from sqlalchemy.exc import OperationalError
 from homeport.ledger.verification import Verification
 from homeport.storage import db
 from homeport.storage import ingest as ingest_module
-from homeport.storage.db import open_database, sqlite_url, unusable, upgrade
+from homeport.storage.db import unusable
 from homeport.storage.ingest import Ingested, ingest
 from homeport.storage.journal import MAGIC, Journal
 from homeport.storage.tables import requests
+from tests.databases import migrated
 from tests.storage.events import finished
 
 
@@ -60,8 +61,7 @@ def told(engine: Engine, pragma: str) -> Iterator[None]:
 )
 def test_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, words: str) -> None:
     path = tmp_path / "homeport.db"
-    engine = open_database(sqlite_url(path))
-    upgrade(engine)
+    engine = migrated(path)
     write(tmp_path, 300)
     assert ingest(engine, tmp_path / "journal").rows == 300
     write(tmp_path, 3_000, start=300)
@@ -130,8 +130,7 @@ def test_a_row_that_is_there_is_neither_changed_nor_counted(engine: Engine, tmp_
 
 
 def test_who_wants_to_know_is_told_of_each_event_once(tmp_path: Path) -> None:
-    engine = open_database(sqlite_url(tmp_path / "homeport.db"))
-    upgrade(engine)
+    engine = migrated(tmp_path / "homeport.db")
     write(tmp_path, 3)
     told: list[str] = []
     for _ in range(2):
