@@ -98,7 +98,8 @@ def waiting_outputs(engine: Engine, home: str, epoch: str, since: int, most: int
     found: list[tuple[float, str]] = []
     with engine.connect() as connection:
         for query in _waiting(home, epoch, since):
-            found += [tuple(row) for row in connection.execute(query.order_by(*_PLACE).limit(most))]
+            part = connection.execute(query.order_by(*_PLACE).limit(most))
+            found += [(row.draw, row.request_id) for row in part]
         ids = [request_id for _, request_id in sorted(found)[:most]]
         columns = [requests.c[name] for name in WaitingOutput.__struct_fields__]
         rows = connection.execute(select(*columns).where(requests.c.request_id.in_(ids))).mappings()
