@@ -17,6 +17,7 @@ from rich.console import Console as Terminal
 from sqlalchemy import Engine, func, insert, select
 
 from bench.console_quality import fill_quality
+from bench.console_review import fill_reviewed
 from bench.ledger import events
 from bench.request_words import fill_words, kept
 from homeport.api.keys import KeyFields
@@ -70,6 +71,7 @@ def fill(settings: Settings, home: Home, engine: Engine, count: int, texts: bool
             bodies.put(kept(found.row.request_id, found.row.started_at))
             examples.append(found.row.request_id)
     fill_quality(home, engine, examples)
+    fill_reviewed(engine, body_store(settings, home), console)
     _people(settings, home, engine)
     _cached(engine)
     if engine.dialect.name == "postgresql":  # what its own autovacuum does within minutes

@@ -62,6 +62,8 @@ def pages(there: Places) -> Mapping[str, str]:
         "quality_of_a_day": "/quality?window=24h",
         "quality_of_a_month": "/quality?window=30d",
         "quality_of_a_route": "/quality?window=30d&route=mid/gpt-4.1-mini&metric=length",
+        "review": "/review",
+        "review_after": "/review/after",
         "incidents": "/incidents",
         "incident": f"/incidents/{there.incident}",
         "models": "/models",

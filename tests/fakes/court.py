@@ -136,7 +136,7 @@ class Court:
         return [(one.score, one.label) for one in map(self.said_of, names)]
 
 
-def scored(name: str, at: int, draw: float, data_class: str, for_judge: bool) -> dict[str, Any]:
+def scored(name: str, at: int, draw: float, data_class: str, for_judge: bool, home: str = HOME) -> dict[str, Any]:
     """A row of `scored_outputs`."""
     return {
         "request_id": name,
@@ -153,4 +153,5 @@ def scored(name: str, at: int, draw: float, data_class: str, for_judge: bool) ->
         "human_probability": 0.07,
         "for_judge": for_judge,
         "for_human": False,
+        "home": home,
     }

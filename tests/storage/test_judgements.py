@@ -34,8 +34,9 @@ def drawn(engine: Engine, *names: str, draw: float = 0.1, at: int = AT, **more: 
     with writing(engine) as connection:
         events = [finished(name, started_at=at) for name in names]
         insert_events(connection, [msgspec.structs.replace(event, **{"holder": HOLDER, **more}) for event in events])
+        home = more.get("holder", HOLDER).partition("-")[0]
         for name in names:
-            connection.execute(insert(scored_outputs).values(**scored(name, at, draw, "open", for_judge=True)))
+            connection.execute(insert(scored_outputs).values(**scored(name, at, draw, "open", True, home)))
 
 
 def judgement(request_id: str, *, epoch: str = "e1", **more: Any) -> Judgement:
@@ -80,6 +81,17 @@ def test_what_waits_goes_by_the_draw_the_epoch_the_folder_and_the_age(engine: En
     add_judgement(engine, judgement("first"))
     assert count_waiting(engine, HOME, "e1", AT) == 1
     assert count_waiting(engine, HOME, "e2", AT) == 2
+
+
+def test_what_was_judged_in_an_epoch_before_another_does_not_wait_when_it_comes_back(engine: Engine) -> None:
+    drawn(engine, "both", "first", "second")
+    for epoch, names in (("e1", ("both", "first")), ("e2", ("both", "second")), ("e0", ())):
+        for name in names:
+            assert add_judgement(engine, judgement(name, epoch=epoch))
+    for epoch, waits in (("e0", 3), ("e1", 1), ("e2", 1), ("e3", 3)):
+        found = [one.request_id for one in waiting_outputs(engine, HOME, epoch, AT, 10)]
+        assert (len(found), count_waiting(engine, HOME, epoch, AT)) == (waits, waits)
+        assert {"e1": "second", "e2": "first"}.get(epoch, found[0]) == found[0]
 
 
 def test_an_epoch_that_comes_back_goes_on(engine: Engine) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy import Engine, select
 from homeport.core.events import RequestFinished
 from homeport.storage.db import writing
 from homeport.storage.ingest import insert_events
+from homeport.storage.judgements import add_judgement
+from homeport.storage.labels import Label, put_labels
 from homeport.storage.rollups import HOUR
 from homeport.storage.score_figures import low_share, metric_figures, metric_times, sample_figures
 from homeport.storage.score_tables import scored_outputs, scores
@@ -29,6 +31,7 @@ from homeport.storage.scores import (
     waiting,
 )
 from tests.storage.events import finished
+from tests.storage.test_judgements import judgement
 
 HOME = "0123456789ab"
 FORMAT = StoredScore(metric="format", version=1, value=0.0, passed=False, label="no_json", why="it is no JSON")
@@ -97,7 +100,7 @@ def test_of_two_that_score_the_same_rows_one_is_too_late(connect: Callable[[], E
 
 
 def test_a_row_is_kept_whole_and_told_again(engine: Engine) -> None:
-    ledger(engine, event("r1", 7, tier="t", target="m", data_class="private"))
+    ledger(engine, event("r1", 7, tier="t", target="m", data_class="private", holder=f"{HOME}-1"))
     [row] = rows(engine)
     keep(engine, HOME, Place("default", 0), 1, [scored(row, LENGTH, FORMAT)], 99)
     assert scores_of(engine, "r1") == [FORMAT, LENGTH]
@@ -119,7 +122,22 @@ def test_a_row_is_kept_whole_and_told_again(engine: Engine) -> None:
         "human_probability": 0.1,
         "for_judge": True,
         "for_human": False,
+        "home": HOME,
+        "labelled": 0,
+        "judged_in": "",
     }
+
+
+def test_what_is_scored_again_keeps_what_was_said_of_it(engine: Engine) -> None:
+    ledger(engine, event("r1"))
+    [row] = rows(engine)
+    for to in (1, 2):
+        assert keep(engine, HOME, Place("default", to - 1), to, [scored(row, for_human=True)], 99)
+        add_judgement(engine, judgement("r1"))
+        put_labels(engine, [Label(request_id="r1", reviewer="ann", labelled_at=1, rating=4)])
+    with engine.connect() as connection:
+        [stored] = connection.execute(select(scored_outputs.c.judged_in, scored_outputs.c.labelled))
+    assert tuple(stored) == ("e1", 1)
 
 
 def test_the_sums_are_those_of_the_rows(engine: Engine) -> None:

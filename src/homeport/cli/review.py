@@ -127,8 +127,8 @@ def agreement(context: typer.Context, json: Json = False) -> None:
 
 
 def rules_of(state: Context) -> QueueRules:
-    """By which the configuration says that people review."""
-    return queue_rules(state.settings.evaluation.review)
+    """By which the configuration says that people review what is kept."""
+    return queue_rules(state.settings.evaluation.review, body_store(state.settings, state.home).since())
 
 
 def plain_item(kept: Captured) -> dict[str, Any]:

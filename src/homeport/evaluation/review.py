@@ -8,12 +8,13 @@ _MINUTE_NS = 60 * 1_000_000_000
 _DAY_NS = 1_440 * _MINUTE_NS
 
 
-def queue_rules(settings: ReviewSettings) -> QueueRules:
-    """The rules of a configuration."""
+def queue_rules(settings: ReviewSettings, since: int = 0) -> QueueRules:
+    """The rules of a configuration; what began before `since`, in nanoseconds, cannot be read any more."""
     return QueueRules(
         double=settings.double,
         hold_ns=settings.hold_minutes * _MINUTE_NS,
         period_ns=settings.period_days * _DAY_NS,
+        since=since,
     )
 
 

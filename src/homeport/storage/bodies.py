@@ -87,6 +87,11 @@ class BodyStore:
         day = self._folder / str(at // _DAY_NS)
         return bool(_ID.fullmatch(request_id)) and any(path.exists() for path in _files_of(day, request_id))
 
+    def since(self) -> int:
+        """The start of the oldest day of which anything is kept, in nanoseconds since the epoch; 0 for none."""
+        days = self._days()
+        return int(days[0].name) * _DAY_NS if days else 0
+
     def remove(self, request_id: str) -> bool:
         """Forget one; whether it was there. Raises StorageError."""
         there = [path for path in self._paths(request_id) if path.exists()] if _ID.fullmatch(request_id) else []

@@ -1,6 +1,6 @@
 """Opening the database and bringing its schema up to date."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,12 +92,14 @@ def insert_new(connection: Connection, table: Table) -> Insert:
     return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
-def upsert(connection: Connection, table: Table) -> Insert:
-    """An INSERT that takes the place of a row with the same primary key."""
+def upsert(connection: Connection, table: Table, kept: Collection[str] = ()) -> Insert:
+    """An INSERT that takes the place of a row with the same primary key, but for the columns that are `kept`."""
     keys = [column.name for column in table.primary_key]
     insert: postgresql.Insert | sqlite.Insert
     insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-    changed = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
+    changed = {
+        column.name: insert.excluded[column.name] for column in table.columns if column.name not in (*keys, *kept)
+    }
     return insert.on_conflict_do_update(index_elements=keys, set_=changed)
 
 

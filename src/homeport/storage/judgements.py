@@ -1,9 +1,9 @@
 """What a judge model thinks of outputs: each output once in an epoch of the judge, see evaluation/rubrics.py."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
-from sqlalchemy import Connection, Engine, Join, and_, case, func, select, text
+from sqlalchemy import Connection, Engine, Select, case, exists, func, literal_column, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from homeport.core.purposes import QUALITY_JUDGE
@@ -13,6 +13,7 @@ from homeport.storage.score_tables import scored_outputs
 from homeport.storage.tables import requests
 
 _LONGEST_NAME, _LONGEST_LABEL = 160, 32
+_PLACE = (scored_outputs.c.draw, scored_outputs.c.request_id)
 
 
 class JudgeEpoch(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +80,10 @@ def add_judgement(engine: Engine, judgement: Judgement) -> bool:
     with writing(engine) as connection:
         if connection.execute(there).first() is None:
             return False
-        return connection.execute(insert_new(connection, judgements).values(**values)).rowcount == 1
+        is_new = connection.execute(insert_new(connection, judgements).values(**values)).rowcount == 1
+        here = scored_outputs.c.request_id == judgement.request_id
+        connection.execute(update(scored_outputs).where(here).values(judged_in=judgement.epoch))
+        return is_new
 
 
 def waiting_outputs(engine: Engine, home: str, epoch: str, since: int, most: int) -> list[WaitingOutput]:
@@ -91,18 +95,23 @@ def waiting_outputs(engine: Engine, home: str, epoch: str, since: int, most: int
     Args:
         since: nanoseconds since the epoch; older ones do not wait any more.
     """
-    columns = [requests.c[name] for name in WaitingOutput.__struct_fields__]
-    query = select(*columns).select_from(_with_judgements(epoch)).where(_waits(home, since))
+    found: list[tuple[float, str]] = []
     with engine.connect() as connection:
-        found = connection.execute(query.order_by(scored_outputs.c.draw, requests.c.request_id).limit(most))
-        return [WaitingOutput(**row) for row in found.mappings()]
+        for query in _waiting(home, epoch, since):
+            part = connection.execute(query.order_by(*_PLACE).limit(most))
+            found += [(row.draw, row.request_id) for row in part]
+        ids = [request_id for _, request_id in sorted(found)[:most]]
+        columns = [requests.c[name] for name in WaitingOutput.__struct_fields__]
+        rows = connection.execute(select(*columns).where(requests.c.request_id.in_(ids))).mappings()
+        known = {row["request_id"]: WaitingOutput(**row) for row in rows}
+    return [known[request_id] for request_id in ids if request_id in known]
 
 
 def count_waiting(engine: Engine, home: str, epoch: str, since: int) -> int:
     """How many `waiting_outputs` there are."""
-    query = select(func.count()).select_from(_with_judgements(epoch)).where(_waits(home, since))
     with engine.connect() as connection:
-        return int(connection.execute(query).scalar_one())
+        counts = (query.with_only_columns(func.count()) for query in _waiting(home, epoch, since))
+        return sum(int(connection.execute(query).scalar_one()) for query in counts)
 
 
 def judgements_of(engine: Engine, request_id: str) -> list[Judgement]:
@@ -163,17 +172,15 @@ def _seen(connection: Connection, ids: Sequence[str]) -> list[str]:
     return [*connection.execute(select(requests.c.request_id).where(requests.c.request_id.in_(ids))).scalars()]
 
 
-def _with_judgements(epoch: str) -> Join:
-    known = and_(judgements.c.request_id == scored_outputs.c.request_id, judgements.c.epoch == epoch)
-    outputs = scored_outputs.join(requests, requests.c.request_id == scored_outputs.c.request_id)
-    return outputs.outerjoin(judgements, known)
+def _waiting(home: str, epoch: str, since: int) -> Iterator[Select[tuple[float, str]]]:
+    """The draw and the id of what waits, in parts that are each one range of the index of what is for the judge.
 
-
-def _waits(home: str, since: int) -> ColumnElement[bool]:
-    """In the words of the index of what is for the judge."""
-    return and_(
-        text("scored_outputs.for_judge"),
-        scored_outputs.c.started_at >= since,
-        judgements.c.request_id.is_(None),
-        requests.c.holder.like(f"{home}-%"),
-    )
+    What another epoch judged last may have been judged in this one before.
+    """
+    last = scored_outputs.c.judged_in
+    for_judge: ColumnElement[bool] = literal_column("scored_outputs.for_judge")  # in the words of the index
+    every = select(*_PLACE).where(for_judge, scored_outputs.c.home == home, scored_outputs.c.started_at >= since)
+    known = exists().where(judgements.c.request_id == scored_outputs.c.request_id, judgements.c.epoch == epoch)
+    yield every.where(last == "")
+    yield every.where(last > "", last < epoch, ~known)
+    yield every.where(last > epoch, ~known)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, update
 
 from homeport.storage.db import upsert, writing
 from homeport.storage.opinion_tables import labels, review_claims
@@ -65,6 +65,7 @@ def add_label(engine: Engine, label: Label, rules: QueueRules) -> Refused | None
             until = label.labelled_at + rules.hold_ns
             hold = {"request_id": label.request_id, "reviewer": label.reviewer, "until": until}
             connection.execute(upsert(connection, review_claims), [hold])
+            _count(connection, [label.request_id])
     return refused
 
 
@@ -88,6 +89,7 @@ def undo_label(engine: Engine, reviewer: str, now: int) -> str | None:
         if request_id is not None:
             mine = (labels.c.request_id == request_id) & (labels.c.reviewer == reviewer)
             connection.execute(delete(labels).where(mine))
+            _count(connection, [request_id])
     return request_id
 
 
@@ -97,6 +99,7 @@ def put_labels(engine: Engine, found: Sequence[Label]) -> int:
         for first in range(0, len(found), _AT_ONCE):
             rows = [msgspec.structs.asdict(label) for label in found[first : first + _AT_ONCE]]
             connection.execute(upsert(connection, labels), rows)
+            _count(connection, [label.request_id for label in found[first : first + _AT_ONCE]])
     return len(found)
 
 
@@ -144,6 +147,13 @@ def forget_labels(connection: Connection, request_ids: Sequence[str]) -> None:
     """Of outputs that are forgotten."""
     for table in (labels, review_claims):
         connection.execute(delete(table).where(table.c.request_id.in_(request_ids)))
+
+
+def _count(connection: Connection, request_ids: Sequence[str]) -> None:
+    """Note how many labels outputs have, for the queue."""
+    of_it = select(func.count()).where(labels.c.request_id == scored_outputs.c.request_id).scalar_subquery()
+    here = scored_outputs.c.request_id.in_(request_ids)
+    connection.execute(update(scored_outputs).where(here).values(labelled=of_it))
 
 
 def _refusal(connection: Connection, label: Label, rules: QueueRules) -> Refused | None:

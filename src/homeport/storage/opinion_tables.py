@@ -40,6 +40,7 @@ labels = Table(
     Column("seconds", Float, nullable=True, comment="that it was looked at; NULL: nobody counted"),
     Column("note", Text, nullable=False),
     Index("labels_by_time", "labelled_at"),
+    Index("labels_by_reviewer", "reviewer", "labelled_at"),
 )
 
 review_claims = Table(
@@ -48,4 +49,5 @@ review_claims = Table(
     Column("request_id", String(40), primary_key=True),
     Column("reviewer", String(160), primary_key=True),
     Column("until", BigInteger, nullable=False, comment="nanoseconds since the epoch; so long it is theirs"),
+    Index("review_claims_by_reviewer", "reviewer", "until"),
 )

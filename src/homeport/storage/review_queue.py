@@ -19,7 +19,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     Select,
-    and_,
     case,
     cast,
     delete,
@@ -52,11 +51,13 @@ class QueueRules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         double: the share that is labelled twice.
         hold_ns, period_ns: nanoseconds.
+        since: what began before, in nanoseconds since the epoch, cannot be read any more.
     """
 
     double: float = 0.15
     hold_ns: int = 15 * 60 * 1_000_000_000
     period_ns: int = 28 * 86_400 * 1_000_000_000
+    since: int = 0
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,28 +146,17 @@ def in_session(engine: Engine, reviewer: str, now: int) -> bool:
 
 def waiting(engine: Engine, rules: QueueRules, now: int, most: int) -> list[Waiting]:
     """What waits, whoever holds it, in order."""
-    query = _rows(rules, now).where(_has_labels() < _needs(rules)).limit(most)
+    query = _rows(rules, now).where(_unfinished(rules)).limit(most)
     with engine.connect() as connection:
         return _read(connection, query)
 
 
 def queue_counts(engine: Engine, reviewer: str, rules: QueueRules, now: int) -> QueueCounts:
     """How the queue stands for a reviewer."""
-    ids = scored_outputs.c.request_id
-    free = select(func.count()).select_from(scored_outputs).where(*_free(reviewer, rules, now))
-    skipped = (
-        select(func.count())
-        .select_from(scored_outputs)
-        .where(
-            *_drawn(rules, now),
-            _has_labels() < _needs(rules),
-            exists().where(
-                review_claims.c.request_id == ids,
-                review_claims.c.reviewer == reviewer,
-                review_claims.c.until == PASSED_OVER,
-            ),
-        )
-    )
+    counted = select(func.count()).select_from(scored_outputs)
+    free = counted.where(*_free(reviewer, rules, now))
+    passed = (review_claims.c.reviewer == reviewer) & (review_claims.c.until == PASSED_OVER)
+    skipped = counted.where(*_drawn(rules, now), _unfinished(rules), _is_claimed(passed))
     since = now - rules.period_ns
     mine = select(func.count()).where(labels.c.reviewer == reviewer, labels.c.labelled_at >= since)
     with engine.connect() as connection:
@@ -201,8 +191,8 @@ def _lock(connection: Connection, found: Sequence[Waiting]) -> None:
 
 def _held(connection: Connection, reviewer: str, rules: QueueRules, now: int) -> list[Waiting]:
     ids = scored_outputs.c.request_id
-    mine = and_(review_claims.c.request_id == ids, review_claims.c.reviewer == reviewer, review_claims.c.until > now)
-    wanted = _rows(rules, now).where(exists().where(mine), ~_labelled_by(reviewer, ids), _has_labels() < _needs(rules))
+    mine = (review_claims.c.reviewer == reviewer) & (review_claims.c.until > now)
+    wanted = _rows(rules, now).where(_is_claimed(mine), ~_labelled_by(reviewer, ids), _unfinished(rules))
     return _read(connection, wanted)
 
 
@@ -229,7 +219,7 @@ def _rows(rules: QueueRules, now: int) -> Select[Any]:
             scored_outputs.c.request_id,
             scored_outputs.c.started_at,
             _needs(rules).label("needs"),
-            _has_labels().label("has"),
+            scored_outputs.c.labelled.label("has"),
         )
         .where(*_drawn(rules, now))
         .order_by(steps % _ORDERS, scored_outputs.c.request_id)
@@ -237,29 +227,29 @@ def _rows(rules: QueueRules, now: int) -> Select[Any]:
 
 
 def _drawn(rules: QueueRules, now: int) -> tuple[ColumnElement[bool], ...]:
-    # What people review is judged too, and there is an index of that; SQLite takes it for the column as it stands.
-    indexed: ColumnElement[bool] = literal_column("scored_outputs.for_judge")
-    in_period = scored_outputs.c.started_at >= now - rules.period_ns
-    return indexed, scored_outputs.c.for_human.is_(True), scored_outputs.c.kept.is_(True), in_period
+    # In the words of the index: SQLite takes it for the column as it stands.
+    for_human: ColumnElement[bool] = literal_column("scored_outputs.for_human")
+    in_period = scored_outputs.c.started_at >= max(now - rules.period_ns, rules.since)
+    return for_human, scored_outputs.c.kept.is_(True), in_period
 
 
 def _free(reviewer: str, rules: QueueRules, now: int) -> tuple[ColumnElement[bool], ...]:
     """Drawn, with room for a label of this reviewer, who neither holds it nor passed it over."""
     ids = scored_outputs.c.request_id
-    own = and_(
-        review_claims.c.request_id == ids,
-        review_claims.c.reviewer == reviewer,
-        (review_claims.c.until > now) | (review_claims.c.until == PASSED_OVER),
-    )
-    others = (
+    lasts = review_claims.c.until > now
+    own = (review_claims.c.reviewer == reviewer) & (lasts | (review_claims.c.until == PASSED_OVER))
+    of_others = (review_claims.c.reviewer != reviewer) & lasts
+    holders = (
         select(func.count())
-        .where(review_claims.c.request_id == ids, review_claims.c.reviewer != reviewer, review_claims.c.until > now)
+        .where(review_claims.c.request_id == ids, of_others)
         .where(~_labelled_by(review_claims.c.reviewer, review_claims.c.request_id))
         .correlate(scored_outputs)
         .scalar_subquery()
     )
-    room = _has_labels() + others < _needs(rules)
-    return *_drawn(rules, now), ~exists().where(own), ~_labelled_by(reviewer, ids), room
+    # Few outputs are held or labelled, so the rest is decided without a look at who does.
+    room = scored_outputs.c.labelled + case((_is_claimed(of_others), holders), else_=0) < _needs(rules)
+    mine = (scored_outputs.c.labelled > 0) & _labelled_by(reviewer, ids)
+    return *_drawn(rules, now), _unfinished(rules), ~_is_claimed(own), ~mine, room
 
 
 def _needs(rules: QueueRules) -> ColumnElement[int]:
@@ -268,9 +258,12 @@ def _needs(rules: QueueRules) -> ColumnElement[int]:
     return case((doubled, 2), else_=1)
 
 
-def _has_labels() -> ColumnElement[int]:
-    counted = select(func.count()).where(labels.c.request_id == scored_outputs.c.request_id)
-    return counted.correlate(scored_outputs).scalar_subquery()
+def _unfinished(rules: QueueRules) -> ColumnElement[bool]:
+    return scored_outputs.c.labelled < _needs(rules)
+
+
+def _is_claimed(how: ColumnElement[bool]) -> ColumnElement[bool]:
+    return scored_outputs.c.request_id.in_(select(review_claims.c.request_id).where(how))
 
 
 def _labelled_by(reviewer: Any, ids: ColumnElement[str]) -> ColumnElement[bool]:

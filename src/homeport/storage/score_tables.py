@@ -25,9 +25,28 @@ scored_outputs = Table(
     Column("human_probability", Float, nullable=False),
     Column("for_judge", Boolean, nullable=False),
     Column("for_human", Boolean, nullable=False),
+    Column("home", String(12), nullable=False, server_default="", comment="the state folder whose output it is"),
+    Column("labelled", Integer, nullable=False, server_default="0", comment="how many labels it has"),
+    Column("judged_in", String(16), nullable=False, server_default="", comment="the last epoch that judged it"),
     Index("scored_outputs_by_time", "started_at"),
     Index("scored_outputs_for_judge", "started_at", sqlite_where=text("for_judge"), postgresql_where=text("for_judge")),
+    # With all that is asked of what waits, so that the rows themselves are not read.
+    Index(
+        "scored_outputs_for_people",
+        *("started_at", "request_id", "draw", "human_probability", "labelled", "kept", "for_human"),
+        sqlite_where=text("for_human"),
+        postgresql_where=text("for_human"),
+    ),
+    Index(
+        "scored_outputs_to_judge",
+        *("home", "judged_in", "draw", "request_id", "started_at", "for_judge"),
+        sqlite_where=text("for_judge"),
+        postgresql_where=text("for_judge"),
+    ),
 )
+
+OPINIONS = frozenset({"labelled", "judged_in"})
+"""Columns that follow from labels and judgements: an output that is scored again keeps them."""
 
 scores = Table(
     "scores",

@@ -19,7 +19,15 @@ from homeport.storage.db import insert_new, upsert, writing
 from homeport.storage.labels import forget_labels
 from homeport.storage.opinion_tables import judgements
 from homeport.storage.rollups import DAY, HOUR
-from homeport.storage.score_tables import sample_hours, score_days, score_hours, scored_outputs, scores, scoring_cursors
+from homeport.storage.score_tables import (
+    OPINIONS,
+    sample_hours,
+    score_days,
+    score_hours,
+    scored_outputs,
+    scores,
+    scoring_cursors,
+)
 from homeport.storage.tables import ledger_heads, requests
 
 _COLUMNS = (
@@ -44,6 +52,7 @@ _COLUMNS = (
 SUMS_OF_SCORES = ("outputs", "judged", "failed", "total", "squares")
 _SUMS_OF_SAMPLES = ("outputs", "kept", "low", "broken", "for_judge", "for_human")
 _IDS_AT_ONCE = 500
+_HOME = 12
 
 
 class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +79,10 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ended_at(self) -> int:
         return self.started_at + self.latency_ns
+
+    @property
+    def home(self) -> str:
+        return self.holder.partition("-")[0][:_HOME]
 
     @property
     def completed(self) -> bool:
@@ -238,7 +251,7 @@ def _moved(connection: Connection, home: str, place: Place, to: int) -> bool:
 
 
 def _add(connection: Connection, outputs: Sequence[ScoredOutput], now: int) -> None:
-    connection.execute(upsert(connection, scored_outputs), [_row(output, now) for output in outputs])
+    connection.execute(upsert(connection, scored_outputs, OPINIONS), [_row(output, now) for output in outputs])
     each = [
         {"request_id": output.row.request_id, **msgspec.structs.asdict(score)}
         for output in outputs
@@ -254,7 +267,7 @@ def _add(connection: Connection, outputs: Sequence[ScoredOutput], now: int) -> N
 
 
 def _row(output: ScoredOutput, now: int) -> dict[str, Any]:
-    names = (column.name for column in scored_outputs.columns)
+    names = (column.name for column in scored_outputs.columns if column.name not in OPINIONS)
     return {name: now if name == "scored_at" else getattr(_holder(output, name), name) for name in names}
 
 

@@ -28,6 +28,7 @@ from homeport.storage.labels import (
     undo_label,
 )
 from homeport.storage.review_queue import (
+    QueueRules,
     Waiting,
     end_session,
     hand_out,
@@ -82,7 +83,10 @@ class _Desk:
         self._parts = parts
         self._engine = parts.engine
         self._bodies = parts.works.store.bodies
-        self._rules = queue_rules(parts.settings.evaluation.review)
+
+    @property
+    def _rules(self) -> QueueRules:
+        return queue_rules(self._parts.settings.evaluation.review, self._bodies.since())
 
     async def show(self, visit: Visit) -> Answer:
         return await off_the_loop(partial(self._page, visit, visit.query.get("item", "")))
@@ -141,9 +145,9 @@ class _Desk:
         return self._page(visit, told=told) if visit.partial or told else Redirect(to=PATH)
 
     def _page(self, visit: Visit, word: str = "", told: str = "") -> Html:
-        reviewer = visit.user.user
-        hand = hand_out(self._engine, reviewer, self._rules, visit.now, self._bodies.has)
-        counts = queue_counts(self._engine, reviewer, self._rules, visit.now)
+        reviewer, rules = visit.user.user, self._rules
+        hand = hand_out(self._engine, reviewer, rules, visit.now, self._bodies.has)
+        counts = queue_counts(self._engine, reviewer, rules, visit.now)
         values = {
             "title": "Review",
             "shown": self._shown(visit, hand, word),
