@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from homeport.core.prompts import Reached
 from homeport.drift.prompt_batches import LEAST_PROMPTS, MOST_PROMPTS, Batch, batches_of
 from homeport.drift.prompt_told import finding_of
 from homeport.drift.prompt_views import VIEWS
@@ -13,6 +14,12 @@ from tests.drift.prompt_days import CODE, LAW, OTHER, Ask, about, days, mixed, m
 LAWYERS, CODERS, OTHERS = about(LAW), about(CODE), about(OTHER)
 GERMAN = ["der", "die", "das", "und", "ist", "nicht", "ich", "sie", "es", "ein", "eine", "zu", "den", "mit"]
 FIRST = 21
+BEFORE = (Reached("cheap/small", "key_1", 30), Reached("dear/large", "key_1", 10))
+NOW = (
+    Reached("cheap/small", "key_2", 8),
+    Reached("cheap/small", "key_1", 1),
+    Reached("dear/large", "key_1", 1),
+)
 
 
 def watched(count: int, ask: Ask | None = None, moved: Ask | None = None, **more: int) -> Watch:
@@ -117,10 +124,24 @@ def batches(said: list[str]) -> list[Batch]:
 
 def test_a_finding_says_what_changed_and_what_to_do() -> None:
     [alarm] = watched(FIRST + 10, moved=CODERS).alarms
-    finding = finding_of(alarm, "acme/legal", ["local/m"])
+    finding = finding_of(alarm, "acme/legal", BEFORE, NOW)
     assert finding.subject == "acme/legal"
     assert "acme/legal" in finding.sentence
     assert alarm.since in finding.sentence
     assert finding.examples == alarm.examples
     assert finding.examples[0] in finding.actions[0].command
-    assert len(finding.evidence) == len(alarm.views)
+    assert finding.routes == ("cheap/small", "dear/large")
+    assert [(one.name, one.before, one.now) for one in finding.evidence[len(alarm.views) :]] == [
+        ("prompts at cheap/small", "30 of 40 (75 %) looked at", "9 of 10 (90 %) that are new"),
+        ("prompts at dear/large", "10 of 40 (25 %) looked at", "1 of 10 (10 %) that are new"),
+        ("prompts of key key_2", "none of 40 looked at", "8 of 10 (80 %) that are new"),
+        ("prompts of key key_1", "40 of 40 (100 %) looked at", "2 of 10 (20 %) that are new"),
+    ]
+
+
+def test_all_that_is_new_is_told_and_hardly_anything_else() -> None:
+    [alarm] = watched(FIRST + 10, moved=CODERS).alarms
+    said = dict(texts(FIRST + 10))
+    assert set(alarm.examples) <= set(alarm.new)
+    is_new = [bool(set(said[name].split()) & set(CODE)) for name in alarm.new]
+    assert sum(is_new) > 0.9 * len(is_new)

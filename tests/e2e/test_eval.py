@@ -110,3 +110,21 @@ def test_the_gate_with_real_programs(folder: Path, running: tuple[str, Path]) ->
     sim, home = running
     found = gated(folder, sim, home, 1, 16)
     assert found["exit_codes"] == {"equal": [0], "worse": [1]}
+
+
+def test_a_judge_elsewhere_is_told_nothing_that_is_private(folder: Path, running: tuple[str, Path]) -> None:
+    sim, home = running
+    lines = [json.loads(line) for line in (folder / "cases.jsonl").read_text().splitlines()]
+    (folder / "said.jsonl").write_text("".join(json.dumps({"id": one["id"], "answer": "b"}) + "\n" for one in lines))
+    command = ("run", "cases.jsonl", "--answers", "said.jsonl", "--score", "judge", "--judge", "now", "--json")
+    before = asked(sim)
+    private = run(folder, home, *command, "--private", "--out", "private.jsonl")
+    assert private.returncode == 1
+    assert "eval_route_failing" in private.stderr, "nothing that may be asked judges it"
+    assert asked(sim) == before
+    kept = [json.loads(line) for line in (folder / "private.jsonl").read_text().splitlines()[1:]]
+    assert {one["judge"]["label"] for one in kept if "judge" in one} == {"private_model_is_remote"}
+    done = run(folder, home, *command, "--out", "open.jsonl", "--max-usd", "0.02")
+    [found] = json.loads(done.stdout)["runs"]
+    assert asked(sim) > before
+    assert 0 < found["judge_cost_nanodollars"] <= 20_000_000

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from homeport.storage.db import open_database, sqlite_url
 from homeport.storage.opinion_tables import judgements
 from homeport.storage.score_tables import scored_outputs
 from homeport.storage.tables import requests
+from homeport.telemetry import semconv as names
 from tests.e2e.program import Program
+from tests.fakes.collector import HttpCollector, attributes
 from tests.fakes.openai_server import USAGE, OpenAIServer
 
 pytestmark = pytest.mark.slow
 
 CONFIG = """\
+telemetry: {{export: {{endpoint: "{collector}"}}, traces: {{enabled: true}}}}
 capture: {{enabled: true}}
 evaluation:
   enabled: true
@@ -62,13 +65,14 @@ async def server() -> AsyncIterator[GradingServer]:
 class Judged:
     """A program with a judge, and what its database says."""
 
-    def __init__(self, folder: Path, server: GradingServer) -> None:
+    def __init__(self, folder: Path, server: GradingServer, collector: HttpCollector) -> None:
         self.program = Program(folder / "home")
         self.program.home.mkdir(mode=0o700)
-        (self.program.home / "homeport.yaml").write_text(CONFIG.format(key="key_0", url=server.base_url))
+        words = {"url": server.base_url, "collector": collector.url}
+        (self.program.home / "homeport.yaml").write_text(CONFIG.format(key="key_0", **words))
         told = json.loads(self.program.run("keys", "create", "the judge", "--json"))
         self.key = str(told["id"])
-        (self.program.home / "homeport.yaml").write_text(CONFIG.format(key=self.key, url=server.base_url))
+        (self.program.home / "homeport.yaml").write_text(CONFIG.format(key=self.key, **words))
 
     @property
     def engine(self) -> Engine:
@@ -86,8 +90,22 @@ class Judged:
         return dict(json.loads(self.program.run("quality", "judge", "--json")))
 
 
-async def test_each_output_is_judged_once_and_its_cost_is_in_the_ledger(tmp_path: Path, server: GradingServer) -> None:
-    judged = Judged(tmp_path, server)
+@pytest.fixture
+def collector() -> Iterator[HttpCollector]:
+    with HttpCollector() as running:
+        yield running
+
+
+def events_of_judge(collector: HttpCollector) -> dict[str, Any]:
+    """By the id of the request that each is about."""
+    told = [(attributes(one.attributes), one) for one in collector.events]
+    return {about[names.REQUEST_ID]: one for about, one in told if about[names.EVALUATION_SOURCE] == "judge"}
+
+
+async def test_each_output_is_judged_once_and_its_cost_is_in_the_ledger_and_its_grade_in_its_trace(
+    tmp_path: Path, server: GradingServer, collector: HttpCollector
+) -> None:
+    judged = Judged(tmp_path, server, collector)
     program = judged.program
     program.start()
     try:
@@ -97,6 +115,7 @@ async def test_each_output_is_judged_once_and_its_cost_is_in_the_ledger(tmp_path
         os.kill(worker, signal.SIGKILL)
         judged.ask(ASKED // 2)
         await program.eventually(lambda: len(judged.rows(judgements)) == ASKED)
+        await program.eventually(lambda: len(events_of_judge(collector)) == ASKED)
     finally:
         assert program.stop() == 0, program.output()
     found = judged.rows(judgements)
@@ -111,6 +130,14 @@ async def test_each_output_is_judged_once_and_its_cost_is_in_the_ledger(tmp_path
     assert told["epochs"][0]["outputs"] == ASKED
     assert told["standing"]["model"] == "judge"
     assert set(Counter(row.reason for row in ledger)) == {"quality:judge", "pinned:m"}
+    calls = {(span.trace_id, span.span_id): span.name for span in collector.spans}
+    sent = events_of_judge(collector)
+    assert set(sent) == {row.request_id for row in found}
+    assert {calls[one.trace_id, one.span_id] for one in sent.values()} == {"chat m"}
+    assert {one.event_name for one in sent.values()} == {"gen_ai.evaluation.result"}
+    about = attributes(next(iter(sent.values())).attributes)
+    assert (about["gen_ai.evaluation.name"], about["gen_ai.evaluation.score.value"]) == ("judge", 0.75)
+    assert (about["gen_ai.evaluation.score.label"], names.EVALUATION_EXPLANATION in about) == ("4", False)
 
 
 OWN = """

@@ -7,6 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import grpc  # type: ignore[import-untyped]  # it has no types
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
+    LogsServiceServicer,
+    add_LogsServiceServicer_to_server,
+)
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -34,6 +39,7 @@ class Received:
         self.headers: list[dict[str, str]] = []
         self.traces: list[Any] = []
         self.metrics: list[Any] = []
+        self.logs: list[Any] = []
 
     @property
     def spans(self) -> list[Any]:
@@ -44,6 +50,17 @@ class Received:
             for resource in request.resource_spans
             for scope in resource.scope_spans
             for span in scope.spans
+        ]
+
+    @property
+    def events(self) -> list[Any]:
+        """All log records, as protobuf has them."""
+        return [
+            record
+            for request in self.logs
+            for resource in request.resource_logs
+            for scope in resource.scope_logs
+            for record in scope.log_records
         ]
 
     @property
@@ -106,15 +123,18 @@ class HttpCollector(Received):
             self.traces.append(ExportTraceServiceRequest.FromString(body))
         elif path == "/v1/metrics":
             self.metrics.append(ExportMetricsServiceRequest.FromString(body))
+        elif path == "/v1/logs":
+            self.logs.append(ExportLogsServiceRequest.FromString(body))
 
 
 class GrpcCollector(Received, TraceServiceServicer):
-    """The same over gRPC, for traces."""
+    """The same over gRPC, for traces and logs."""
 
     def __enter__(self) -> Self:
         self._pool = ThreadPoolExecutor(2)
         self._server = grpc.server(self._pool)
         add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]  # it has no types
+        add_LogsServiceServicer_to_server(_Logs(self), self._server)  # type: ignore[no-untyped-call]  # the same
         self._port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
         return self
@@ -131,3 +151,15 @@ class GrpcCollector(Received, TraceServiceServicer):
         self.headers.append(dict(context.invocation_metadata()))
         self.traces.append(request)
         return ExportTraceServiceResponse()
+
+
+class _Logs(LogsServiceServicer):
+    """Both services call their one method `Export`."""
+
+    def __init__(self, received: Received) -> None:
+        self._received = received
+
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802  the same
+        self._received.headers.append(dict(context.invocation_metadata()))
+        self._received.logs.append(request)
+        return ExportLogsServiceResponse()

@@ -87,7 +87,11 @@ def test_code_where_contracts_were_is_an_incident_with_examples_and_then_usual(p
     finding = incident.finding
     assert (finding.kind, finding.subject) == (IncidentKind.PROMPTS, project.name)
     assert FIRST + 16 * DAY_NS <= finding.since <= FIRST + 18 * DAY_NS
-    assert finding.routes
+    assert finding.routes == ("local/smollm2",)
+    told = {one.name: one for one in finding.evidence}
+    for name in ("prompts at local/smollm2", "prompts of key key_1"):
+        assert told[name].before.endswith("(100 %) looked at")
+        assert told[name].now.endswith("(100 %) that are new")
     assert len(finding.examples) >= 4
     assert all(set(project.said[name].split()) & set(CODE) for name in finding.examples)
     resolve(project.engine, incident.id, "ada", "the new team is meant to be here", project.now)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import Engine
 
-from homeport.core.prompts import PromptFeatures
+from homeport.core.prompts import PromptFeatures, Reached
 from homeport.storage.db import writing
+from homeport.storage.ingest import insert_events
 from homeport.storage.inputs import (
     DAY_NS,
     Drawn,
@@ -17,11 +19,13 @@ from homeport.storage.inputs import (
     looked_at,
     projects_due,
     prune_inputs,
+    reached_between,
+    reached_by,
     read_inputs,
-    routes_of,
     start_of,
 )
 from homeport.storage.score_tables import scored_outputs
+from tests.storage.events import finished
 
 HOME = "0123456789ab"
 DAY = "2026-03-01"
@@ -93,9 +97,21 @@ def test_features_come_back_as_they_were_and_go(engine: Engine) -> None:
     assert [day for day, _ in read_inputs(engine, "acme", "words")] == ["2026-03-02"]
 
 
-def test_routes_and_days(engine: Engine) -> None:
-    scored(engine, "r1")
-    scored(engine, "r2", target="n")
-    assert routes_of(engine, ["r2", "r1", "never"]) == ("local/m", "local/n")
-    assert routes_of(engine, []) == ()
+def test_where_prompts_went_and_whose_they_were(engine: Engine) -> None:
+    told = {"r1": ("m", "key_1"), "r2": ("n", "key_1"), "r3": ("m", "key_1"), "r4": ("m", "key_2")}
+    for name, (target, key) in told.items():
+        scored(engine, name, target=target)
+        with writing(engine) as connection:
+            insert_events(connection, [msgspec.structs.replace(finished(name), key_id=key)])
+    keep_inputs(engine, "acme", DAY, "words", [features(name) for name in ("r1", "r2", "r3")])
+    keep_inputs(engine, "acme", "2026-03-02", "words", [features("r4")])
+    before = reached_between(engine, "acme", DAY, "2026-03-02")
+    assert before == [Reached("local/m", "key_1", 2), Reached("local/n", "key_1", 1)]
+    assert reached_between(engine, "beta", DAY, "2026-03-09") == []
+    many = ["r4", *(f"never{number}" for number in range(600)), "r2"]
+    assert reached_by(engine, many) == [Reached("local/m", "key_2", 1), Reached("local/n", "key_1", 1)]
+    assert reached_by(engine, []) == []
+
+
+def test_days() -> None:
     assert (day_of(NOON), start_of("1970-01-02")) == (DAY, DAY_NS)

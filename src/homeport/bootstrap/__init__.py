@@ -42,6 +42,7 @@ _PARTS = {
         "evaluate_package",
         "probe_package",
     ),
+    "bootstrap.evaluation_events": ("send_evaluations",),
     "bootstrap.experiments": (
         "GatewayRespondent",
         "engine_respondent",

@@ -22,6 +22,7 @@ from homeport.bootstrap.engines import try_engine as try_engine
 from homeport.bootstrap.evaluate import Evaluation as Evaluation
 from homeport.bootstrap.evaluate import evaluate_package as evaluate_package
 from homeport.bootstrap.evaluate import probe_package as probe_package
+from homeport.bootstrap.evaluation_events import send_evaluations as send_evaluations
 from homeport.bootstrap.experiments import GatewayRespondent as GatewayRespondent
 from homeport.bootstrap.experiments import engine_respondent as engine_respondent
 from homeport.bootstrap.gateway import Gateway as Gateway

@@ -10,14 +10,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from homeport import bootstrap
 from homeport.cli.context import Context, Json
 from homeport.cli.eval_compare import bounds
+from homeport.cli.eval_grading import RubricName, rubric_of
 from homeport.cli.eval_run import cap_of
 from homeport.cli.eval_source import Source, respondent
 from homeport.cli.progress import PaidProgress
-from homeport.config.judge import JudgeSettings
-from homeport.core.errors import ConfigError
 from homeport.core.money import Nano, format_usd
 from homeport.evaluation.datasets import read_dataset
 from homeport.evaluation.pairwise import Compared, Outcome, Pair, compare_pairs, outcome, pairs_of, plain
@@ -50,7 +48,7 @@ def judge(
     a: Annotated[Path, typer.Argument(help="A run, such as of what answers now.")],
     b: Annotated[Path, typer.Argument(help="A run on the same dataset, such as of what may answer instead.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Who judges: a model, a tier or auto.")],
-    rubric: Annotated[str, typer.Option(help="quality, or one of evaluation.judge.rubrics.")] = QUALITY.name,
+    rubric: RubricName = QUALITY.name,
     at_once: Annotated[int, typer.Option(min=1, max=256, help="Pairs in work at a time.")] = 4,
     max_usd: Annotated[str, typer.Option(help="Ask no more when this is spent, in US dollars.")] = "",
     max_tokens: Annotated[int, typer.Option(min=1, max=131_072, help="The longest answer of the judge.")] = 400,
@@ -71,7 +69,7 @@ def judge(
     source = Source(models=(model,), url=url, key_from=key_from, fields=fields, headers=headers)
     bench = Bench(
         source=source,
-        rubric=_rubric(state, rubric),
+        rubric=rubric_of(state, rubric),
         max_tokens=max_tokens,
         at_once=at_once,
         most=cap_of(max_usd),
@@ -86,20 +84,6 @@ def judge(
         _show(state.console, found, a.name, b.name)
     if found.unread or found.left:
         raise typer.Exit(1)
-
-
-def _rubric(state: Context, name: str) -> Rubric:
-    """Raises ConfigError, eval_rubric_unknown."""
-    if name == QUALITY.name:
-        return QUALITY
-    wanted = state.settings.evaluation.judge or JudgeSettings(model="none")
-    if name not in wanted.rubrics:
-        raise ConfigError(
-            f"there is no rubric {ascii(name)[:60]}",
-            code="eval_rubric_unknown",
-            hint=f"the rubrics are: {', '.join([QUALITY.name, *sorted(wanted.rubrics)])}",
-        )
-    return bootstrap.rubric_of(wanted.model_copy(update={"rubric": name}))
 
 
 def _compare(state: Context, bench: Bench, pairs: list[Pair], *, quiet: bool) -> list[Compared]:

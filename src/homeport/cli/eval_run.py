@@ -17,6 +17,7 @@ from homeport.cli.context import Context, Json
 from homeport.cli.eval import finite
 from homeport.cli.eval_compare import bounds, milliseconds
 from homeport.cli.eval_estimate import Estimate, check_estimable, estimate
+from homeport.cli.eval_grading import Court, JudgeModel, JudgeTokens, OnlyGrade, RubricName, court_of, grader_of
 from homeport.cli.eval_source import Source, respondent
 from homeport.cli.gateway_client import GatewayClient
 from homeport.cli.progress import CountProgress, PaidProgress
@@ -25,7 +26,6 @@ from homeport.core.money import Nano, format_usd, parse_usd
 from homeport.evaluation.comparison import Summary, summary
 from homeport.evaluation.datasets import MOST_TOKENS, Dataset, prove, read_dataset
 from homeport.evaluation.experiments import (
-    IN_A_ROW,
     Ask,
     Ended,
     Experiment,
@@ -35,8 +35,9 @@ from homeport.evaluation.experiments import (
     questions,
 )
 from homeport.evaluation.referee import ProcessReferee
+from homeport.evaluation.rubrics import QUALITY
 from homeport.evaluation.run_files import RunFile
-from homeport.evaluation.runs import MAX_ANSWERS, MAX_EPOCHS, RunHead, printed, read_run
+from homeport.evaluation.runs import MAX_EPOCHS, RunHead, printed, read_run
 from homeport.evaluation.scorers import CHECK, Scorer, scorer_of
 from homeport.evaluation.templates import Template, read_template
 from homeport.packages.base import SilentProgress
@@ -59,6 +60,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is done with each variant.
 
     Attributes:
+        court: who grades answers; None where `score` names what scores them.
         settings: what the first line of a run says of how it was asked.
         fresh: begin anew, though a file holds a run.
     """
@@ -66,12 +68,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     epochs: int
     score: str
+    court: Court | None
     most_tokens: int
     limits: Limits
     settings: Mapping[str, Any]
     fresh: bool
 
-    def head(self, data: Dataset, variant: Variant, scorer: str) -> RunHead:
+    def head(self, data: Dataset, variant: Variant) -> RunHead:
         """The first line of a variant's run."""
         template = variant.template
         return RunHead(
@@ -82,7 +85,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             route=printed(variant.route),
             prompt=printed(template.name) if template else "",
             prompt_digest=template.digest if template else "",
-            scorer=scorer,
+            scorer=self.score if self.court is None else self.court.bench.name,
             settings=self.settings,
         )
 
@@ -112,7 +115,13 @@ def run(
         Path | None, typer.Option(help="The file of the run; of several runs, their folder. Goes on where it ended.")
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, max=MAX_EPOCHS, help="How often each case is asked.")] = 1,
-    score: Annotated[str, typer.Option(help="check: by each case's own; exact, contains: by its reference.")] = CHECK,
+    score: Annotated[
+        str, typer.Option(help="check: by each case's own; exact, contains: by its reference; judge: by a model.")
+    ] = CHECK,
+    judge: JudgeModel = "",
+    rubric: RubricName = QUALITY.name,
+    judge_max_tokens: JudgeTokens = 400,
+    only_grade: OnlyGrade = False,
     at_once: Annotated[int, typer.Option(min=1, max=256, help="Questions in work at a time.")] = 8,
     max_usd: Annotated[str, typer.Option(help="Ask no more when this is spent, in US dollars, by all runs.")] = "",
     max_tokens: Annotated[
@@ -131,7 +140,9 @@ def run(
     package: Annotated[str, typer.Option(help="A package, on an engine of its own, instead of a gateway.")] = "",
     engine: Annotated[str, typer.Option("--engine", "-e", help="Its engine, as of `homeport package eval`.")] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, though the file holds a run.")] = False,
-    estimated: Annotated[bool, typer.Option("--estimate", help="Tell what it would cost, and ask no model.")] = False,
+    estimated: Annotated[
+        bool, typer.Option("--estimate", help="Tell what answers would cost, and ask no model.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Ask a dataset of models of the running gateway, score the answers, and keep them in a file.
@@ -158,9 +169,12 @@ def run(
         source=source,
         epochs=epochs,
         score=score,
+        court=court_of(state, source, score, judge, rubric, judge_max_tokens, only_grade=only_grade),
         most_tokens=max_tokens,
         limits=Limits(
-            at_once=1 if package else at_once, most=cap_of(max_usd), in_a_row=MAX_ANSWERS if answers else IN_A_ROW
+            at_once=1 if package else at_once,
+            most=cap_of(max_usd),
+            recorded=answers is not None,
         ),
         settings=_settings(source, max_tokens, cached=cached),
         fresh=fresh,
@@ -226,8 +240,9 @@ def _run_all(
     left = plan.limits.most
     with ProcessReferee() as referee:
         prove(data, referee)
-        scorer = scorer_of(plan.score, referee)
-        check_scorer(data, scorer)
+        scorer = None if plan.court is not None else scorer_of(plan.score, referee)
+        if scorer is not None:
+            check_scorer(data, scorer)
         for variant, asks in zip(variants, asked, strict=True):
             limits = msgspec.structs.replace(plan.limits, most=left)
             ended = _run_one(state, plan, data, variant, asks, scorer, limits, quiet=quiet)
@@ -244,7 +259,7 @@ def _run_one(
     data: Dataset,
     variant: Variant,
     asks: Sequence[Ask],
-    scorer: Scorer,
+    scorer: Scorer | None,
     limits: Limits,
     *,
     quiet: bool,
@@ -257,13 +272,16 @@ def _run_one(
             progress.advance(standing.done, f"${format_usd(standing.spent)}")
 
     async def ask(file: RunFile) -> Ended:
-        async with respondent(state, plan.source, variant.route, steps) as respond:
-            experiment = Experiment(asks, respond, scorer, file, limits=limits, answered=file.answered)
+        async with (
+            respondent(state, plan.source, variant.route, steps) as respond,
+            grader_of(state, plan.court) as grader,
+        ):
+            experiment = Experiment(asks, respond, scorer, file, grader=grader, limits=limits, answered=file.answered)
             if progress is not None:
                 progress.start(variant.path.name, experiment.standing.of, experiment.standing.done)
             return await experiment.run(told)
 
-    with RunFile(variant.path, plan.head(data, variant, scorer.name), fresh=plan.fresh) as file:
+    with RunFile(variant.path, plan.head(data, variant), fresh=plan.fresh) as file:
         try:
             return asyncio.run(ask(file))
         finally:
@@ -346,6 +364,9 @@ def _show(console: Console, data: Dataset, done: Sequence[Finished]) -> None:
         named = (str(one.variant.path), said.route, said.prompt or "-")
         table.add_row(*map(escape, (*named, *scored, str(said.answers), str(said.missing), cost, *times)))
     console.print(table)
+    judged = [one.summary.judge_cost_nanodollars for one in done if one.summary.judge_cost_nanodollars is not None]
+    if judged:
+        console.print(f"The judge cost ${format_usd(sum(judged))}.")
 
 
 def _end(done: Sequence[Finished]) -> None:

@@ -100,6 +100,7 @@ def jobs(context: typer.Context, supervised: Supervised = False) -> None:
                 bootstrap.watch_standing(settings, state.home, engine, stop),
                 bootstrap.watch_inputs(settings, state.home, engine, stop),
                 bootstrap.watch_quality(settings, engine, hints, stop),
+                bootstrap.send_evaluations(settings, state.home, engine, stop),
                 bootstrap.deliver_alerts(settings, engine, stop),
                 bootstrap.count_alerts(state.home, engine, stop),
             )

@@ -238,6 +238,11 @@ class Home:
         return self.run / "alerts.json"
 
     @property
+    def evaluations(self) -> Path:
+        """Up to when events of evaluations were sent, for the jobs worker to go on from."""
+        return self.root / "evaluations.json"
+
+    @property
     def unusual(self) -> Path:
         """What is unusual in the traffic, as the jobs worker saw last. It stays, for the next one to go on from."""
         return self.root / "unusual.json"

@@ -16,6 +16,7 @@ from homeport.core.errors import ConfigError
 
 Protocol = Literal["http", "grpc"]
 Compression = Literal["none", "gzip"]
+EventMetrics = Literal["none", "failed", "all"]
 Share = Annotated[Finite, Field(ge=0, le=1)]
 
 _ADDRESSES = {"http": "http://127.0.0.1:4318", "grpc": "http://127.0.0.1:4317"}
@@ -94,6 +95,14 @@ class TraceSettings(Section):
         default=False,
         description="Spans hold prompts and answers, as far as the section `capture` keeps them, with placeholders "
         "for whatever a recognizer finds. Never those of private requests.",
+    )
+    evaluations: bool = Field(
+        default=True,
+        description="What judges and people say of answers is sent too, as events `gen_ai.evaluation.result` of their "
+        "traces (`/v1/logs`).",
+    )
+    evaluation_metrics: EventMetrics = Field(
+        default="failed", description="Of automatic metrics: `none`, those that `failed`, or `all`."
     )
     max_waiting: Whole = Field(
         default=8_192, ge=1, le=1_000_000, description="Requests whose spans wait to be sent; more are dropped."

@@ -22,3 +22,11 @@ class PromptFeatures(msgspec.Struct, frozen=True, kw_only=True):
     octaves: float
     language: str
     form: str
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """So many prompts of a key went to a route, as `tier/name`."""
+
+    route: str
+    key_id: str
+    prompts: int

@@ -307,9 +307,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         error: a stable code; "" for the call that answered.
         cost: nano-dollars of a call that gave no answer and may be billed all the same.
-        span_id: of the call's span, 16 hexadecimal digits, where the request is traced and the call was made.
-        upstream: which replica was called, where it is traced.
-        hedge: it raced a call that was late, where it is traced.
+        span_id, trace_id: of the call's span, 16 and 32 hexadecimal digits, where it is traced and was made.
+        upstream, hedge: which replica was called, and whether it raced a call that was late; where it is traced.
         waited_ns: nanoseconds that it waited for a place at an own engine before, where it is traced.
     """
 
@@ -322,6 +321,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     upstream: str = ""
     hedge: bool = False
     waited_ns: int = 0
+    trace_id: str = ""
 
 
 class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,8 +74,15 @@ def _told(found: Mapping[str, float]) -> str:
     return ", ".join(f"{name or 'not known'} {share:.0%}" for name, share in largest if share >= _LEAST_SHARE)
 
 
-def examples(album: Album, usual: Usual, new: Sequence[int], most: int = MOST_EXAMPLES) -> tuple[str, ...]:
-    """Ids of prompts that are as the new ones and not as the usual ones are, and not all alike.
+class Shown(msgspec.Struct, frozen=True):
+    """Ids of prompts that are as the new ones and not as the usual ones are: some that are not all alike, and all."""
+
+    examples: tuple[str, ...]
+    every: tuple[str, ...]
+
+
+def shown(album: Album, usual: Usual, new: Sequence[int], most: int = MOST_EXAMPLES) -> Shown:
+    """What shows a change.
 
     By the witness function of maximum mean discrepancy (Gretton et al., JMLR 13, 2012): the mean kernel with the new
     prompts less that with the usual ones; one after the other, less what those chosen before show already.
@@ -92,13 +99,14 @@ def examples(album: Album, usual: Usual, new: Sequence[int], most: int = MOST_EX
     worth = witness * np.where(near < usual.strange, 2.0, 1.0)
     best = float(worth.max())
     left = worth > max(0.0, _TELLING * best)
+    every = tuple(name for name, is_new in zip(ids, left.tolist(), strict=True) if is_new)
     chosen: list[int] = []
-    shown = np.zeros(len(ids))
+    covered = np.zeros(len(ids))
     while left.any() and len(chosen) < most:
-        chosen.append(int(np.argmax(np.where(left, worth - best * shown, -np.inf))))
+        chosen.append(int(np.argmax(np.where(left, worth - best * covered, -np.inf))))
         left[chosen[-1]] = False
-        shown = np.maximum(shown, _mean_kernel(vectors, vectors[chosen[-1:]], album.width))
-    return tuple(ids[one] for one in chosen)
+        covered = np.maximum(covered, _mean_kernel(vectors, vectors[chosen[-1:]], album.width))
+    return Shown(tuple(ids[one] for one in chosen), every)
 
 
 def _mean_kernel(vectors: "Vectors", others: "Vectors", width: float) -> "Array":

@@ -17,7 +17,7 @@ from enum import Enum
 import msgspec
 
 from homeport.drift.prompt_batches import Batch
-from homeport.drift.prompt_news import Figure, examples, figures
+from homeport.drift.prompt_news import Figure, figures, shown
 from homeport.drift.prompt_pairs import bandwidth
 from homeport.drift.prompt_usual import Moved, Usual, judge, learn
 from homeport.drift.prompt_views import VIEWS, Album
@@ -83,6 +83,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
         usual_days: how many batches were usual.
         figures: what changed, before and now.
         examples: ids of prompts that show what is new, the most telling first.
+        new: ids of all prompts since then that are new.
     """
 
     day: str
@@ -92,6 +93,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     usual_days: int
     figures: tuple[Figure, ...]
     examples: tuple[str, ...]
+    new: tuple[str, ...] = ()
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +198,7 @@ class Watcher:
         views = self._telling()
         since = self._since(VIEWS.index(views[0]), number)
         new = [one for one in self._waiting if one >= since]
+        told = shown(album, usual, new)
         self.judged[number] = msgspec.structs.replace(self.judged[number], verdict=Verdict.DRIFT)
         self.alarms.append(
             Alarm(
@@ -205,7 +208,8 @@ class Watcher:
                 views=views,
                 usual_days=len(usual.numbers),
                 figures=figures(album, usual, number, found, views),
-                examples=examples(album, usual, new),
+                examples=told.examples,
+                new=told.every,
             )
         )
         self._begin()

@@ -44,6 +44,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         unpriced: answers whose cost nobody knows.
         cost_per_answer_nanodollars: of those whose cost is known; None where there is none.
         latency_p50_ms, latency_p95_ms: None where none was measured.
+        judge_cost_nanodollars: of grading them, as far as it is known; None where no judge was asked.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     cost_per_answer_nanodollars: float | None
     latency_p50_ms: float | None
     latency_p95_ms: float | None
+    judge_cost_nanodollars: int | None = None
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +157,7 @@ def summary(run: Run) -> Summary:
     costs = [one.cost_nanodollars for one in run.scored if one.cost_nanodollars is not None]
     latencies = sorted(one.latency_ms for one in run.scored if one.latency_ms is not None)
     unpriced = len(run.scored) - len(costs)
+    judged = [one.judge.cost_nanodollars or 0 for one in run.answers if one.judge is not None]
     return Summary(
         name=run.name,
         route=run.head.route,
@@ -168,6 +171,7 @@ def summary(run: Run) -> Summary:
         cost_per_answer_nanodollars=sum(costs) / len(costs) if costs else None,
         latency_p50_ms=_percentile(latencies, 0.5),
         latency_p95_ms=_percentile(latencies, _TAIL),
+        judge_cost_nanodollars=sum(judged) if judged else None,
     )
 
 

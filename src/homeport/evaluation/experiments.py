@@ -16,7 +16,7 @@ from homeport.core.errors import ConfigError, HomeportError
 from homeport.core.money import Nano
 from homeport.evaluation.answers import Question
 from homeport.evaluation.datasets import MOST_TOKENS, Dataset, DatasetCase
-from homeport.evaluation.runs import Answered
+from homeport.evaluation.runs import UNGRADED, Answered, Graded
 from homeport.evaluation.scorers import Scorer
 from homeport.evaluation.templates import Template
 
@@ -66,6 +66,24 @@ class Respondent(Protocol):
     async def __call__(self, ask: Ask, /) -> Reply: ...
 
 
+class Grade(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judge says of an answer: from 0 to 1, None for no grade; `failed`: it could not be asked."""
+
+    value: float | None
+    said: Graded
+    failed: bool = False
+
+
+class Grader(Protocol):
+    """Grades answers, and may take its time.
+
+    Raises:
+        HomeportError: nothing more can be graded.
+    """
+
+    async def __call__(self, ask: Ask, answer: str, /) -> Grade: ...
+
+
 class Keep(Protocol):
     """Keeps an answer for good before it returns."""
 
@@ -97,11 +115,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         at_once: questions in work at a time.
         most: nano-dollars that may be spent, what earlier times spent included; None for any.
         in_a_row: see `IN_A_ROW`.
+        recorded: nobody is asked: what is told of costs was paid at another time, and any may be missing.
     """
 
     at_once: int = 8
     most: Nano | None = None
     in_a_row: int = IN_A_ROW
+    recorded: bool = False
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +168,8 @@ class Experiment:
     """One route and one prompt over one dataset.
 
     Args:
+        scorer: None where `grader` says how good answers are. Each answer is kept before it is graded, and one that
+            has no grade is graded again without being asked again.
         answered: what is there from earlier times.
     """
 
@@ -155,23 +177,26 @@ class Experiment:
         self,
         asks: Sequence[Ask],
         respond: Respondent,
-        scorer: Scorer,
+        scorer: Scorer | None,
         keep: Keep,
         *,
+        grader: Grader | None = None,
         limits: Limits | None = None,
         answered: Collection[Answered] = (),
     ) -> None:
         there = {one.place for one in answered if one.score is not None}
+        self._ungraded = {one.place: one for one in answered if one.error == UNGRADED}
         self._waiting = deque(ask for ask in asks if (ask.case.id, ask.epoch) not in there)
         self._respond = respond
-        self._scorer = scorer
-        self._keep = keep
         self._limits = limits or Limits()
+        self._scorer = scorer
+        self._grader = grader
+        self._keep = keep
         self._of = len(asks)
         self._done = len(asks) - len(self._waiting)
         self._failed = 0
-        self._spent = sum(one.cost_nanodollars or 0 for one in answered)
-        self._dearest = max((one.cost_nanodollars or 0 for one in answered), default=0)
+        costs = [self._cost_of(one) for one in answered]
+        self._spent, self._dearest = sum(costs), max(costs, default=0)
         self._in_work = 0
         self._row = 0
         self._error: HomeportError | None = None
@@ -212,42 +237,74 @@ class Experiment:
     async def _ask(self, ask: Ask, told: Told) -> None:
         self._in_work += 1
         try:
-            reply = await self._respond(ask)
+            answered, failed = await self._answered(ask)
+            if answered.error == UNGRADED and self._grader is not None:
+                answered, failed = await self._graded(ask, answered, self._grader)
         except HomeportError as error:
             self._error = self._error or error
             return
         finally:
             self._in_work -= 1
-        self._note(ask, reply)
+        self._note(answered, failed=failed)
         told(self.standing)
 
-    def _note(self, ask: Ask, reply: Reply) -> None:
-        score = None if reply.error else self._scorer(ask.case, reply.text)
-        self._keep(
-            Answered(
-                case=ask.case.id,
-                epoch=ask.epoch,
-                answer=reply.text,
-                score=None if score is None else score.value,
-                why=(reply.why if score is None else score.why)[:_WHY],
-                error=reply.error,
-                cost_nanodollars=reply.cost,
-                latency_ms=reply.latency_ms,
-                finish=reply.finish,
-                model=reply.model,
-                tier=reply.tier,
-                request_id=reply.request_id,
-                cached=reply.cached,
-            )
+    async def _answered(self, ask: Ask) -> tuple[Answered, bool]:
+        """The answer, kept; and whether there is none. One that waits for its grade is not asked for again."""
+        before = self._ungraded.pop((ask.case.id, ask.epoch), None)
+        if before is not None:
+            return before, False
+        reply = await self._respond(ask)
+        answered = self._scored(ask, reply)
+        self._keep(answered)
+        self._spent += self._cost_of(answered)
+        return answered, bool(reply.error) and not self._limits.recorded
+
+    def _scored(self, ask: Ask, reply: Reply) -> Answered:
+        score = None if reply.error or self._scorer is None else self._scorer(ask.case, reply.text)
+        waits = not reply.error and score is None
+        return Answered(
+            case=ask.case.id,
+            epoch=ask.epoch,
+            answer=reply.text,
+            score=None if score is None else score.value,
+            why=(reply.why if score is None else score.why)[:_WHY],
+            error=UNGRADED if waits else reply.error,
+            cost_nanodollars=reply.cost,
+            latency_ms=reply.latency_ms,
+            finish=reply.finish,
+            model=reply.model,
+            tier=reply.tier,
+            request_id=reply.request_id,
+            cached=reply.cached,
         )
-        cost = reply.cost or 0
-        self._spent += cost
-        self._dearest = max(self._dearest, cost)
-        self._failed += bool(reply.error)
-        self._done += not reply.error
-        self._row = self._row + 1 if reply.error else 0
+
+    async def _graded(self, ask: Ask, answered: Answered, grader: Grader) -> tuple[Answered, bool]:
+        """The same with what the judge says of it, kept; and whether it could not be asked."""
+        grade = await grader(ask, answered.answer)
+        self._spent += grade.said.cost_nanodollars or 0
+        before = answered.judge.cost_nanodollars or 0 if answered.judge is not None else 0
+        cost = before + (grade.said.cost_nanodollars or 0) if before else grade.said.cost_nanodollars
+        graded = msgspec.structs.replace(
+            answered,
+            score=grade.value,
+            error=UNGRADED if grade.value is None else "",
+            why=f"the judge: {grade.said.label}" if grade.value is None else "",
+            judge=msgspec.structs.replace(grade.said, cost_nanodollars=cost),
+        )
+        self._keep(graded)
+        return graded, grade.failed
+
+    def _note(self, answered: Answered, *, failed: bool) -> None:
+        self._dearest = max(self._dearest, self._cost_of(answered))
+        self._failed += bool(answered.error)
+        self._done += not answered.error
+        self._row = self._row + 1 if failed else 0
         if self._row >= self._limits.in_a_row:
-            self._error = self._error or _failing(reply)
+            self._error = self._error or _failing(answered)
+
+    def _cost_of(self, answered: Answered) -> int:
+        judge = answered.judge.cost_nanodollars if answered.judge is not None else None
+        return (judge or 0) + (0 if self._limits.recorded else answered.cost_nanodollars or 0)
 
 
 def _question(dataset: Dataset, case: DatasetCase, template: Template | None, most_tokens: int) -> Question:
@@ -263,9 +320,9 @@ def _question(dataset: Dataset, case: DatasetCase, template: Template | None, mo
     return question
 
 
-def _failing(reply: Reply) -> HomeportError:
+def _failing(last: Answered) -> HomeportError:
     return HomeportError(
-        f"{IN_A_ROW} questions in a row were not answered; the last one: {reply.why or reply.error}"[:400],
+        f"{IN_A_ROW} questions in a row were not answered; the last one: {last.why or last.error}"[:400],
         code="eval_route_failing",
         hint="see that the route answers (homeport status), then run the same command again: it goes on",
     )

@@ -174,7 +174,7 @@ def _fits(most: Nano | None, spent: int, dearest: int, working: int, *, known: b
 
 
 def _firsts(run: Run) -> Mapping[str, str]:
-    scored: list[Answered] = [one for one in run.answers if not one.error]
+    scored: list[Answered] = [one for one in run.answers if one.came]
     return {one.case: one.answer for one in sorted(scored, key=lambda one: -one.epoch)}
 
 

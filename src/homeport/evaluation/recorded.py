@@ -85,7 +85,8 @@ def _of_run(path: Path) -> RecordedRespondent:
                 request_id=one.request_id,
                 cached=one.cached,
             )
-            for one in read_run(path).scored
+            for one in read_run(path).answers
+            if one.came
         }
     )
 

@@ -49,6 +49,25 @@ class RunHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     settings: Annotated[Mapping[str, str | int | float | bool | None], Meta(max_length=64)] = {}
 
 
+UNGRADED = "ungraded"
+"""The error of an answer that is there, and has no grade of the judge that it waits for."""
+
+
+class Graded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a judge said of an answer.
+
+    Attributes:
+        label: its grade, or why there is none: a stable code.
+        cost_nanodollars: of all that it was asked about this answer, as far as it is known.
+        model: who judged, as the gateway says.
+    """
+
+    label: _Text
+    cost_nanodollars: _Nano | None = None
+    model: _Text = ""
+    request_id: _Text = ""
+
+
 class Answered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One answer to one case.
 
@@ -61,6 +80,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         latency_ms: until the whole answer was there.
         model, tier: who answered, as the gateway says.
         cached: as the gateway's header has it, where it has a cache.
+        judge: what a judge said of it, where one was asked.
     """
 
     case: _Text
@@ -76,6 +96,12 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tier: _Text = ""
     request_id: _Text = ""
     cached: _Text = ""
+    judge: Graded | None = None
+
+    @property
+    def came(self) -> bool:
+        """Whether there is an answer, with a score or without."""
+        return self.error in ("", UNGRADED)
 
     @property
     def place(self) -> tuple[str, int]:

@@ -90,7 +90,7 @@ def scorer_of(name: str, referee: Referee) -> Scorer:
     raise ConfigError(
         f"there is no score {ascii(name)[:40]}",
         code="eval_scorer_unknown",
-        hint=f"the scores are: {', '.join(scorer.name for scorer in known)}",
+        hint=f"the scores are: {', '.join(scorer.name for scorer in known)}, and judge with --judge NAME",
     )
 
 

@@ -11,12 +11,12 @@ import msgspec
 from sqlalchemy import Engine
 
 from homeport.core.errors import StorageError
-from homeport.core.incidents import IncidentKind
+from homeport.core.incidents import Finding, IncidentKind
 from homeport.core.prompts import PromptFeatures
 from homeport.drift.prompt_batches import batches_of
 from homeport.drift.prompt_features import PromptReader
 from homeport.drift.prompt_told import finding_of
-from homeport.drift.prompts import ALPHA, Watch, watch
+from homeport.drift.prompts import ALPHA, Alarm, Watch, watch
 from homeport.storage.bodies import BodyStore
 from homeport.storage.incidents import report, resolved_at
 from homeport.storage.inputs import (
@@ -26,8 +26,9 @@ from homeport.storage.inputs import (
     keep_inputs,
     looked_at,
     projects_due,
+    reached_between,
+    reached_by,
     read_inputs,
-    routes_of,
     start_of,
 )
 from homeport.traces.said import said
@@ -38,6 +39,7 @@ EVERY_S = 3_600.0
 SETTLE_NS = 3_600_000_000_000
 """So long after its end a day is looked at: its requests have ended by then, and are measured."""
 
+_COUNTED_DAYS = 28
 _SPARE = 3
 """So many times as many are looked for as are wanted: of some nothing can be read."""
 
@@ -91,9 +93,12 @@ class InputWatch:
         keep_inputs(self._engine, project, day, self._reader.embedder, prompts)
         for alarm in standing(self._engine, project, self._reader.embedder, self._rules.alpha).alarms:
             if alarm.day == day:
-                routes = routes_of(self._engine, alarm.examples)
-                report(self._engine, finding_of(alarm, project, routes), now)
+                report(self._engine, self._finding(alarm, project), now)
         looked_at(self._engine, self._rules.home, project, day, len(prompts), now)
+
+    def _finding(self, alarm: Alarm, project: str) -> Finding:
+        before = reached_between(self._engine, project, _usual_since(alarm), alarm.since)
+        return finding_of(alarm, project, before, reached_by(self._engine, alarm.new))
 
     def _prompts(self, project: str, day: str) -> list[tuple[str, str]]:
         """Ids and texts."""
@@ -124,3 +129,7 @@ def standing(engine: Engine, project: str, embedder: str, alpha: float = ALPHA) 
 def _days_of(engine: Engine, project: str, embedder: str) -> list[tuple[str, list[PromptFeatures]]]:
     resolved = resolved_at(engine, IncidentKind.PROMPTS, project)
     return read_inputs(engine, project, embedder, "" if resolved is None else day_of(resolved))
+
+
+def _usual_since(alarm: Alarm) -> str:
+    return day_of(start_of(alarm.since) - _COUNTED_DAYS * DAY_NS)

@@ -21,7 +21,7 @@ class Try:
     Attributes:
         started: monotonic nanoseconds; 0 before.
         lasted: nanoseconds until it ended unanswered; 0 where it did not.
-        span_id: of its span, where it is traced and was made.
+        span_id, trace_id: of its span, where it is traced and was made.
         hedge: it races a call that is late.
         waited: nanoseconds until it had a place.
         hold: what it may cost, where a budget applies.
@@ -35,7 +35,7 @@ class Try:
         self.lasted = 0
         self.answered = False
         self.failed = False
-        self.span_id = ""
+        self.span_id = self.trace_id = ""
         self.waited = 0
         self.hold: Hold | None = None
         self.place: Place | None = None
@@ -56,6 +56,7 @@ class Try:
             upstream=self.target.upstream,
             hedge=self.hedge,
             waited_ns=self.waited,
+            trace_id=self.trace_id,
         )
 
 

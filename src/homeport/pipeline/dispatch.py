@@ -317,7 +317,8 @@ class Dispatcher:
             attempt.place = await self._place(exchange, target, self._gates)
             attempt.waited = self._clock.monotonic_ns() - began
         try:
-            attempt.span_id = exchange.trail.call() if exchange.trail is not None else ""
+            if exchange.trail is not None:
+                attempt.span_id, attempt.trace_id = exchange.trail.call(), exchange.trail.context.trace_id
             request = exchange.call_of(target, self._left_s(exchange), attempt.span_id)
             if exchange.tab is not None and attempt.hold is not None:
                 request = exchange.tab.bound(request, attempt.hold)

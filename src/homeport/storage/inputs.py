@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Engine, and_, delete, select
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, select
 
-from homeport.core.prompts import PromptFeatures
+from homeport.core.prompts import PromptFeatures, Reached
 from homeport.storage.db import upsert, writing
 from homeport.storage.input_tables import input_days, input_features
 from homeport.storage.score_tables import scored_outputs
+from homeport.storage.tables import requests
 
 _SECOND = 1_000_000_000
 DAY_NS = 86_400 * _SECOND
@@ -108,12 +109,40 @@ def read_inputs(engine: Engine, project: str, embedder: str, after: str = "") ->
     return list(days.items())
 
 
-def routes_of(engine: Engine, request_ids: Sequence[str]) -> tuple[str, ...]:
-    """The routes that answered some requests, each as `tier/name`."""
-    table = scored_outputs.c
-    query = select(table.tier, table.target).distinct().where(table.request_id.in_(list(request_ids)[:_IDS_AT_ONCE]))
+def reached_by(engine: Engine, request_ids: Sequence[str]) -> list[Reached]:
+    """Where some prompts went, and whose they were."""
+    found: dict[tuple[str, str], int] = {}
+    for first in range(0, len(request_ids), _IDS_AT_ONCE):
+        ids = list(request_ids[first : first + _IDS_AT_ONCE])
+        for one in _reached(engine, input_features.c.request_id.in_(ids)):
+            place = (one.route, one.key_id)
+            found[place] = found.get(place, 0) + one.prompts
+    return [Reached(*place, prompts) for place, prompts in found.items()]
+
+
+def reached_between(engine: Engine, project: str, first: str, end: str) -> list[Reached]:
+    """Where the prompts went that were looked at on the days from a date until before another."""
+    table = input_features.c
+    return _reached(engine, (table.project == project) & (table.day >= first) & (table.day < end))
+
+
+def _reached(engine: Engine, wanted: ColumnElement[bool]) -> list[Reached]:
+    table, went = input_features.c, scored_outputs.c
+    place = (went.tier, went.target, requests.c.key_id)
+    query = (
+        select(*place, func.count().label("prompts"))
+        .select_from(
+            input_features.join(scored_outputs, went.request_id == table.request_id).join(
+                requests, requests.c.request_id == table.request_id
+            )
+        )
+        .where(wanted)
+        .group_by(*place)
+        .order_by(func.count().desc(), *place)
+    )
     with engine.connect() as connection:
-        return tuple(sorted(f"{row.tier}/{row.target}" for row in connection.execute(query)))
+        rows = connection.execute(query)
+        return [Reached(f"{row.tier}/{row.target}", row.key_id, int(row.prompts)) for row in rows]
 
 
 def forget_inputs(engine: Engine, request_ids: Sequence[str]) -> None:

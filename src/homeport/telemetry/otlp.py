@@ -16,7 +16,7 @@ Send = Callable[[Sequence[Span]], bool]
 """Sends spans, or says that they are lost; it takes no longer than its time limit."""
 
 _OWN_LOGGERS = ("opentelemetry.exporter", "opentelemetry.sdk")
-_SCOPE = "homeport"
+SCOPE = "homeport"
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class OtlpSender:
         self._naming = Naming(settings.latest_names)
         self._exporter = exporter("trace", "OTLPSpanExporter", settings)
         self._resource = resource_of(settings, sent_by)
-        self._scope = load("opentelemetry.sdk.util.instrumentation").InstrumentationScope(_SCOPE, sent_by.version)
+        self._scope = load("opentelemetry.sdk.util.instrumentation").InstrumentationScope(SCOPE, sent_by.version)
         self._done: Any = load("opentelemetry.sdk.trace.export").SpanExportResult.SUCCESS
         hush()
 
@@ -101,7 +101,7 @@ def hush() -> None:
 
 
 def exporter(signal: str, name: str, settings: TelemetrySettings, **more: Any) -> Any:
-    """OpenTelemetry's exporter of a signal, `trace` or `metric`, by its name in their modules. Raises ConfigError."""
+    """OpenTelemetry's exporter of a signal, `trace`, `metric` or `_log`, by its name there. Raises ConfigError."""
     export = settings.export
     more["compression"] = _compression(export)
     headers = {header: value.get_secret_value() for header, value in export.headers.items()}
@@ -110,7 +110,7 @@ def exporter(signal: str, name: str, settings: TelemetrySettings, **more: Any) -
         more |= {"endpoint": export.address, "insecure": export.address.startswith("http://")}
         return getattr(module, name)(headers=tuple(headers.items()), timeout=export.timeout_seconds, **more)
     module = load(f"opentelemetry.exporter.otlp.proto.http.{signal}_exporter")
-    path = {"trace": "v1/traces", "metric": "v1/metrics"}[signal]
+    path = {"trace": "v1/traces", "metric": "v1/metrics", "_log": "v1/logs"}[signal]
     more |= {"endpoint": f"{export.address}/{path}"}
     return getattr(module, name)(headers=headers, timeout=export.timeout_seconds, **more)
 

@@ -24,6 +24,7 @@ ESCALATION_EVENT = "homeport.cascade.escalation"
 SAMPLE_EVENT = "homeport.cascade.sample"
 SKIP_EVENT = "homeport.target.skipped"
 BUDGET_EVENT = "homeport.budget.refused"
+EVALUATION_EVENT = "gen_ai.evaluation.result"
 
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
@@ -52,6 +53,10 @@ INPUT_MESSAGES = "gen_ai.input.messages"
 OUTPUT_MESSAGES = "gen_ai.output.messages"
 SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
 TOOL_DEFINITIONS = "gen_ai.tool.definitions"
+EVALUATION_NAME = "gen_ai.evaluation.name"
+EVALUATION_VALUE = "gen_ai.evaluation.score.value"
+EVALUATION_LABEL = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
 FINGERPRINT = "openai.response.system_fingerprint"
 TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105  a name, and no secret
 
@@ -87,6 +92,8 @@ ROUTER_VERSION = "homeport.route.version"
 SCORE = "homeport.route.score"
 FROM = "homeport.from"
 BUDGET = "homeport.budget"
+EVALUATION_SOURCE = "homeport.evaluation.source"
+EVALUATION_VERSION = "homeport.evaluation.version"
 
 DURATION = "gen_ai.client.operation.duration"
 TIME_TO_FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
@@ -113,8 +120,10 @@ EVENTS: Mapping[str, str] = {
     SAMPLE_EVENT: "An own model is asked again, to see how sure it is",
     SKIP_EVENT: "A model was not called; `error.type` says why",
     BUDGET_EVENT: "A budget had too little left",
+    EVALUATION_EVENT: "A judge, a person or a metric said something of an answer. It comes later, as a log record "
+    "(`/v1/logs`) with the ids of the trace and of the call that answered",
 }
-"""Of the request's span."""
+"""Of the request's span, all but the last."""
 
 ATTRIBUTES: Mapping[str, str] = {
     OPERATION: "`chat`, `text_completion`, `embeddings`, `rerank` or `moderation`",
@@ -144,6 +153,10 @@ ATTRIBUTES: Mapping[str, str] = {
     OUTPUT_MESSAGES: "JSON; only with content",
     SYSTEM_INSTRUCTIONS: "JSON; only with content",
     TOOL_DEFINITIONS: "JSON; only with content",
+    EVALUATION_NAME: "`judge`, `human`, or the metric, such as `refusal`",
+    EVALUATION_VALUE: "0 to 1 of a judge and of people, in its own unit of a metric",
+    EVALUATION_LABEL: "the grade or the rating, 1 to 5; of a metric its word, else `pass` or `fail`",
+    EVALUATION_EXPLANATION: "a person's note, or what a metric says of why; only with content",
     FINGERPRINT: "OpenAI's `system_fingerprint`",
     TOKEN_TYPE: "`input` or `output`; of metrics",
     ERROR: "the stable code of what went wrong: [errors](errors.md), or an HTTP status",
@@ -177,6 +190,8 @@ ATTRIBUTES: Mapping[str, str] = {
     SCORE: "what it was decided by",
     FROM: "the model that was called before",
     BUDGET: "the name of the budget",
+    EVALUATION_SOURCE: "`judge`, `human` or `metric`",
+    EVALUATION_VERSION: "of the metric; of a judge its rubric, as `quality@1`",
 }
 
 METRICS: Mapping[str, str] = {
