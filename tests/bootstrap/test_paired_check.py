@@ -6,7 +6,6 @@ import time
 import pytest
 from sqlalchemy import Engine, select
 from tests.bootstrap.test_judging import judged
-from tests.bootstrap.test_scoring import engine, home
 from tests.jobs.quality_rows import START, add_day
 from tests.traces.kept import chat
 
@@ -23,8 +22,6 @@ from homeport.storage.keys import add_key
 from homeport.storage.published import read_published
 from homeport.storage.rollups import DAY, HOUR
 from homeport.storage.standing_judge import JudgeStanding
-
-__all__ = ["engine", "home"]
 
 
 async def epoch_of(settings: Settings, home: Home, engine: Engine) -> str:

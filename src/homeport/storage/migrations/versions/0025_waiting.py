@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 
 _FOR_PEOPLE = ["started_at", "request_id", "draw", "human_probability", "labelled", "kept", "for_human"]
 _TO_JUDGE = ["home", "judged_in", "draw", "request_id", "started_at", "for_judge"]
