@@ -105,7 +105,8 @@ class Court:
         with writing(self.engine) as connection:
             insert_events(connection, [msgspec.structs.replace(event, **told) for event in events])
             for name in names:
-                connection.execute(insert(scored_outputs).values(**scored(name, at, draw, data_class, for_judge)))
+                row = scored(name, at, draw, data_class, for_judge, told["holder"].partition("-")[0])
+                connection.execute(insert(scored_outputs).values(**row))
         for name in names if said is not None else ():
             kept = chat(name, prompt="May I?", answer=said or "", at=at)
             self.bodies.put(msgspec.structs.replace(kept, data_class=data_class, hidden=hidden))
