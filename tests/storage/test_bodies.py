@@ -79,8 +79,10 @@ def test_what_is_too_old_goes(tmp_path: Path) -> None:
     for age in range(5):
         kept.put(captured(f"req_{age}", at=NOW - age * DAY_NS))
     assert kept.tidy(NOW) == 2
+    assert kept.since() == NOW - 5 - 2 * DAY_NS
     assert [kept.get(f"req_{age}") is not None for age in range(5)] == [True, True, True, False, False]
     assert kept.tidy(NOW + 30 * DAY_NS) == 3
+    assert kept.since() == 0
     assert [path.name for path in (tmp_path / "captured").iterdir()] == ["new"]
 
 

@@ -51,6 +51,15 @@ def test_only_what_was_drawn_and_kept_in_the_period_waits(engine: Engine) -> Non
     assert queue_counts(engine, "bob", RULES, NOW).waiting == 0, "ann holds both"
 
 
+def test_what_began_before_all_that_is_kept_neither_waits_nor_is_handed_out(engine: Engine) -> None:
+    add_outputs(engine, output("old", at=NOW - 2 * MINUTE), output("new", at=NOW - MINUTE))
+    kept = QueueRules(since=NOW - MINUTE)
+    assert queue_counts(engine, "ann", kept, NOW).waiting == 1
+    assert [one.request_id for one in waiting(engine, kept, NOW, 9)] == ["new"]
+    assert [one.request_id for one in hand_out(engine, "ann", kept, NOW, always)] == ["new"]
+    assert queue_counts(engine, "bob", RULES, NOW).waiting == 1, "by other rules the old one waits"
+
+
 def test_of_what_is_kept_no_more_nothing_is_handed_out(engine: Engine) -> None:
     add_outputs(engine, *(output(f"r{number}") for number in range(8)))
     first = hand_out(engine, "ann", RULES, NOW, lambda name, _: name == "r3")
