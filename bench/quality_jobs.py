@@ -7,7 +7,7 @@ from the review queue what waits for them, see what was said and nothing else, a
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from sqlalchemy import Engine
 
@@ -94,6 +94,15 @@ class Jobs:
             if time.monotonic() > end:
                 raise SystemExit("what was said is not written down")
             time.sleep(0.05)
+
+    async def ingest_until(self, reached: Callable[[], bool]) -> None:
+        """The journal is written a moment after an answer. Raises SystemExit where it does not come."""
+        end = time.monotonic() + _WRITTEN_S
+        while not reached():
+            if time.monotonic() > end:
+                raise SystemExit("what was asked is not in the ledger")
+            await asyncio.sleep(0.05)
+            await asyncio.to_thread(self._ingesting.ingest)
 
     def _measure(self) -> None:
         self._ingesting.ingest()

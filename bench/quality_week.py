@@ -136,6 +136,8 @@ class Simulation:
             asked += await self._stretch(since + (place + 1) * _STRETCH)
         told = self._jobs.standing(since, since + _WEEK).rows
         rows = self._drawn(since)
+        drawn = sum(bool(row["for_judge"]) for row in rows)
+        await self._jobs.ingest_until(lambda: self._asked_judge(since) >= drawn)
         truths = {one.request_id: self._well(one, good) for one in asked}
         found = {
             "week": week + 1,
