@@ -41,9 +41,7 @@ async def test_what_is_on_is_not_to_be_switched_on(open_office: Callable[..., Of
     said = words(await body(open_office(**ON)))
     assert "evaluation.enabled" not in said
     assert "No output was measured in the last 7 days. It takes a few seconds after an answer." in said
-    assert (
-        "by people. evaluation.judge names a model that grades them. How to: docs/how-to/judge-with-a-model.md" in said
-    )
+    assert "evaluation.judge names a model that grades them. How to: docs/how-to/judge-with-a-model.md" in said
 
 
 async def test_three_estimates_side_by_side(office: Office) -> None:
